@@ -1,0 +1,1 @@
+//! The agent's decisions: executors, tasks, status-update streams, recovery.

@@ -1,0 +1,1 @@
+//! Who is offered what: the role tree, weighted DRF, quota and filters.

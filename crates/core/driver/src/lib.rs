@@ -1,0 +1,1 @@
+//! The client machines: executor driver and scheduler driver.

@@ -1,0 +1,1 @@
+//! The master's decisions: agents, frameworks, offers, tasks, reconciliation, registry.

@@ -1,0 +1,1 @@
+//! Starting, limiting and ending processes: sandboxes, cgroups, the fetcher, log rotation.

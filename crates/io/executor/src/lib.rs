@@ -1,0 +1,1 @@
+//! ExecutorDriver: write an executor for Mesos or tepui.

@@ -1,0 +1,1 @@
+//! The master's shell: it waits, asks the core, and performs what the core decided.

@@ -1,0 +1,1 @@
+//! SchedulerDriver: write a scheduler for Mesos or tepui.

@@ -1,0 +1,1 @@
+//! What must survive a crash: the Store trait, its conformance suite, and the embedded store.

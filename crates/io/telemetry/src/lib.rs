@@ -1,0 +1,1 @@
+//! Logs and metrics: one place where both are set up.

@@ -1,0 +1,1 @@
+//! HTTP serving and calling, streaming bodies with bounded queues, libprocess links.

@@ -1,0 +1,43 @@
+//! What a core and its shell call the things between them.
+
+use std::fmt;
+
+/// A request that waits for an answer, and the event stream that it may become. The shell numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.0)
+    }
+}
+
+/// A durable write under way. A core numbers them; the shell says when one is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// The answer to a call: an HTTP status and a plain-text body (empty, or the words of an error).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status code.
+    pub status: u16,
+    /// `text/plain` body; empty for a success without an answer.
+    pub body: String,
+}
+
+impl Reply {
+    /// 202: taken, nothing to say yet.
+    pub const fn accepted() -> Self {
+        Self { status: 202, body: String::new() }
+    }
+
+    /// 200 without a body.
+    pub const fn ok() -> Self {
+        Self { status: 200, body: String::new() }
+    }
+
+    /// Any other status with its words.
+    pub fn error(status: u16, body: impl Into<String>) -> Self {
+        Self { status, body: body.into() }
+    }
+}

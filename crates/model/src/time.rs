@@ -1,0 +1,55 @@
+//! Time as the cores see it: a number that the shell hands in.
+
+use std::{
+    ops::{Add, Sub},
+    time::Duration,
+};
+
+/// A point in time, in nanoseconds since the Unix epoch.
+///
+/// A plain number, so that it can be written down, sent and replayed. The shell keeps it monotonic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tick(u64);
+
+impl Tick {
+    /// The earliest point.
+    pub const ZERO: Self = Self(0);
+
+    /// The point `nanos` nanoseconds after the Unix epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds since the Unix epoch, as the wire's doubles carry them.
+    #[expect(clippy::cast_precision_loss, reason = "the wire carries doubles")]
+    pub fn as_secs_f64(self) -> f64 {
+        // Microseconds are what a double holds exactly for dates of our time.
+        (self.0 / 1_000) as f64 / 1e6
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Tick {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub for Tick {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.since(earlier)
+    }
+}

@@ -1,0 +1,1 @@
+//! libprocess framing: UPIDs, and messages as HTTP requests.

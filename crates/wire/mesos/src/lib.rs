@@ -1,0 +1,52 @@
+//! The messages of the Mesos v1 APIs and of the agent protocol, and their JSON dialect.
+//!
+//! Here live the generated types, the table of their fields, and the two encodings with their checks.
+//! No decision about a cluster is made here, and nothing here does I/O.
+
+pub mod message;
+
+pub use message::Message;
+
+/// Generated from `proto/` by `cargo xtask codegen`.
+#[allow(missing_docs, reason = "generated; proto/ and Mesos document the fields")]
+#[allow(clippy::all, clippy::large_futures, clippy::allow_attributes_without_reason, reason = "generated")]
+pub mod mesos {
+    /// Package mesos.v1.
+    pub mod v1 {
+        include!("generated/mesos.v1.rs");
+        /// Package mesos.v1.scheduler.
+        pub mod scheduler {
+            include!("generated/mesos.v1.scheduler.rs");
+        }
+        /// Package mesos.v1.executor.
+        pub mod executor {
+            include!("generated/mesos.v1.executor.rs");
+        }
+        /// Package mesos.v1.master.
+        pub mod master {
+            include!("generated/mesos.v1.master.rs");
+        }
+        /// Package mesos.v1.agent.
+        pub mod agent {
+            include!("generated/mesos.v1.agent.rs");
+        }
+        /// Package mesos.v1.quota.
+        pub mod quota {
+            include!("generated/mesos.v1.quota.rs");
+        }
+        /// Package mesos.v1.maintenance.
+        pub mod maintenance {
+            include!("generated/mesos.v1.maintenance.rs");
+        }
+        /// Package mesos.v1.allocator.
+        pub mod allocator {
+            include!("generated/mesos.v1.allocator.rs");
+        }
+    }
+    /// Package mesos.internal: the agent protocol.
+    pub mod internal {
+        include!("generated/mesos.internal.rs");
+    }
+}
+
+pub use mesos::{internal, v1};

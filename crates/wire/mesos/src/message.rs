@@ -1,0 +1,137 @@
+//! One enum of every message that travels over libprocess framing, by name.
+//!
+//! Must not live here: how a message is framed (that is `wire/libprocess`) and what it leads to.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::internal;
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $variant:ident($type:ident),)*) => {
+        /// A message of the agent protocol, of v0 executors or of v0 schedulers (package `mesos.internal`).
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Message {
+            $($(#[$doc])* $variant(internal::$type),)*
+        }
+
+        impl Message {
+            /// The full protobuf name, as it stands in the path of the request.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => concat!("mesos.internal.", stringify!($type)),)*
+                }
+            }
+
+            /// The binary protobuf body.
+            pub fn encode(&self) -> Bytes {
+                match self {
+                    $(Self::$variant(message) => message.encode_to_vec().into(),)*
+                }
+            }
+
+            /// Reads the body of the message called `name`.
+            ///
+            /// # Errors
+            /// [`InvalidMessage`] when the name is not one of ours or the body does not parse.
+            pub fn decode(name: &str, body: Bytes) -> Result<Self, InvalidMessage> {
+                match name {
+                    $(concat!("mesos.internal.", stringify!($type)) => internal::$type::decode(body)
+                        .map(Self::$variant)
+                        .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.to_string() }),)*
+                    _ => Err(InvalidMessage::Unknown { name: name.to_owned() }),
+                }
+            }
+        }
+
+        $(impl From<internal::$type> for Message {
+            fn from(message: internal::$type) -> Self {
+                Self::$variant(message)
+            }
+        })*
+    };
+}
+
+messages! {
+    /// Agent to master: a new agent.
+    RegisterSlave(RegisterSlaveMessage),
+    /// Agent to master: an agent that has an id already.
+    ReregisterSlave(ReregisterSlaveMessage),
+    /// Agent to master: it goes for good.
+    UnregisterSlave(UnregisterSlaveMessage),
+    /// Agent to master: resources and operations changed.
+    UpdateSlave(UpdateSlaveMessage),
+    /// Master to agent: registered.
+    SlaveRegistered(SlaveRegisteredMessage),
+    /// Master to agent: registered again.
+    SlaveReregistered(SlaveReregisteredMessage),
+    /// Master to agent: are you there?
+    PingSlave(PingSlaveMessage),
+    /// Agent to master: I am.
+    PongSlave(PongSlaveMessage),
+    /// Master to agent, agent to v0 executor.
+    RunTask(RunTaskMessage),
+    /// Master to agent.
+    RunTaskGroup(RunTaskGroupMessage),
+    /// Master to agent, agent to v0 executor.
+    KillTask(KillTaskMessage),
+    /// v0 executor to agent, agent to master, master to v0 scheduler.
+    StatusUpdate(StatusUpdateMessage),
+    /// Back along the same way.
+    StatusUpdateAcknowledgement(StatusUpdateAcknowledgementMessage),
+    /// Towards the scheduler.
+    ExecutorToFramework(ExecutorToFrameworkMessage),
+    /// Towards the executor.
+    FrameworkToExecutor(FrameworkToExecutorMessage),
+    /// Agent to master: an executor ended.
+    ExitedExecutor(ExitedExecutorMessage),
+    /// Master to agent, agent to v0 executor.
+    ShutdownExecutor(ShutdownExecutorMessage),
+    /// Master to agent: end everything of a framework.
+    ShutdownFramework(ShutdownFrameworkMessage),
+    /// Master to agent: kill everything and exit.
+    Shutdown(ShutdownMessage),
+    /// Master to agent: a framework's info or address changed.
+    UpdateFramework(UpdateFrameworkMessage),
+    /// Master to agent: resources to checkpoint.
+    CheckpointResources(CheckpointResourcesMessage),
+    /// Master to agent: drain.
+    DrainSlave(DrainSlaveMessage),
+    /// Master to agent: an operation on resources.
+    ApplyOperation(ApplyOperationMessage),
+    /// Master to agent: which operations do you know?
+    ReconcileOperations(ReconcileOperationsMessage),
+    /// Agent to master: what became of an operation.
+    UpdateOperationStatus(UpdateOperationStatusMessage),
+    /// Master to agent.
+    AcknowledgeOperationStatus(AcknowledgeOperationStatusMessage),
+    /// v0 executor to agent.
+    RegisterExecutor(RegisterExecutorMessage),
+    /// v0 executor to agent.
+    ReregisterExecutor(ReregisterExecutorMessage),
+    /// Agent to v0 executor.
+    ExecutorRegistered(ExecutorRegisteredMessage),
+    /// Agent to v0 executor.
+    ExecutorReregistered(ExecutorReregisteredMessage),
+    /// Agent to v0 executor, after the agent's restart.
+    ReconnectExecutor(ReconnectExecutorMessage),
+}
+
+/// Why a libprocess message was dropped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMessage {
+    /// Not a message that this side knows.
+    #[error("unknown message {name}")]
+    Unknown {
+        /// The name in the path.
+        name: String,
+    },
+    /// The body is not such a message.
+    #[error("malformed {name}: {reason}")]
+    Malformed {
+        /// The name in the path.
+        name: String,
+        /// What is wrong with the body.
+        reason: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! RecordIO: length-prefixed records, read and written piece by piece.

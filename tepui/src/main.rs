@@ -1,0 +1,2 @@
+//! The tepui binary: roles (master, agent, up) and the command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Golden transcripts and foreign clients against tepui's own binary.

@@ -1,0 +1,1 @@
+//! The whole cluster on one seed: simulated network, disk, clock and faults.

@@ -1,0 +1,23 @@
+//! Tasks of the repository: `cargo xtask help`.
+#![allow(clippy::print_stdout, reason = "a command-line tool")]
+
+mod codegen;
+
+use clap::Parser;
+
+/// Tasks of the repository.
+#[derive(Parser)]
+enum Task {
+    /// Write the generated types of `crates/wire/mesos` from `proto/`.
+    Codegen {
+        /// Change nothing; fail when what is checked in is stale.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    match Task::parse() {
+        Task::Codegen { check } => codegen::run(check),
+    }
+}

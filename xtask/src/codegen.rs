@@ -1,4 +1,6 @@
-//! Generated code: prost's structs from `proto/`, without protoc.
+//! Generated code: prost's structs from `proto/`, and the table of every message, without protoc.
+
+mod tables;
 
 use std::{
     fs,
@@ -27,17 +29,35 @@ const FILES: &[&str] = &[
 pub(crate) fn run(check: bool) -> Result<(), Box<dyn std::error::Error>> {
     let root = root();
     let target = root.join("crates/wire/mesos/src/generated");
-    let fresh = root.join("target/codegen");
+    // By process, so that a test and a developer's run do not meet.
+    let fresh = root.join(format!("target/codegen-{}", std::process::id()));
     fs::create_dir_all(&fresh)?;
     fs::create_dir_all(&target)?;
+    let result = generate(&root, &fresh).and_then(|()| compare(&fresh, &target, check));
+    fs::remove_dir_all(&fresh)?;
+    let stale = result?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(format!("stale generated code, run `cargo xtask codegen`: {}", stale.join(", ")).into())
+}
+
+/// Writes every generated file to `fresh`.
+fn generate(root: &Path, fresh: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(FILES, [root.join("proto")])?;
     prost_build::Config::new()
-        .out_dir(&fresh)
+        .out_dir(fresh)
         .bytes(["."])
         .btree_map(["."])
-        .compile_fds(descriptors)?;
+        .compile_fds(descriptors.clone())?;
+    fs::write(fresh.join("descriptors.rs"), tables::render(descriptors)?)?;
+    Ok(())
+}
+
+/// Names the files that differ (`check`), or replaces them and names none.
+fn compare(fresh: &Path, target: &Path, check: bool) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut stale = Vec::new();
-    for entry in fs::read_dir(&fresh)? {
+    for entry in fs::read_dir(fresh)? {
         let entry = entry?;
         let to = target.join(entry.file_name());
         let new = fs::read(entry.path())?;
@@ -49,8 +69,13 @@ pub(crate) fn run(check: bool) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    if stale.is_empty() {
-        return Ok(());
+    Ok(stale)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn generated_code_is_not_stale() {
+        super::run(true).unwrap();
     }
-    Err(format!("stale generated code, run `cargo xtask codegen`: {}", stale.join(", ")).into())
 }

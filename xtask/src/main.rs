@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod codegen;
+mod setup;
+mod shell;
 
 use clap::Parser;
 
@@ -14,10 +16,13 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Install the foreign programs of the conformance tests into `.cache/peers`.
+    Setup,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Task::parse() {
         Task::Codegen { check } => codegen::run(check),
+        Task::Setup => setup::run(),
     }
 }

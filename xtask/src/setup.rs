@@ -1,0 +1,81 @@
+//! `cargo xtask setup`: the foreign programs that the conformance tests talk to.
+//!
+//! Everything goes into `.cache/peers`, one directory each, from the public registries and by package name; nothing of
+//! it is ever committed. A directory with a `ready` file that names the current recipe is left alone, so a second run
+//! costs nothing. Only missing system libraries are installed outside of it, with apt-get, and only as root.
+
+mod debian;
+mod genuine;
+mod node;
+mod python;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    codegen,
+    shell::{Outcome, in_ci, remove_tree},
+};
+
+/// Where the peers live.
+pub(crate) fn peers() -> PathBuf {
+    codegen::root().join(".cache/peers")
+}
+
+/// Our own part of the peers: stand-ins, launch scripts.
+fn sources() -> PathBuf {
+    codegen::root().join("testing/conformance/peers")
+}
+
+/// Makes every peer ready. Returns the loud remarks about what could not be had.
+pub(crate) fn run() -> Outcome {
+    println!("Setting up the foreign programs in {}", peers().display());
+    fs::create_dir_all(peers())?;
+    once("pymesos-native", "pymesos 0.3.15, http-parser 0.9.0 in C, recipe 1", |home| {
+        python::install(home, python::Parser::Native)
+    })?;
+    once("pymesos-pure", "pymesos 0.3.15, http-parser 0.9.0 in Python, recipe 1", |home| {
+        python::install(home, python::Parser::Pure)
+    })?;
+    once("mesos-framework", "mesos-framework 0.5.3, recipe 1", node::install)?;
+    match genuine::python27() {
+        Some(python) => {
+            let recipe = format!("genuine Mesos 1.11.0 for {}, recipe 1", python.display());
+            once("genuine-mesos", &recipe, |home| genuine::install(home, &python))
+        }
+        None => without_the_genuine(),
+    }
+}
+
+/// Runs `make` for an empty directory unless it was made by the same recipe before.
+fn once(name: &str, recipe: &str, make: impl FnOnce(&Path) -> Outcome) -> Outcome {
+    let home = peers().join(name);
+    let ready = home.join("ready");
+    if fs::read_to_string(&ready).is_ok_and(|made| made == recipe) {
+        println!("* {name}: ready ({recipe})");
+        return Ok(());
+    }
+    println!("* {name}: installing ({recipe})");
+    remove_tree(&home)?;
+    fs::create_dir_all(&home)?;
+    make(&home).map_err(|error| format!("{name}: {error}"))?;
+    fs::write(ready, recipe)?;
+    Ok(())
+}
+
+/// No Python 2.7, no genuine Mesos: an error in CI, a remark that nobody overlooks elsewhere.
+fn without_the_genuine() -> Outcome {
+    let remark = "no CPython 2.7 with wide unicode found (looked at TEPUI_PYTHON27, the PATH and ~/.pyenv/versions): \
+                  the genuine Mesos 1.11.0 cannot be run";
+    if in_ci() {
+        return Err(remark.into());
+    }
+    println!();
+    println!("!! SKIPPED: {remark}.");
+    println!("!! Every test and benchmark against the genuine Mesos will be skipped.");
+    println!("!! `pyenv install 2.7.18` and run this again to have them.");
+    println!();
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! What an agent is told when it starts. Must not live here: anything that changes while it runs.
+
+use std::time::Duration;
+
+use tepui_wire_mesos::v1;
+
+use crate::Upid;
+
+/// The agent's settings. Names and defaults are those of Mesos's flags.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Own address on the agent protocol, `slave(1)@ip:port`.
+    pub pid: Upid,
+    /// `ip:port` where executors find the agent (`MESOS_AGENT_ENDPOINT`).
+    pub endpoint: String,
+    /// The address that the agent is reached at: `LIBPROCESS_IP` of executors, and a task's address when nothing else is known.
+    pub ip: String,
+    /// Name of the machine as it is offered.
+    pub hostname: String,
+    /// Port as it is offered.
+    pub port: u16,
+    /// The machine's resources, in the format with `reservations` (no `role`).
+    pub resources: Vec<v1::Resource>,
+    /// The machine's attributes.
+    pub attributes: Vec<v1::Attribute>,
+    /// Region and zone.
+    pub domain: Option<v1::DomainInfo>,
+    /// Version told to the master; dotted numbers, at least 1.0.0.
+    pub version: String,
+    /// Absolute path under which sandboxes lie; text only, the core does not look at it.
+    pub work_dir: String,
+    /// Directory named in the synthesised command executor (`--launcher_dir`).
+    pub launcher_dir: String,
+    /// How long an executor may take to subscribe once it was started.
+    pub executor_registration_timeout: Duration,
+    /// How long executors have to subscribe again after the agent's restart.
+    pub executor_reregistration_timeout: Duration,
+    /// Between SHUTDOWN and the end of the container, unless the executor says otherwise.
+    pub executor_shutdown_grace_period: Duration,
+    /// How long checkpointed executors wait for the agent.
+    pub recovery_timeout: Duration,
+    /// First upper bound of the random wait between registration attempts.
+    pub registration_backoff_factor: Duration,
+    /// Between SIGTERM and SIGKILL of a command task without a kill policy.
+    pub kill_grace_period: Duration,
+    /// How long a finished sandbox is kept on an empty disk.
+    pub gc_delay: Duration,
+    /// Part of the disk that is meant to stay free.
+    pub gc_disk_headroom: f64,
+    /// Finished frameworks that are remembered.
+    pub max_completed_frameworks: usize,
+    /// Finished executors that are remembered for each framework.
+    pub max_completed_executors_per_framework: usize,
+    /// Finished tasks that are remembered for each executor.
+    pub max_completed_tasks_per_executor: usize,
+    /// Variables for every executor, before those of the executor itself (`--executor_environment_variables`).
+    pub executor_environment_variables: Vec<(String, String)>,
+    /// Whether processes run as the framework's user.
+    pub switch_user: bool,
+}
+
+impl Config {
+    /// Mesos's defaults for an agent at `pid`, which listens on `ip:port`.
+    pub fn new(pid: Upid, ip: impl Into<String>, port: u16) -> Self {
+        let ip = ip.into();
+        Self {
+            pid,
+            endpoint: format!("{ip}:{port}"),
+            hostname: ip.clone(),
+            ip,
+            port,
+            resources: Vec::new(),
+            attributes: Vec::new(),
+            domain: None,
+            version: "1.11.0".to_owned(),
+            work_dir: "/var/lib/mesos".to_owned(),
+            launcher_dir: "/usr/libexec/mesos".to_owned(),
+            executor_registration_timeout: Duration::from_secs(60),
+            executor_reregistration_timeout: Duration::from_secs(2),
+            executor_shutdown_grace_period: Duration::from_secs(5),
+            recovery_timeout: Duration::from_secs(15 * 60),
+            registration_backoff_factor: Duration::from_secs(1),
+            kill_grace_period: Duration::from_secs(3),
+            gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
+            gc_disk_headroom: 0.1,
+            max_completed_frameworks: 50,
+            max_completed_executors_per_framework: 150,
+            max_completed_tasks_per_executor: 200,
+            executor_environment_variables: Vec::new(),
+            switch_user: true,
+        }
+    }
+}

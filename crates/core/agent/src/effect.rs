@@ -1,0 +1,275 @@
+//! What the core asks its shell to do, and the words for the outcome. Must not live here: doing it.
+
+use std::time::Duration;
+
+use tepui_model::{ConnectionId, Reply, Tick, Token};
+use tepui_wire_mesos::{Message, internal, v1};
+
+use crate::Upid;
+
+/// Something for the shell to do. Effects are to be performed in the order in which they come out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Answer a call and be done with its connection.
+    Reply {
+        /// The call's connection.
+        to: ConnectionId,
+        /// What to answer.
+        reply: Reply,
+    },
+    /// Answer a SUBSCRIBE with 200 and keep the connection as an event stream.
+    OpenStream {
+        /// The call's connection.
+        to: ConnectionId,
+    },
+    /// One event on an open stream.
+    SendEvent {
+        /// The stream.
+        to: ConnectionId,
+        /// The event.
+        event: Box<v1::executor::Event>,
+    },
+    /// End a stream after what was sent on it. No [`crate::Agent::handle_stream_closed`] is needed for it, nor does one harm.
+    CloseStream {
+        /// The stream.
+        to: ConnectionId,
+    },
+    /// A message of the agent protocol; lost silently if the peer cannot be reached.
+    Send {
+        /// The receiver.
+        to: Upid,
+        /// The message.
+        message: Box<Message>,
+    },
+    /// Keep a connection to the peer and report its end with [`crate::Agent::handle_exited`]; idempotent.
+    /// A peer that cannot be connected to is reported in the same way.
+    Link {
+        /// The peer.
+        to: Upid,
+    },
+    /// Write these, in this order, so that they survive the process, then call [`crate::Agent::handle_persisted`].
+    Persist {
+        /// What to hand back.
+        token: Token,
+        /// What to write.
+        checkpoints: Vec<Checkpoint>,
+    },
+    /// Start a container, then call [`crate::Agent::handle_launched`], once.
+    Launch(Box<Launch>),
+    /// Change the limits of a running container; best effort.
+    UpdateLimits {
+        /// The container.
+        container: v1::ContainerId,
+        /// Its new limits.
+        limits: Limits,
+    },
+    /// Send a signal to a container's processes.
+    Signal {
+        /// The container.
+        container: v1::ContainerId,
+        /// Signal number.
+        signal: i32,
+        /// Every process of the container (its whole group), not only the first.
+        whole_group: bool,
+    },
+    /// End every process of a container at once. [`crate::Agent::handle_container_exited`] follows for every container that
+    /// was launched, also for one that has ended already and whose end was not told yet; one that is not known is ignored.
+    Destroy {
+        /// The container.
+        container: v1::ContainerId,
+    },
+    /// Delete a sandbox and what it leaves empty above it.
+    RemoveSandbox {
+        /// Absolute path.
+        path: String,
+    },
+    /// Forget what was written.
+    RemoveCheckpoint(Removal),
+    /// End the process: the master said so. Everything is stopped by now.
+    Shutdown,
+}
+
+/// A container to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// The container.
+    pub container_id: v1::ContainerId,
+    /// Whose it is.
+    pub framework_id: v1::FrameworkId,
+    /// Its executor; of a command task the task's id.
+    pub executor_id: v1::ExecutorId,
+    /// What runs in it.
+    pub kind: LaunchKind,
+    /// The command line and the files to fetch. Its environment is already part of [`Launch::environment`].
+    pub command: v1::CommandInfo,
+    /// The user to run as; `None`: the agent's own.
+    pub user: Option<String>,
+    /// The whole environment, in the order in which Mesos builds it; every name once.
+    pub environment: Vec<(String, String)>,
+    /// The sandbox, to be created with mode 0750 for the user, with `latest` beside it pointing at it.
+    pub sandbox: String,
+    /// Container image and volumes, if any.
+    pub container: Option<v1::ContainerInfo>,
+    /// Resources of the container.
+    pub limits: Limits,
+    /// Whether the container outlives the agent.
+    pub checkpoint: bool,
+    /// Between SHUTDOWN and the end of the container.
+    pub shutdown_grace_period: Duration,
+}
+
+/// What runs in a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchKind {
+    /// The task's own command; the agent is its executor.
+    Command,
+    /// An executor, which will subscribe.
+    Executor,
+}
+
+/// What a container may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Guaranteed CPUs, in thousandths.
+    pub cpus_milli: i64,
+    /// Guaranteed memory in bytes.
+    pub mem_bytes: i64,
+    /// The most CPUs, in thousandths, where a task asked for a limit of its own; -1: no limit.
+    pub cpus_limit_milli: Option<i64>,
+    /// The most memory in bytes, where a task asked for a limit of its own; -1: no limit.
+    pub mem_limit_bytes: Option<i64>,
+}
+
+/// Why a container was not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchFailure {
+    /// What kind of failure.
+    pub reason: LaunchFailureReason,
+    /// Words for the person who reads the task's status.
+    pub message: String,
+}
+
+/// The kinds of launch failures that schedulers can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchFailureReason {
+    /// The sandbox could not be made, or not given to the user (`Failed to chown directory to 'x': No such user 'x'`).
+    Sandbox,
+    /// A file could not be fetched.
+    Fetch,
+    /// The program is not there or is not a program.
+    Exec,
+    /// Anything else.
+    Other,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exit {
+    /// Raw wait status of the first process (`exit 7` is 1792, SIGKILL is 9); `None` when nobody could tell.
+    pub wait_status: Option<i32>,
+    /// The limit that it ran into, if it was ended for that.
+    pub limitation: Option<Limitation>,
+}
+
+/// A limit that a container ran into.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limitation {
+    /// `CONTAINER_LIMITATION_MEMORY` or one of its kin.
+    pub reason: v1::task_status::Reason,
+    /// Words for the scheduler.
+    pub message: String,
+    /// The resources in question.
+    pub resources: Vec<v1::Resource>,
+}
+
+/// Which executor run a checkpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    /// The framework's id.
+    pub framework_id: String,
+    /// The executor's id.
+    pub executor_id: String,
+    /// The container's id.
+    pub container_id: String,
+}
+
+/// Something to be written down. The shell knows the layout of the files; what is written again replaces the earlier one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Checkpoint {
+    /// The agent's own id and info.
+    Agent(Box<internal::SlaveInfo>),
+    /// A framework and the address of its scheduler.
+    Framework {
+        /// Its info, with its id.
+        info: Box<v1::FrameworkInfo>,
+        /// UPID of its scheduler; empty or of port 0 for one over HTTP.
+        pid: String,
+    },
+    /// An executor and its container.
+    Executor {
+        /// Which run.
+        run: Run,
+        /// Its info.
+        info: Box<v1::ExecutorInfo>,
+        /// Made for a command task: there is no executor process.
+        command_task: bool,
+    },
+    /// The executor spoke over HTTP (`http.marker`).
+    Subscribed {
+        /// Which run.
+        run: Run,
+    },
+    /// The container's first process.
+    ForkedPid {
+        /// Which run.
+        run: Run,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A task of an executor.
+    Task {
+        /// Which run.
+        run: Run,
+        /// The task, without statuses.
+        task: Box<v1::Task>,
+        /// When it has to be over (`max_completion_time`).
+        deadline: Option<Tick>,
+    },
+    /// A record to append to a task's log of updates.
+    UpdateAppended {
+        /// Which run.
+        run: Run,
+        /// The task's id.
+        task_id: String,
+        /// The update, or its acknowledgement.
+        record: Box<internal::StatusUpdateRecord>,
+    },
+    /// The executor has ended, and what had to be said about its tasks is in their logs.
+    Sentinel {
+        /// Which run.
+        run: Run,
+    },
+    /// The agent is being drained; `None`: no longer.
+    Drain(Option<v1::DrainConfig>),
+}
+
+/// What need not be remembered any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The agent's identity: it shall register as a new one next time.
+    Agent,
+    /// A framework with everything below it.
+    Framework {
+        /// The framework's id.
+        framework_id: String,
+    },
+    /// One run of an executor with everything below it (and the executor, when it has no other run).
+    Run(Run),
+    /// A task and its updates.
+    Task {
+        /// Which run.
+        run: Run,
+        /// The task's id.
+        task_id: String,
+    },
+}

@@ -3,9 +3,27 @@
 //! Here live the generated types, the table of their fields, and the two encodings with their checks.
 //! No decision about a cluster is made here, and nothing here does I/O.
 
+pub mod content;
+pub mod descriptor;
+pub mod error;
+pub mod json;
 pub mod message;
+pub mod protobuf;
 
+pub use content::ContentType;
+pub use descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
+pub use error::DecodeError;
 pub use message::Message;
+
+/// The tables of all messages and enums, generated from `proto/` by `cargo xtask codegen`.
+#[rustfmt::skip]
+#[allow(clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
+mod descriptors {
+    use crate::descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
+    include!("generated/descriptors.rs");
+}
+
+pub use descriptors::{ENUMS, MESSAGES};
 
 /// Generated from `proto/` by `cargo xtask codegen`.
 #[allow(missing_docs, reason = "generated; proto/ and Mesos document the fields")]

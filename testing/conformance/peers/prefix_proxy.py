@@ -11,14 +11,16 @@ see the genuine chunking; of requests only the first line changes.
 import asyncio
 import sys
 
-PROCESSES = ("master", "slave(", "slave%28", "metrics", "files", "system", "help", "logging", "__processes__")
+PROCESSES = {
+    "master", "slave(1)", "slave%281%29", "metrics", "files", "system", "version", "help", "logging", "__processes__",
+}
 
 
 def routed(target):
-    first = target.lstrip("/")
-    if first.startswith("api/v1/executor"):
-        return "/slave(1)/" + first
-    return target if first.startswith(PROCESSES) else "/master/" + first
+    path = target.lstrip("/")
+    if path.startswith("api/v1/executor"):
+        return "/slave(1)/" + path
+    return target if path.split("?")[0].split("/")[0] in PROCESSES else "/master/" + path
 
 
 async def pass_chunks(reader, writer):

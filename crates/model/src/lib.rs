@@ -2,8 +2,35 @@
 //!
 //! Nothing here does I/O, reads a clock or draws chance; nothing here knows a wire format.
 
+pub mod attribute;
+pub mod capability;
+pub mod detect;
+pub mod duration;
 pub mod exchange;
+pub mod id;
+pub mod quantities;
+pub mod resource;
+pub mod resources;
+pub mod role;
+pub mod task;
 pub mod time;
+pub mod value;
 
+pub use attribute::{Attribute, AttributeValue, InvalidAttributes, parse_attributes};
+pub use capability::{AgentCapabilities, FaultDomain, FrameworkCapabilities};
+pub use detect::{Machine, detect_resources};
+pub use duration::{InvalidDuration, format_duration, parse_duration};
 pub use exchange::{ConnectionId, Reply, Token};
+pub use id::{
+    AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId, validate_id,
+};
+pub use quantities::{ResourceLimits, ResourceQuantities};
+pub use resource::{
+    DiskInfo, DiskSource, DiskSourceKind, InvalidResources, Label, Labels, Persistence, Reservation,
+    ReservationKind, Resource, ResourceName, Volume, VolumeMode,
+};
+pub use resources::Resources;
+pub use role::{InvalidRole, Role};
+pub use task::{Reason, Source, TaskState};
 pub use time::Tick;
+pub use value::{Range, Ranges, Scalar, Set, Value};

@@ -1,0 +1,108 @@
+//! Names of resources; the common ones cost nothing.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// The name of a kind of resource. Compared and ordered as the text that it is.
+#[derive(Clone)]
+pub struct ResourceName(Name);
+
+#[derive(Clone)]
+enum Name {
+    Known(&'static str),
+    Other(Arc<str>),
+}
+
+impl ResourceName {
+    /// Processors.
+    pub const CPUS: Self = Self(Name::Known("cpus"));
+    /// Memory, in MB.
+    pub const MEM: Self = Self(Name::Known("mem"));
+    /// Disk, in MB.
+    pub const DISK: Self = Self(Name::Known("disk"));
+    /// Graphics processors.
+    pub const GPUS: Self = Self(Name::Known("gpus"));
+    /// TCP and UDP ports.
+    pub const PORTS: Self = Self(Name::Known("ports"));
+
+    /// A name of any sort.
+    pub fn new(name: &str) -> Self {
+        match name {
+            "cpus" => Self::CPUS,
+            "mem" => Self::MEM,
+            "disk" => Self::DISK,
+            "gpus" => Self::GPUS,
+            "ports" => Self::PORTS,
+            _ => Self(Name::Other(name.into())),
+        }
+    }
+
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Name::Known(name) => name,
+            Name::Other(name) => name,
+        }
+    }
+}
+
+impl PartialEq for ResourceName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ResourceName {}
+
+impl PartialOrd for ResourceName {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ResourceName {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Borrow<str> for ResourceName {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl std::hash::Hash for ResourceName {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl From<&str> for ResourceName {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for ResourceName {
+    fn from(name: String) -> Self {
+        Self::new(&name)
+    }
+}
+
+impl From<&Self> for ResourceName {
+    fn from(name: &Self) -> Self {
+        name.clone()
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

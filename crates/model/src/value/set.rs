@@ -1,0 +1,62 @@
+//! Sets of names.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+/// Names, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Set(BTreeSet<Arc<str>>);
+
+impl Set {
+    /// No names.
+    pub const fn new() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The names in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|item| &**item)
+    }
+
+    /// Whether all of `other` are among these.
+    pub fn contains(&self, other: &Self) -> bool {
+        other.0.is_subset(&self.0)
+    }
+
+    /// Adds the names of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
+    }
+
+    /// Takes the names of `other` away.
+    pub fn subtract(&mut self, other: &Self) {
+        self.0.retain(|item| !other.0.contains(item));
+    }
+}
+
+impl<S: Into<Arc<str>>> FromIterator<S> for Set {
+    fn from_iter<I: IntoIterator<Item = S>>(items: I) -> Self {
+        Self(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl fmt::Display for Set {
+    /// `{a, b}`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, item) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{item}")?;
+        }
+        f.write_str("}")
+    }
+}

@@ -1,1 +1,109 @@
-//! The client machines: executor driver and scheduler driver.
+//! The client machines: what an executor or a scheduler has to do to live with an agent or a master.
+//!
+//! [`executor::ExecutorDriver`] keeps an executor subscribed to its agent, [`scheduler::SchedulerDriver`] a
+//! scheduler to the leading master. Both follow the grammar of every core: `new`, `handle_<event>(now, ..)`,
+//! `handle_timeout(now)`, `poll_timeout()`, `poll_effect()`. They persist nothing: what a client must remember
+//! across its own restarts (a framework's id, the tasks it wants) is its user's to keep.
+//!
+//! ```text
+//!   user's methods ──►┌────────┐── Subscribe, Call, Close ──► a shell's sockets, or a simulated network
+//!   stream, replies ─►│  core  │── Deliver ─────────────────► the user's callbacks or event loop
+//!   clock ───────────►└────────┘── KillProcessGroup, Warn ──► the shell's process
+//! ```
+//!
+//! Must not live here: sockets, encodings, clocks, the process's environment (it is given as a map to
+//! [`DriverEnv::parse`]).
+
+pub mod address;
+mod backoff;
+mod chance;
+pub mod env;
+pub mod executor;
+pub mod scheduler;
+
+use std::fmt;
+
+pub use address::{Address, InvalidAddress};
+pub use backoff::Backoff;
+pub use env::{DriverEnv, InvalidEnv};
+
+/// One attempt to subscribe and the event stream that it may become. The core numbers them, from 1 up; what
+/// comes from an earlier one than the current is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subscription(pub u64);
+
+impl fmt::Display for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "subscription {}", self.0)
+    }
+}
+
+/// A call under way that is not a SUBSCRIBE. The core numbers them; the shell gives the number back with the
+/// answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallToken(pub u64);
+
+/// Why a subscription ended or never came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The SUBSCRIBE was answered, but not with a stream.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The words of the answer; may be empty.
+        body: String,
+        /// The `Location` header, as it came.
+        location: Option<String>,
+    },
+    /// No connection, a connection that broke, or a record that could not be read: in words.
+    Broken(String),
+    /// The peer ended the stream in an orderly way.
+    Ended,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, body, .. } if body.is_empty() => {
+                write!(f, "SUBSCRIBE was answered with {status}")
+            }
+            Self::Refused { status, body, .. } => write!(f, "SUBSCRIBE was answered with {status}: {body}"),
+            Self::Broken(reason) => f.write_str(reason),
+            Self::Ended => f.write_str("the event stream ended"),
+        }
+    }
+}
+
+/// What became of a call: an HTTP answer, or the reason why there was none.
+pub type CallResult = Result<tepui_model::Reply, String>;
+
+/// Where a driver is in its life. The numbers are those of Mesos's language bindings.
+///
+/// ```text
+///   NotStarted ──start──► Running ──stop───► Stopped
+///                            │                  ▲
+///                            └──abort, error──► Aborted ──stop──┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i32)]
+pub enum DriverStatus {
+    /// Made, but `start` was not called yet.
+    NotStarted = 1,
+    /// Connected, or at work on it.
+    Running = 2,
+    /// Ended by `abort` or by an error; nothing is delivered any more.
+    Aborted = 3,
+    /// Ended by `stop`.
+    Stopped = 4,
+}
+
+impl fmt::Display for DriverStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotStarted => "DRIVER_NOT_STARTED",
+            Self::Running => "DRIVER_RUNNING",
+            Self::Aborted => "DRIVER_ABORTED",
+            Self::Stopped => "DRIVER_STOPPED",
+        })
+    }
+}

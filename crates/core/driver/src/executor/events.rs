@@ -1,0 +1,197 @@
+//! What the agent says: on the stream, and in answer to calls.
+
+use tepui_model::Tick;
+use tepui_wire_mesos::v1::{
+    TaskGroupInfo, TaskInfo, TaskState,
+    executor::{self as wire, event},
+};
+
+use super::{Callback, ExecutorDriver, State, Waiting};
+use crate::{CallResult, CallToken, DriverStatus, Subscription};
+
+impl ExecutorDriver {
+    /// A record of the stream.
+    pub fn handle_event(&mut self, now: Tick, subscription: Subscription, event: wire::Event) {
+        if !self.is_current(subscription) {
+            return;
+        }
+        // A type that this driver does not know is a newer agent's; Mesos wants it ignored.
+        let Some(kind) = event.r#type.and_then(|kind| event::Type::try_from(kind).ok()) else { return };
+        let handled = match kind {
+            event::Type::Unknown | event::Type::Heartbeat => Some(()),
+            event::Type::Subscribed => event.subscribed.map(|subscribed| self.subscribed(now, subscribed)),
+            event::Type::Error => event.error.map(|error| self.fail(error.message)),
+            event::Type::Shutdown => {
+                self.shut_down(now);
+                Some(())
+            }
+            // Also while shutting down: it tells the user that he may go.
+            event::Type::Acknowledged => event.acknowledged.map(|ack| self.acknowledged(now, ack)),
+            event::Type::Kill => event.kill.map(|event::Kill { task_id, kill_policy }| {
+                self.deliver_unless_shutting_down(Callback::KillTask { task_id, kill_policy });
+            }),
+            _ if !self.is_subscribed() => {
+                self.warn(format!("{} before SUBSCRIBED: ignored", kind.as_str_name()));
+                Some(())
+            }
+            event::Type::Launch => event.launch.map(|launch| self.launch(launch.task)),
+            event::Type::LaunchGroup => event.launch_group.map(|launch| self.launch_group(launch.task_group)),
+            event::Type::Message => event.message.map(|message| {
+                self.deliver_unless_shutting_down(Callback::FrameworkMessage(message.data));
+            }),
+        };
+        if handled.is_none() {
+            self.warn(format!("an event {} without its body: ignored", kind.as_str_name()));
+        }
+    }
+
+    fn deliver_unless_shutting_down(&mut self, callback: Callback) {
+        if !self.shutting_down {
+            self.deliver(callback);
+        }
+    }
+
+    fn subscribed(&mut self, now: Tick, subscribed: event::Subscribed) {
+        let State::Subscribing { subscription, .. } = self.state else {
+            self.warn("SUBSCRIBED on a stream that is subscribed already: ignored");
+            return;
+        };
+        self.state = State::Subscribed { subscription };
+        self.recovery_deadline = None;
+        self.next_heartbeat = Some(now + self.config.heartbeat_interval);
+        if let Some(id) = &subscribed.agent_info.id {
+            self.config.agent_id.get_or_insert_with(|| id.clone());
+        }
+        let agent_info = Box::new(subscribed.agent_info);
+        if std::mem::replace(&mut self.ever_subscribed, true) {
+            self.deliver(Callback::Reregistered { agent_info });
+        } else {
+            self.deliver(Callback::Registered {
+                executor_info: Box::new(subscribed.executor_info),
+                framework_info: Box::new(subscribed.framework_info),
+                agent_info,
+            });
+        }
+        // What the user gave between SUBSCRIBE and now.
+        self.send_due(now);
+        self.finish_flush();
+    }
+
+    fn launch(&mut self, task: TaskInfo) {
+        if self.may_launch(&[&task]) {
+            self.remember(&task);
+            self.deliver(Callback::LaunchTask(Box::new(task)));
+        }
+    }
+
+    fn launch_group(&mut self, group: TaskGroupInfo) {
+        if group.tasks.is_empty() {
+            self.warn("a task group without a task: ignored");
+        } else if self.may_launch(&group.tasks.iter().collect::<Vec<_>>()) {
+            for task in &group.tasks {
+                self.remember(task);
+            }
+            self.deliver(Callback::LaunchTaskGroup(group));
+        }
+    }
+
+    /// A task id that is in use would make two tasks one; the second is refused. No update is sent about it,
+    /// because it would be taken for one about the first.
+    fn may_launch(&mut self, tasks: &[&TaskInfo]) -> bool {
+        let running = self.status == DriverStatus::Running && !self.shutting_down;
+        for (place, task) in tasks.iter().enumerate() {
+            let id = &task.task_id.value;
+            if !running {
+                self.warn(format!("task '{id}' came during the shutdown: ignored"));
+                return false;
+            }
+            if self.tasks.contains_key(id) || tasks.iter().take(place).any(|other| other.task_id.value == *id)
+            {
+                self.warn(format!("task '{id}' is here already: its second launch is ignored"));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn remember(&mut self, task: &TaskInfo) {
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        self.unacknowledged.insert(arrival, task.clone());
+        self.tasks.insert(task.task_id.value.clone(), Some(arrival));
+    }
+
+    fn acknowledged(&mut self, _now: Tick, acknowledged: event::Acknowledged) {
+        let event::Acknowledged { task_id, uuid } = acknowledged;
+        let Some(update) = self.updates.acknowledge(&uuid) else { return };
+        if let Some(arrival) = self.tasks.get_mut(&task_id.value).and_then(Option::take) {
+            self.unacknowledged.remove(&arrival);
+        }
+        if is_terminal(update.status.state) {
+            self.tasks.remove(&task_id.value);
+        }
+        self.deliver(Callback::UpdateAcknowledged { task_id, uuid });
+        self.finish_flush();
+    }
+
+    /// What became of a call. The shell answers each one exactly once.
+    pub fn handle_reply(&mut self, now: Tick, token: CallToken, result: CallResult) {
+        let update = match (self.waiting_calls.remove(&token), refusal(&result)) {
+            (Some(Waiting::Update(update)), _) => update,
+            (Some(Waiting::Message), reason) => {
+                self.messages_waiting = self.messages_waiting.saturating_sub(1);
+                if let Some(reason) = reason {
+                    self.warn(format!("a message was lost: {reason}"));
+                }
+                return;
+            }
+            (Some(Waiting::Heartbeat) | None, _) => return,
+        };
+        match (refusal(&result), &result) {
+            (None, _) => self.updates.arrived(),
+            // The agent will never take it; repeating it would only hold up the others.
+            (Some(reason), Ok(reply)) if matches!(reply.status, 400 | 413 | 415 | 501) => {
+                self.refuse(update, reason)
+            }
+            (Some(reason), _) => {
+                self.warn(format!("an update did not arrive and is repeated: {reason}"));
+                self.updates.failed(now, &mut self.chance);
+            }
+        }
+        self.finish_flush();
+    }
+
+    fn refuse(&mut self, update: u64, reason: String) {
+        if let Some(update) = self.updates.remove(update) {
+            self.warn(format!("the agent refused an update of '{}': {reason}", update.status.task_id.value));
+            self.deliver(Callback::UpdateRefused { status: Box::new(update.status), reason });
+        }
+    }
+}
+
+/// The words of a failure; `None` for a success.
+fn refusal(result: &CallResult) -> Option<String> {
+    match result {
+        Ok(reply) if (200..300).contains(&reply.status) => None,
+        Ok(reply) => Some(format!("{} {}", reply.status, reply.body)),
+        Err(reason) => Some(reason.clone()),
+    }
+}
+
+/// States after which a task does not change any more.
+fn is_terminal(state: i32) -> bool {
+    use TaskState::{
+        TaskDropped, TaskError, TaskFailed, TaskFinished, TaskGone, TaskGoneByOperator, TaskKilled, TaskLost,
+    };
+    matches!(
+        TaskState::try_from(state),
+        Ok(TaskFinished
+            | TaskFailed
+            | TaskKilled
+            | TaskError
+            | TaskLost
+            | TaskDropped
+            | TaskGone
+            | TaskGoneByOperator)
+    )
+}

@@ -1,1 +1,32 @@
 //! HTTP serving and calling, streaming bodies with bounded queues, libprocess links.
+//!
+//! This room carries bytes and knows what they are (a call, a record, a message), never what they mean: no
+//! decision about a cluster is made here. Every queue in it is bounded, and says what happens when it is full.
+//!
+//! | to | see |
+//! |---|---|
+//! | serve HTTP and receive libprocess messages | [`serve`], [`Router`], [`Handler`], [`Response`] |
+//! | keep an event stream open | [`stream()`], [`StreamSender`] |
+//! | read and choose encodings | [`negotiate`] |
+//! | send libprocess messages, notice the end of peers | [`Links`] |
+//! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`CallConnection`] |
+
+pub mod client;
+pub mod exchange;
+pub mod h1;
+pub mod links;
+pub mod negotiate;
+mod net;
+pub mod router;
+pub mod server;
+pub mod stream;
+
+pub use client::{
+    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, RecordStream,
+    Url,
+};
+pub use exchange::{Body, Request, Response};
+pub use links::{Exited, LinkOptions, Links};
+pub use router::Router;
+pub use server::{Answer, Handler, IncomingMessage, ServerOptions, serve};
+pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, stream};

@@ -1,0 +1,246 @@
+//! Requests, out of the bytes that have arrived.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tepui_wire_libprocess::{Incoming, Refusal, recognise};
+
+use super::ServerOptions;
+use crate::{
+    exchange::{Request, Response},
+    h1::ChunkedDecoder,
+};
+
+/// More header fields than this are refused.
+const FIELDS_MAX: usize = 128;
+
+/// What the bytes so far amount to.
+pub(super) enum Parsed {
+    /// Not yet a whole request.
+    Partial,
+    /// The client waits for our consent before it sends the body.
+    Continue,
+    /// One request.
+    Request { request: Request, after: After },
+    /// One libprocess message, not yet decoded.
+    Message(RawMessage),
+    /// An answer without asking the handler; the connection ends with it.
+    Refused(Response),
+    /// No HTTP: the connection ends without an answer.
+    Garbage,
+}
+
+/// How the answer is to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct After {
+    pub(super) keep_alive: bool,
+    pub(super) gzip: bool,
+    pub(super) head_only: bool,
+}
+
+/// A libprocess message as it came.
+pub(super) struct RawMessage {
+    pub(super) incoming: Result<Incoming, Refusal>,
+    pub(super) body: Bytes,
+    pub(super) keep_alive: bool,
+}
+
+struct Head {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    after: After,
+    /// Sender and receiver, if this is a libprocess message.
+    message: Option<Result<Incoming, Refusal>>,
+}
+
+enum Coding {
+    Length(usize),
+    Chunked(ChunkedDecoder, BytesMut),
+}
+
+/// Reads requests one after the other.
+#[derive(Default)]
+pub(super) struct Parser {
+    pending: Option<(Head, Coding)>,
+}
+
+impl Parser {
+    /// Whether a head was read and its body is awaited.
+    pub(super) const fn in_body(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// The next request in `buffer`, if it is all there.
+    pub(super) fn next(
+        &mut self,
+        buffer: &mut BytesMut,
+        peer: Option<SocketAddr>,
+        options: &ServerOptions,
+    ) -> Parsed {
+        if self.pending.is_none() {
+            match head(buffer, options) {
+                Ok(None) => return Parsed::Partial,
+                Ok(Some((head, coding))) => {
+                    let consent = head
+                        .headers
+                        .get(header::EXPECT)
+                        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+                        && buffer.is_empty();
+                    self.pending = Some((head, coding));
+                    if consent {
+                        return Parsed::Continue;
+                    }
+                }
+                Err(parsed) => return parsed,
+            }
+        }
+        let Some((head, mut coding)) = self.pending.take() else { return Parsed::Partial };
+        let body = match &mut coding {
+            Coding::Length(length) if buffer.len() < *length => {
+                buffer.reserve(*length - buffer.len());
+                None
+            }
+            Coding::Length(length) => Some(buffer.split_to(*length).freeze()),
+            Coding::Chunked(decoder, body) => {
+                if let Err(error) = decoder.decode(buffer, body) {
+                    return Parsed::Refused(Response::bad_request(format!(
+                        "Malformed request body: {error}"
+                    )));
+                }
+                if body.len() > options.body_bytes_max {
+                    return Parsed::Refused(too_large(options.body_bytes_max));
+                }
+                decoder.is_done().then(|| std::mem::take(body).freeze())
+            }
+        };
+        match body {
+            None => {
+                self.pending = Some((head, coding));
+                Parsed::Partial
+            }
+            Some(body) => complete(head, body, peer),
+        }
+    }
+}
+
+fn complete(head: Head, body: Bytes, peer: Option<SocketAddr>) -> Parsed {
+    let Head { method, path, query, headers, after, message } = head;
+    match message {
+        Some(incoming) => Parsed::Message(RawMessage { incoming, body, keep_alive: after.keep_alive }),
+        None => {
+            let request = Request { method, path, query, headers, body, peer, rest: String::new() };
+            Parsed::Request { request, after }
+        }
+    }
+}
+
+fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, Coding)>, Parsed> {
+    // Empty lines between requests are forgiven, as RFC 9112 asks.
+    while buffer.starts_with(b"\r\n") {
+        let _ = buffer.split_to(2);
+    }
+    if buffer.is_empty() {
+        return Ok(None);
+    }
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let length = match parsed.parse(buffer) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if buffer.len() <= options.head_bytes_max => return Ok(None),
+        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Parsed::Refused(Response::plain_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)));
+        }
+        Err(_) => return Err(Parsed::Garbage),
+    };
+    let method =
+        Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| Parsed::Garbage)?;
+    let (path, query) = target(parsed.path.unwrap_or_default());
+    let headers = header_map(parsed.headers)?;
+    let http11 = parsed.version == Some(1);
+    let coding = coding(&headers, options)?;
+    let after = After {
+        keep_alive: if http11 {
+            !has_token(&headers, header::CONNECTION, "close")
+        } else {
+            has_token(&headers, header::CONNECTION, "keep-alive")
+        },
+        gzip: has_token(&headers, header::ACCEPT_ENCODING, "gzip"),
+        head_only: method == Method::HEAD,
+    };
+    let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let message = recognise(method.as_str(), &path, fields).transpose();
+    let _ = buffer.split_to(length);
+    Ok(Some((Head { method, path, query, headers, after, message }, coding)))
+}
+
+fn target(target: &str) -> (String, Option<String>) {
+    // A proxy's absolute form names the server too, which is us.
+    let target = match target.strip_prefix("http://").or_else(|| target.strip_prefix("https://")) {
+        Some(rest) => rest.find('/').map_or("/", |start| &rest[start..]),
+        None => target,
+    };
+    match target.split_once('?') {
+        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+        None => (target.to_owned(), None),
+    }
+}
+
+fn header_map(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Parsed> {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Parsed::Garbage)?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|_| Parsed::Garbage)?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn coding(headers: &HeaderMap, options: &ServerOptions) -> Result<Coding, Parsed> {
+    let malformed = |text: &str| Parsed::Refused(Response::bad_request(text));
+    if let Some(value) = headers.get(header::TRANSFER_ENCODING) {
+        // Chunked wins over a length beside it, as the RFC has it.
+        return if value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            Ok(Coding::Chunked(ChunkedDecoder::default(), BytesMut::new()))
+        } else {
+            Err(malformed("Expecting 'Transfer-Encoding' to be chunked"))
+        };
+    }
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(Coding::Length(0)) };
+    if lengths.any(|other| other != first) {
+        return Err(malformed("Expecting one 'Content-Length'"));
+    }
+    let digits = first.to_str().unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed("Expecting 'Content-Length' to be a number"));
+    }
+    match digits.parse::<usize>() {
+        Ok(length) if length <= options.body_bytes_max => Ok(Coding::Length(length)),
+        // So many digits that they are no number for us are too many bytes, too.
+        _ => Err(Parsed::Refused(too_large(options.body_bytes_max))),
+    }
+}
+
+fn too_large(limit: usize) -> Response {
+    Response::text(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("The request's body is larger than the {limit} bytes that are taken here."),
+    )
+}
+
+/// Whether a comma-separated field has `token` (its parameters aside, unless they say that it is not wanted).
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            parts.next().is_some_and(|first| first.eq_ignore_ascii_case(token))
+                && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+}

@@ -126,7 +126,8 @@ def updated(name, state, reason=None):
 
 def life():
     events.expect("registered")
-    events.expect("heartbeat")
+    # At once, but either before or after the first offers.
+    events.expect("heartbeat", ignoring=("offers",), timeout=5)
 
     first = offer()
     say("-> DECLINE", first["id"]["value"])

@@ -1,0 +1,89 @@
+//! The foreign programs that `cargo xtask setup` installs.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Outcome, process::remark};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// This crate's directory of that name (`clients`, `peers`, `golden`).
+pub fn ours(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The directory of one peer.
+fn home(peer: &str) -> Outcome<PathBuf> {
+    let home = root().join(".cache/peers").join(peer);
+    if home.join("ready").is_file() {
+        Ok(home)
+    } else {
+        Err(format!("{peer} is not installed: run `cargo xtask setup` first").into())
+    }
+}
+
+/// pymesos's two ways to read HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parser {
+    /// Compiled C.
+    Native,
+    /// Plain Python.
+    Pure,
+}
+
+/// One of our programs on pymesos (a file of `clients/`).
+pub fn pymesos(parser: Parser, program: &str) -> Outcome<Command> {
+    let home = home(match parser {
+        Parser::Native => "pymesos-native",
+        Parser::Pure => "pymesos-pure",
+    })?;
+    let mut command = Command::new(home.join("bin/python"));
+    command.arg("-B").arg(ours("clients").join(program));
+    Ok(command)
+}
+
+/// One of our programs on npm's mesos-framework (a file of `clients/`).
+pub fn node(program: &str) -> Outcome<Command> {
+    let modules = home("mesos-framework")?.join("node_modules");
+    let mut command = Command::new("node");
+    command.arg(ours("clients").join(program)).env("NODE_PATH", modules);
+    Ok(command)
+}
+
+/// The Python that has the genuine Mesos in it, running our script that starts it. None, with a loud remark, where there
+/// is no Python 2.7; an error in continuous integration.
+pub fn genuine() -> Outcome<Option<Command>> {
+    match home("genuine-mesos") {
+        Ok(home) => {
+            let mut command = Command::new(home.join("bin/mesos-python"));
+            command.arg(ours("peers").join("genuine_mesos.py"));
+            Ok(Some(command))
+        }
+        Err(problem) if env::var("CI").is_ok_and(|value| value == "true" || value == "1") => Err(problem),
+        Err(problem) => {
+            remark(&format!("!! SKIPPED: a test against the genuine Mesos 1.11.0: {problem}"));
+            Ok(None)
+        }
+    }
+}
+
+/// tepui's own binary: `TEPUI_BIN`, or the newer of what cargo built in the target directory.
+pub fn tepui() -> Outcome<PathBuf> {
+    if let Some(path) = env::var_os("TEPUI_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    ["debug", "release"]
+        .into_iter()
+        .map(|profile| target.join(profile).join("tepui"))
+        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+        .max()
+        .map(|(_, path)| path)
+        .ok_or_else(|| "no tepui binary: run `cargo build -p tepui` first, or set TEPUI_BIN".into())
+}

@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
 
     fn duration(&mut self, variable: &'static str, wanted: bool, default: Duration) -> Duration {
         let Some(value) = self.get(variable).filter(|_| wanted) else { return default };
-        parse_duration(value).unwrap_or_else(|reason| {
+        tepui_model::parse_duration(value).unwrap_or_else(|reason| {
             self.unreadable(variable, value, reason);
             default
         })
@@ -211,25 +211,6 @@ impl<'a> Reader<'a> {
         let value = self.get(VARIABLE)?;
         value.parse().map_err(|error: std::net::AddrParseError| self.unreadable(VARIABLE, value, error)).ok()
     }
-}
-
-/// Reads a duration as Mesos writes it: a decimal number and a unit, nothing between: `5secs`, `1.5hrs`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let seconds: f64 = match unit {
-        "ns" => 1e-9,
-        "us" => 1e-6,
-        "ms" => 1e-3,
-        "secs" => 1.0,
-        "mins" => 60.0,
-        "hrs" => 3_600.0,
-        "days" => 86_400.0,
-        "weeks" => 604_800.0,
-        _ => return Err("expected a number and one of ns, us, ms, secs, mins, hrs, days, weeks".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("'{number}' is not a number"))?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -317,23 +298,5 @@ mod tests {
         assert!(DriverEnv::parse(&env).is_err());
         env.extend(map(&[("MESOS_AGENT_ENDPOINT", "10.0.0.2:5052"), ("LIBPROCESS_SSL_ENABLED", "1")]));
         assert_eq!(DriverEnv::parse(&env).unwrap().agent.to_string(), "https://10.0.0.2:5052");
-    }
-
-    #[test]
-    fn durations() {
-        for (text, expected) in [
-            ("5secs", Some(Duration::from_secs(5))),
-            ("100ms", Some(Duration::from_millis(100))),
-            ("1.5hrs", Some(Duration::from_mins(90))),
-            ("1weeks", Some(Duration::from_hours(24 * 7))),
-            ("5 secs", None),
-            ("5", None),
-            ("secs", None),
-            ("-1secs", None),
-            ("1e3secs", None),
-            ("1.2.3secs", None),
-        ] {
-            assert_eq!(parse_duration(text).ok(), expected, "{text}");
-        }
     }
 }

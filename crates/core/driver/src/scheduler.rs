@@ -115,8 +115,9 @@ pub enum Effect {
         /// A SUBSCRIBE.
         call: Box<Call>,
     },
-    /// POST `call` on the call connection of `subscription`, in order, and answer with
-    /// [`SchedulerDriver::handle_reply`]: always, exactly once.
+    /// POST `call` on the call connection of `subscription`, in order, and tell
+    /// [`SchedulerDriver::handle_reply`] what becomes of it. When the subscription ends, calls without an answer
+    /// have failed, and answers that still come are ignored.
     Call {
         /// Whose call connection.
         subscription: Subscription,
@@ -127,7 +128,8 @@ pub enum Effect {
         /// The call, with its framework id.
         call: Box<Call>,
     },
-    /// Drop the stream and the call connection of a subscription. Calls without an answer have failed.
+    /// Drop the stream and the call connection of a subscription. When the driver
+    /// [is finished](SchedulerDriver::is_finished), let the calls already asked for leave first.
     Close {
         /// Which.
         subscription: Subscription,

@@ -1,11 +1,14 @@
 //! The HTTP/1.1 client of the libraries and of the command line.
 //!
 //! Three ways to call: [`Client::post`] for one answer, [`Client::post_stream`] for an event stream, and a
-//! [`CallConnection`] for many small calls a second, written one behind the other without waiting.
+//! [`CallConnection`] for many small calls a second, written one behind the other without waiting. For clients that
+//! live for long, a [`Subscriber`] follows one stream from its request to its end and a [`Pipeline`] connects anew.
 
 mod calls;
 mod parse;
+mod pipeline;
 mod records;
+mod subscriber;
 mod url;
 
 use std::{
@@ -26,7 +29,9 @@ use tokio::{
 };
 
 pub use calls::{Answered, CallConnection};
+pub use pipeline::Pipeline;
 pub use records::RecordStream;
+pub use subscriber::{Subscribed, Subscriber};
 pub use url::{InvalidUrl, Url};
 
 use crate::{exchange::STREAM_ID, net};

@@ -9,7 +9,7 @@
 //! | keep an event stream open | [`stream()`], [`StreamSender`] |
 //! | read and choose encodings | [`negotiate`] |
 //! | send libprocess messages, notice the end of peers | [`Links`] |
-//! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`CallConnection`] |
+//! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`Subscriber`], [`CallConnection`], [`Pipeline`] |
 
 pub mod client;
 pub mod exchange;
@@ -22,8 +22,8 @@ pub mod server;
 pub mod stream;
 
 pub use client::{
-    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, RecordStream,
-    Url,
+    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, Pipeline,
+    RecordStream, Subscribed, Subscriber, Url,
 };
 pub use exchange::{Body, Request, Response};
 pub use links::{Exited, LinkOptions, Links};

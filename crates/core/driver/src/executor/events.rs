@@ -1,8 +1,8 @@
 //! What the agent says: on the stream, and in answer to calls.
 
-use tepui_model::Tick;
+use tepui_model::{TaskState, Tick};
 use tepui_wire_mesos::v1::{
-    TaskGroupInfo, TaskInfo, TaskState,
+    TaskGroupInfo, TaskInfo,
     executor::{self as wire, event},
 };
 
@@ -127,7 +127,7 @@ impl ExecutorDriver {
         if let Some(arrival) = self.tasks.get_mut(&task_id.value).and_then(Option::take) {
             self.unacknowledged.remove(&arrival);
         }
-        if is_terminal(update.status.state) {
+        if TaskState::from_number(update.status.state).is_some_and(TaskState::is_terminal) {
             self.tasks.remove(&task_id.value);
         }
         self.deliver(Callback::UpdateAcknowledged { task_id, uuid });
@@ -176,22 +176,4 @@ fn refusal(result: &CallResult) -> Option<String> {
         Ok(reply) => Some(format!("{} {}", reply.status, reply.body)),
         Err(reason) => Some(reason.clone()),
     }
-}
-
-/// States after which a task does not change any more.
-fn is_terminal(state: i32) -> bool {
-    use TaskState::{
-        TaskDropped, TaskError, TaskFailed, TaskFinished, TaskGone, TaskGoneByOperator, TaskKilled, TaskLost,
-    };
-    matches!(
-        TaskState::try_from(state),
-        Ok(TaskFinished
-            | TaskFailed
-            | TaskKilled
-            | TaskError
-            | TaskLost
-            | TaskDropped
-            | TaskGone
-            | TaskGoneByOperator)
-    )
 }

@@ -1,8 +1,8 @@
 //! What the master says on the stream.
 
-use tepui_model::Tick;
+use tepui_model::{TaskState, Tick};
 use tepui_wire_mesos::v1::{
-    TaskState, TaskStatus,
+    TaskStatus,
     scheduler::{self as wire, call, event},
 };
 
@@ -99,7 +99,7 @@ impl SchedulerDriver {
             return;
         }
         let task = &status.task_id.value;
-        if TaskState::try_from(status.state).is_ok_and(is_terminal) {
+        if TaskState::from_number(status.state).is_some_and(TaskState::is_terminal) {
             self.live.remove(task);
         } else {
             let agent = self.live.entry(task.clone()).or_default();
@@ -109,7 +109,7 @@ impl SchedulerDriver {
         }
     }
 
-    /// What became of a call. The shell answers each one exactly once, also after a close.
+    /// What became of a call.
     pub fn handle_reply(&mut self, now: Tick, token: CallToken, result: CallResult) {
         let Some(kind) = self.waiting_calls.remove(&token) else { return };
         if let State::TearingDown { token: teardown, .. } = self.state {
@@ -139,25 +139,5 @@ impl SchedulerDriver {
             self.effects.push_back(super::Effect::Close { subscription });
             self.lost(now, &reason);
         }
-    }
-}
-
-/// States after which a task does not change any more.
-const fn is_terminal(state: TaskState) -> bool {
-    match state {
-        TaskState::TaskFinished
-        | TaskState::TaskFailed
-        | TaskState::TaskKilled
-        | TaskState::TaskError
-        | TaskState::TaskLost
-        | TaskState::TaskDropped
-        | TaskState::TaskGone
-        | TaskState::TaskGoneByOperator => true,
-        TaskState::TaskStaging
-        | TaskState::TaskStarting
-        | TaskState::TaskRunning
-        | TaskState::TaskKilling
-        | TaskState::TaskUnreachable
-        | TaskState::TaskUnknown => false,
     }
 }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tepui_model::Tick;
-use tepui_wire_mesos::v1::scheduler::Call;
+use tepui_wire_mesos::v1::scheduler::{Call, call};
 
-use super::{Effect, Event, SchedulerDriver, State, calls, redirect_of};
+use super::{CallError, Effect, Event, SchedulerDriver, State, calls, redirect_of};
 use crate::{Address, DriverStatus, Loss, Subscription};
 
 /// Masters that point at one another must not make the driver spin.
@@ -51,6 +51,22 @@ impl SchedulerDriver {
             }
             State::TearingDown { .. } => self.close(),
             State::NotStarted | State::Ended => {}
+        }
+    }
+
+    /// The user does not take his events, so the shell does not read the stream: the silence is not the
+    /// master's. To be told before [`handle_timeout`](Self::handle_timeout).
+    pub fn handle_backpressure(&mut self, now: Tick) {
+        self.heard(now);
+    }
+
+    /// Calls without an answer end with their subscription. They may or may not have been heard.
+    fn fail_calls(&mut self) {
+        for (token, call) in std::mem::take(&mut self.waiting_calls) {
+            if call != call::Type::Acknowledge {
+                let error = CallError::Unanswered("the subscription ended".to_owned());
+                self.deliver(Event::CallFailed { token, call, error });
+            }
         }
     }
 
@@ -130,6 +146,7 @@ impl SchedulerDriver {
 
     /// The subscription is gone; tells the user and waits for the next attempt.
     pub(super) fn lost(&mut self, now: Tick, reason: &str) {
+        self.fail_calls();
         self.deliver(Event::Disconnected { reason: reason.to_owned() });
         self.wait(now);
     }

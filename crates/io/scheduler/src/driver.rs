@@ -1,0 +1,384 @@
+//! The handles that users hold: the driver for calls, the events for what happens.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use bytes::Bytes;
+use tepui_core_driver::{
+    Address, CallToken, DriverStatus, InvalidAddress,
+    scheduler::{self as core, Config, Event, Receipt, Refused, calls},
+};
+use tepui_model::Tick;
+use tepui_wire_mesos::{
+    ContentType,
+    v1::{
+        AgentId, ExecutorId, Filters, FrameworkId, FrameworkInfo, KillPolicy, OfferId, TaskId, TaskStatus,
+        offer::Operation, scheduler::Call,
+    },
+};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{clock::Clock, shell};
+
+/// Why a driver could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The master's address cannot be read.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
+    /// No master was named.
+    #[error("no master is configured")]
+    NoMaster,
+    /// A master wants TLS, which this library does not speak yet.
+    #[error("the master at {0} wants TLS, which is not supported yet")]
+    Tls(String),
+    /// The operating system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
+    /// The operating system gives no thread.
+    #[error("cannot start the driver's thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Who the framework is, for masters that ask (HTTP Basic).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The principal.
+    pub principal: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({}, ..)", self.principal)
+    }
+}
+
+/// How the driver talks to the master.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The encoding of calls and events. Default: protobuf.
+    pub content_type: ContentType,
+    /// Sent with every request.
+    pub credential: Option<Credential>,
+    /// Events that may wait for [`Events::next`]. When there are more, the master's stream is not read until
+    /// there is room. Default: 1,024.
+    pub events_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { content_type: ContentType::Protobuf, credential: None, events_max: 1_024 }
+    }
+}
+
+pub(crate) struct Shared {
+    core: Mutex<core::SchedulerDriver>,
+    pub(crate) clock: Clock,
+    /// The shell has something to do.
+    pub(crate) wake: Notify,
+    finished: watch::Sender<bool>,
+    joined: (Mutex<bool>, Condvar),
+}
+
+impl Shared {
+    pub(crate) fn core(&self) -> MutexGuard<'_, core::SchedulerDriver> {
+        lock(&self.core)
+    }
+
+    fn finish(&self) {
+        *lock(&self.joined.0) = true;
+        self.joined.1.notify_all();
+        self.finished.send_replace(true);
+    }
+}
+
+/// A panic while a lock is held leaves nothing half-done that matters here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A framework's calls. Clones are handles of the same driver; none of the methods waits but
+/// [`join`](Self::join).
+///
+/// Every call answers with its number, under which [`Event::CallFailed`] tells of a failure, or with [`Refused`]
+/// if it was not sent.
+#[derive(Clone)]
+pub struct SchedulerDriver(Arc<Shared>);
+
+impl fmt::Debug for SchedulerDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SchedulerDriver").field(&self.status()).finish()
+    }
+}
+
+impl SchedulerDriver {
+    /// Begins to subscribe to `master`: `host:port` or `http://host:port`, of any master of the cluster; without
+    /// a port, 5050.
+    ///
+    /// # Errors
+    /// [`StartError`]. That a master cannot be reached is none: the driver keeps trying.
+    pub fn connect(framework: FrameworkInfo, master: &str) -> Result<(Self, Events), StartError> {
+        let config = Config::new(framework, Address::parse(master, 5050)?);
+        Self::start(config, Options::default())
+    }
+
+    /// Begins to subscribe, with everything to choose.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(config: Config, options: Options) -> Result<(Self, Events), StartError> {
+        if config.masters.is_empty() {
+            return Err(StartError::NoMaster);
+        }
+        if let Some(master) = config.masters.iter().find(|master| master.tls) {
+            return Err(StartError::Tls(master.to_string()));
+        }
+        let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            core: Mutex::new(core::SchedulerDriver::new(config, seed)),
+            clock: Clock::new(),
+            wake: Notify::new(),
+            finished: watch::Sender::new(false),
+            joined: (Mutex::new(false), Condvar::new()),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, queue) = mpsc::channel(options.events_max.max(1));
+        shared.core().start(shared.clock.now());
+        let of_thread = shared.clone();
+        thread::Builder::new().name("tepui-scheduler".to_owned()).spawn(move || {
+            runtime.block_on(shell::run(&of_thread, &options, sender));
+            of_thread.finish();
+        })?;
+        let driver = Self(shared);
+        Ok((driver.clone(), Events { driver, queue, receipt: None }))
+    }
+
+    /// Where the driver is in its life.
+    pub fn status(&self) -> DriverStatus {
+        self.0.core().status()
+    }
+
+    /// Whether calls are taken now.
+    pub fn is_subscribed(&self) -> bool {
+        self.0.core().is_subscribed()
+    }
+
+    /// The framework's id, once a master gave one.
+    pub fn framework_id(&self) -> Option<FrameworkId> {
+        self.0.core().framework_id().cloned()
+    }
+
+    /// Uses offers of one agent and one role. What the operations leave over is declined with `filters`.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn accept(
+        &self,
+        offers: impl IntoIterator<Item = OfferId>,
+        operations: impl IntoIterator<Item = Operation>,
+        filters: Option<Filters>,
+    ) -> Result<CallToken, Refused> {
+        self.call(calls::accept(offers.into_iter().collect(), operations.into_iter().collect(), filters))
+    }
+
+    /// Gives offers back and hides their resources for `filters.refuse_seconds` (5 s when not given).
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn decline(
+        &self,
+        offers: impl IntoIterator<Item = OfferId>,
+        filters: Option<Filters>,
+    ) -> Result<CallToken, Refused> {
+        self.call(calls::decline(offers.into_iter().collect(), filters))
+    }
+
+    /// Drops the filters of these roles (of all, if empty) and ends their suppression.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn revive(&self, roles: impl IntoIterator<Item = String>) -> Result<CallToken, Refused> {
+        self.call(calls::revive(roles.into_iter().collect()))
+    }
+
+    /// No more offers for these roles (for all, if empty) until [`revive`](Self::revive).
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn suppress(&self, roles: impl IntoIterator<Item = String>) -> Result<CallToken, Refused> {
+        self.call(calls::suppress(roles.into_iter().collect()))
+    }
+
+    /// Ends a task. Of one that the master does not know it answers as to [`reconcile`](Self::reconcile).
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn kill(
+        &self,
+        task: impl Into<String>,
+        agent: Option<AgentId>,
+        policy: Option<KillPolicy>,
+    ) -> Result<CallToken, Refused> {
+        self.call(calls::kill(TaskId { value: task.into() }, agent, policy))
+    }
+
+    /// Asks an executor to end, and its agent to see to it.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn shutdown(&self, executor: ExecutorId, agent: AgentId) -> Result<CallToken, Refused> {
+        self.call(calls::shutdown(executor, agent))
+    }
+
+    /// Acknowledges an update, with [`Acknowledgement::Explicit`](crate::Acknowledgement::Explicit). Nothing
+    /// happens if the update must not be acknowledged.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent; the update will come again.
+    pub fn acknowledge(&self, status: &TaskStatus) -> Result<(), Refused> {
+        let Some(receipt) = Receipt::of(status) else { return Ok(()) };
+        self.with_core(|core, now| core.acknowledge(now, receipt))
+    }
+
+    /// Asks for the state of these tasks, each with its agent if that is known; of every task that the master
+    /// knows, if there are none.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn reconcile<'a>(
+        &self,
+        tasks: impl IntoIterator<Item = (&'a str, Option<AgentId>)>,
+    ) -> Result<CallToken, Refused> {
+        self.call(calls::reconcile(tasks))
+    }
+
+    /// Sends a message to an executor; best effort.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn message(
+        &self,
+        agent: AgentId,
+        executor: ExecutorId,
+        data: impl Into<Bytes>,
+    ) -> Result<CallToken, Refused> {
+        self.call(calls::message(agent, executor, data.into()))
+    }
+
+    /// Any other call. The framework id is filled in.
+    ///
+    /// # Errors
+    /// [`Refused`]: not sent.
+    pub fn call(&self, call: Call) -> Result<CallToken, Refused> {
+        self.with_core(|core, now| core.call(now, call))
+    }
+
+    /// Ends the framework with all its tasks, and the driver. [`joined`](Self::joined) waits for the master's
+    /// answer.
+    pub fn teardown(&self) -> DriverStatus {
+        self.with_core(|core, now| core.stop(now, false))
+    }
+
+    /// Ends the driver, not the framework: within its failover timeout it can be continued.
+    pub fn stop(&self) -> DriverStatus {
+        self.with_core(|core, now| core.stop(now, true))
+    }
+
+    /// Ends the driver at once; no event follows.
+    pub fn abort(&self) -> DriverStatus {
+        self.with_core(core::SchedulerDriver::abort)
+    }
+
+    /// Waits until the driver has ended and its last calls have left, blocking the thread.
+    pub fn join(&self) -> DriverStatus {
+        let (finished, changed) = &self.0.joined;
+        let guard = changed.wait_while(lock(finished), |finished| !*finished);
+        drop(guard.unwrap_or_else(PoisonError::into_inner));
+        self.status()
+    }
+
+    /// [`join`](Self::join) for async code.
+    pub async fn joined(&self) -> DriverStatus {
+        // Cannot fail: the sender is in `self`.
+        let _ = self.0.finished.subscribe().wait_for(|finished| *finished).await;
+        self.status()
+    }
+
+    fn with_core<T>(&self, command: impl FnOnce(&mut core::SchedulerDriver, Tick) -> T) -> T {
+        let answer = command(&mut self.0.core(), self.0.clock.now());
+        self.0.wake.notify_one();
+        answer
+    }
+}
+
+/// What happens to a framework, in order. Dropping it stops the driver, because nobody listens any more.
+#[derive(Debug)]
+pub struct Events {
+    driver: SchedulerDriver,
+    queue: mpsc::Receiver<Event>,
+    /// Of the update last handed out.
+    receipt: Option<Receipt>,
+}
+
+impl Events {
+    /// The next event; `None` when the driver has ended. With automatic acknowledgement, asking for the next
+    /// event acknowledges the update before it. Nothing is lost when this is dropped half-way.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.processed();
+        let event = self.queue.recv().await;
+        self.hand_out(event)
+    }
+
+    /// [`next`](Self::next), blocking the thread.
+    ///
+    /// # Panics
+    /// When called from async code.
+    pub fn blocking_next(&mut self) -> Option<Event> {
+        self.processed();
+        let event = self.queue.blocking_recv();
+        self.hand_out(event)
+    }
+
+    /// An event that is here already, without waiting.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.processed();
+        let event = self.queue.try_recv().ok();
+        self.hand_out(event)
+    }
+
+    fn processed(&mut self) {
+        if let Some(receipt) = self.receipt.take() {
+            self.driver.with_core(|core, now| core.handle_processed(now, receipt));
+        }
+    }
+
+    fn hand_out(&mut self, event: Option<Event>) -> Option<Event> {
+        let event = event?;
+        if self.driver.status() != DriverStatus::Running && !matches!(event, Event::Error { .. }) {
+            // Stopped: what was under way is not delivered. The reason of an abort may still be behind it.
+            while let Ok(later) = self.queue.try_recv() {
+                if matches!(later, Event::Error { .. }) {
+                    return Some(later);
+                }
+            }
+            return None;
+        }
+        if let Event::Update(status) = &event {
+            self.receipt = Receipt::of(status);
+        }
+        Some(event)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.processed();
+        self.driver.stop();
+    }
+}

@@ -1,0 +1,245 @@
+//! Waits for sockets, timers and the user; asks the core; performs what it decided. No decisions here.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tepui_core_driver::{
+    Address, CallResult, CallToken, Loss, Subscription,
+    scheduler::{Effect, Event},
+};
+use tepui_model::{Reply, Tick};
+use tepui_transport::{
+    Authorization, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
+    Subscriber, Url,
+};
+use tepui_wire_mesos::ContentType;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::driver::{Options, Shared};
+
+/// Events decided on but not in the queue yet; with more, the stream is not read.
+const BACKLOG_MAX: usize = 256;
+/// Records handled in a row before others get their turn.
+const RECORDS_AT_ONCE: usize = 64;
+/// How long calls already given may take after the driver ended.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
+/// A subscription's two connections.
+struct Session {
+    subscription: Subscription,
+    stream: Subscriber,
+    /// What the master writes its records in.
+    records: ContentType,
+    calls: Pipeline<CallToken>,
+}
+
+struct Shell<'a> {
+    shared: &'a Arc<Shared>,
+    content: ContentType,
+    client: Client,
+    session: Option<Session>,
+    events: mpsc::Sender<Event>,
+    backlog: VecDeque<Event>,
+}
+
+/// Works until the driver has ended.
+pub(crate) async fn run(shared: &Arc<Shared>, options: &Options, events: mpsc::Sender<Event>) {
+    let authorization = options.credential.as_ref().map(|credential| Authorization::Basic {
+        principal: credential.principal.clone(),
+        secret: credential.secret.clone(),
+    });
+    // The core follows redirects itself.
+    let client = Client::new(ClientOptions { redirects_max: 0, authorization, ..ClientOptions::default() });
+    let content = options.content_type;
+    Shell { shared, content, client, session: None, events, backlog: VecDeque::new() }.work().await;
+}
+
+fn url(master: &Address) -> Url {
+    let path = if master.path.is_empty() { "/api/v1/scheduler" } else { &master.path };
+    Url::new(master.host.clone(), master.port, path)
+}
+
+impl Shell<'_> {
+    async fn work(mut self) {
+        let mut last = None;
+        loop {
+            let (finished, deadline) = self.perform();
+            let mut deadline = deadline.map(|tick| self.shared.clock.instant(tick));
+            if finished {
+                let last = *last.get_or_insert_with(|| Instant::now() + LAST_CALLS);
+                let idle = self.session.as_ref().is_none_or(|session| session.calls.is_idle());
+                if (idle && self.flushed()) || last <= Instant::now() {
+                    return;
+                }
+                deadline = Some(last);
+            }
+            self.wait(deadline).await;
+        }
+    }
+
+    /// Drains the core's effects. Answers whether it is finished, and when it wants to be woken.
+    fn perform(&mut self) -> (bool, Option<Tick>) {
+        let shared = self.shared;
+        let mut core = shared.core();
+        let mut effects = Vec::new();
+        while let Some(effect) = core.poll_effect() {
+            effects.push(effect);
+        }
+        let (finished, deadline) = (core.is_finished(), core.poll_timeout());
+        drop(core);
+        for effect in effects {
+            self.perform_one(effect, finished);
+        }
+        (finished, deadline)
+    }
+
+    fn perform_one(&mut self, effect: Effect, finished: bool) {
+        match effect {
+            Effect::Subscribe { subscription, master, call } => {
+                let url = url(&master);
+                let call = Call::message(self.content, self.content.encode(&*call));
+                self.session = Some(Session {
+                    subscription,
+                    stream: Subscriber::new(&self.client, url.clone(), call),
+                    records: self.content,
+                    calls: Pipeline::new(url, self.client.options().clone()),
+                });
+            }
+            Effect::Call { subscription, token, stream_id, call } => {
+                if let Some(session) =
+                    self.session.as_mut().filter(|session| session.subscription == subscription)
+                {
+                    let mut call = Call::message(self.content, self.content.encode(&*call));
+                    if let Some(id) = stream_id {
+                        call = call.stream_id(&id);
+                    }
+                    session.calls.push(token, call);
+                }
+            }
+            // When all is over, the last calls still leave, and a master takes them only while the stream is open.
+            Effect::Close { .. } if finished => {}
+            Effect::Close { subscription } => {
+                self.session.take_if(|session| session.subscription == subscription);
+            }
+            Effect::Deliver(event) => self.backlog.push_back(event),
+            Effect::Warn(text) => tracing::warn!("{text}"),
+        }
+    }
+
+    /// Moves events to the user's queue while there is room. Answers whether all are there (or nobody listens).
+    fn flushed(&mut self) -> bool {
+        while let Some(event) = self.backlog.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    return false;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => self.backlog.clear(),
+            }
+        }
+        true
+    }
+
+    async fn wait(&mut self, deadline: Option<Instant>) {
+        let waiting = !self.flushed();
+        let room = self.backlog.len() < BACKLOG_MAX;
+        let (stream, calls) = match &mut self.session {
+            Some(Session { subscription, stream, calls, .. }) => {
+                (Some((*subscription, stream)).filter(|_| room), Some(calls))
+            }
+            None => (None, None),
+        };
+        let (reading, calling) = (stream.is_some(), calls.is_some());
+        tokio::select! {
+            () = self.shared.wake.notified() => {}
+            // The next round uses the room.
+            () = room_in(&self.events), if waiting => {}
+            (token, answer) = next_answer(calls), if calling => {
+                self.shared.core().handle_reply(self.shared.clock.now(), token, result(answer));
+            }
+            (subscription, event) = next_event(stream), if reading => self.take(subscription, event),
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                let now = self.shared.clock.now();
+                let mut core = self.shared.core();
+                if !room {
+                    core.handle_backpressure(now);
+                }
+                core.handle_timeout(now);
+            }
+        }
+    }
+
+    /// Hands the core what the stream brought, and what else of it is here already.
+    fn take(&mut self, subscription: Subscription, event: Subscribed) {
+        let now = self.shared.clock.now();
+        let mut core = self.shared.core();
+        let mut next = Some(event);
+        let mut taken = 0;
+        while let (Some(event), Some(session)) = (next.take(), &mut self.session) {
+            match event {
+                Subscribed::Connected { stream_id, content } => {
+                    session.records = content.unwrap_or(self.content);
+                    core.handle_connected(now, subscription, stream_id.as_deref());
+                }
+                Subscribed::Record(record) => match session.records.decode(record) {
+                    Ok(event) => core.handle_event(now, subscription, event),
+                    Err(error) => {
+                        let loss = Loss::Broken(format!("a record that cannot be read: {error}"));
+                        core.handle_disconnected(now, subscription, loss);
+                        self.session = None;
+                    }
+                },
+                Subscribed::Ended(end) => {
+                    core.handle_disconnected(now, subscription, loss(end));
+                    self.session = None;
+                }
+            }
+            taken += 1;
+            if taken < RECORDS_AT_ONCE {
+                next = self.session.as_mut().and_then(|session| session.stream.take());
+            }
+        }
+    }
+}
+
+async fn room_in<T>(queue: &mpsc::Sender<T>) {
+    // An error means that nobody listens; `flushed` sees that, too.
+    let _ = queue.reserve().await;
+}
+
+async fn next_event(stream: Option<(Subscription, &mut Subscriber)>) -> (Subscription, Subscribed) {
+    match stream {
+        Some((subscription, stream)) => (subscription, stream.next().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_answer(
+    calls: Option<&mut Pipeline<CallToken>>,
+) -> (CallToken, Result<ClientResponse, ClientError>) {
+    match calls {
+        Some(calls) => calls.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn loss(end: Result<(), ClientError>) -> Loss {
+    match end {
+        Ok(()) => Loss::Ended,
+        Err(ClientError::Refused(response)) => Loss::Refused {
+            status: response.status.as_u16(),
+            location: response.header("location").map(str::to_owned),
+            body: response.text().into_owned(),
+        },
+        Err(error) => Loss::Broken(error.to_string()),
+    }
+}
+
+fn result(answer: Result<ClientResponse, ClientError>) -> CallResult {
+    answer
+        .map(|response| Reply { status: response.status.as_u16(), body: response.text().into_owned() })
+        .map_err(|error| error.to_string())
+}

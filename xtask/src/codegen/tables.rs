@@ -39,8 +39,25 @@ pub(crate) fn render(files: impl prost_reflect::prost::Message) -> Result<String
     Ok(out)
 }
 
+/// Lists that are shown even when they are empty: Mesos writes these answers by hand, not from the message.
+const WRITTEN_EMPTY: &[(&str, &[&str])] = &[
+    ("mesos.v1.master.Response.GetTasks", &["tasks", "unreachable_tasks", "completed_tasks"]),
+    ("mesos.v1.master.Response.GetExecutors", &["executors"]),
+    ("mesos.v1.master.Response.GetFrameworks", &["frameworks", "completed_frameworks"]),
+    ("mesos.v1.master.Response.GetAgents", &["agents", "recovered_agents"]),
+    (
+        "mesos.v1.agent.Response.GetTasks",
+        &["pending_tasks", "queued_tasks", "launched_tasks", "terminated_tasks", "completed_tasks"],
+    ),
+    ("mesos.v1.agent.Response.GetExecutors", &["executors", "completed_executors"]),
+    ("mesos.v1.agent.Response.GetFrameworks", &["frameworks", "completed_frameworks"]),
+];
+
+/// The most fields that a message may have: the codec marks them in the bits of a number.
+const MAX_FIELDS: usize = 64;
+
 fn ours(full_name: &str) -> bool {
-    full_name.starts_with("mesos.")
+    full_name.starts_with("mesos.") || full_name == "google.protobuf.Duration"
 }
 
 /// The name of the static that holds the table: unique, since it is made from the full name.
@@ -50,6 +67,9 @@ fn table_name(full_name: &str) -> String {
 
 /// The path of the struct that prost generates.
 fn rust_path(descriptor: &MessageDescriptor) -> String {
+    if descriptor.full_name() == "google.protobuf.Duration" {
+        return "::prost_types::Duration".to_owned();
+    }
     let package: Vec<&str> = descriptor.package_name().split('.').skip(1).collect();
     let mut nesting = vec![descriptor.name().to_upper_camel_case()];
     let mut parent = descriptor.parent_message();
@@ -90,7 +110,7 @@ fn declared_fields(descriptor: &MessageDescriptor) -> Vec<FieldDescriptor> {
 fn render_message(out: &mut String, descriptor: &MessageDescriptor) -> Result<(), Failure> {
     let table = table_name(descriptor.full_name());
     let fields = declared_fields(descriptor);
-    if fields.len() > usize::from(u8::MAX) {
+    if fields.len() > MAX_FIELDS {
         return Err(format!("{} has too many fields for its table", descriptor.full_name()).into());
     }
     writeln!(out, "static {table}: MessageDescriptor = MessageDescriptor {{")?;
@@ -106,6 +126,12 @@ fn render_message(out: &mut String, descriptor: &MessageDescriptor) -> Result<()
     by_name.sort_by(|a, b| fields[*a].name().cmp(fields[*b].name()));
     writeln!(out, "    by_number: &{by_number:?},")?;
     writeln!(out, "    by_name: &{by_name:?},")?;
+    let required = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.cardinality() == Cardinality::Required)
+        .fold(0_u64, |bits, (index, _)| bits | 1 << index);
+    writeln!(out, "    required: {required:#x},")?;
     writeln!(out, "    has_required: {},", has_required(descriptor, &mut BTreeSet::new()))?;
     writeln!(out, "}};")?;
     writeln!(out, "impl Described for {} {{", rust_path(descriptor))?;
@@ -143,22 +169,20 @@ fn render_field(out: &mut String, field: &FieldDescriptor) -> Result<(), Failure
     };
     let default = explicit_default(field)?;
     let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned());
-    let deprecated =
-        field.field_descriptor_proto().options.as_ref().is_some_and(prost_types_deprecated);
+    let deprecated = field.field_descriptor_proto().options.as_ref().is_some_and(|options| options.deprecated());
+    let written_empty = WRITTEN_EMPTY.iter().any(|(message, fields)| {
+        field.parent_message().full_name() == *message && fields.contains(&field.name())
+    });
     writeln!(
         out,
         "        FieldDescriptor {{ name: {:?}, key: {:?}, number: {}, label: Label::{label}, kind: {}, \
-         default: {default:?}, deprecated: {deprecated}, oneof: {oneof:?} }},",
+         default: {default:?}, deprecated: {deprecated}, written_empty: {written_empty}, oneof: {oneof:?} }},",
         field.name(),
         format!("\"{}\":", field.name()),
         field.number(),
         render_kind(&kind)?,
     )?;
     Ok(())
-}
-
-fn prost_types_deprecated(options: &prost_reflect::prost_types::FieldOptions) -> bool {
-    options.deprecated()
 }
 
 fn render_kind(kind: &Kind) -> Result<String, Failure> {
@@ -173,7 +197,6 @@ fn render_kind(kind: &Kind) -> Result<String, Failure> {
         Kind::String => "Kind::String".into(),
         Kind::Bytes => "Kind::Bytes".into(),
         Kind::Enum(descriptor) => format!("Kind::Enum(&{})", table_name(descriptor.full_name())),
-        Kind::Message(message) if message.full_name() == "google.protobuf.Duration" => "Kind::Duration".into(),
         Kind::Message(message) if ours(message.full_name()) => {
             format!("Kind::Message(&{})", table_name(message.full_name()))
         }

@@ -20,6 +20,8 @@ pub struct MessageDescriptor {
     pub by_number: &'static [u8],
     /// Indices into `fields`, in the order of the fields' names.
     pub by_name: &'static [u8],
+    /// The required fields: bit `i` stands for `fields[i]`.
+    pub required: u64,
     /// Whether this message, or any that it can hold, has a required field.
     pub has_required: bool,
 }
@@ -40,6 +42,8 @@ pub struct FieldDescriptor {
     pub default: Option<&'static str>,
     /// Whether the field is marked deprecated. A deprecated default is not written.
     pub deprecated: bool,
+    /// Whether the list is shown in JSON even when it is empty.
+    pub written_empty: bool,
     /// The oneof that the field belongs to.
     pub oneof: Option<&'static str>,
 }
@@ -58,7 +62,7 @@ pub enum Label {
 }
 
 /// What a field holds.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `double`.
     Double,
@@ -82,8 +86,6 @@ pub enum Kind {
     Enum(&'static EnumDescriptor),
     /// A message.
     Message(&'static MessageDescriptor),
-    /// `google.protobuf.Duration`: written as seconds in a string, like `"300s"`.
-    Duration,
 }
 
 /// The values of one enum.

@@ -9,6 +9,7 @@ pub mod error;
 pub mod json;
 pub mod message;
 pub mod protobuf;
+mod scan;
 
 pub use content::ContentType;
 pub use descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};

@@ -534,15 +534,30 @@ static MESOS_V1_SCHEDULER_RESPONSE_TYPE: EnumDescriptor = EnumDescriptor { name:
     ("UNKNOWN", 0),
     ("RECONCILE_OPERATIONS", 1),
 ] };
+static GOOGLE_PROTOBUF_DURATION: MessageDescriptor = MessageDescriptor {
+    name: "google.protobuf.Duration",
+    fields: &[
+        FieldDescriptor { name: "seconds", key: "\"seconds\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "nanos", key: "\"nanos\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+    ],
+    by_number: &[0, 1],
+    by_name: &[1, 0],
+    required: 0x0,
+    has_required: false,
+};
+impl Described for ::prost_types::Duration {
+    const DESCRIPTOR: &'static MessageDescriptor = &GOOGLE_PROTOBUF_DURATION;
+}
 static MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AcknowledgeOperationStatusMessage",
     fields: &[
-        FieldDescriptor { name: "status_uuid", key: "\"status_uuid\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status_uuid", key: "\"status_uuid\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::AcknowledgeOperationStatusMessage {
@@ -551,13 +566,14 @@ impl Described for crate::internal::AcknowledgeOperationStatusMessage {
 static MESOS_INTERNAL_APPLY_OPERATION_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ApplyOperationMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_info", key: "\"operation_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_info", key: "\"operation_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 1, 2, 3],
+    required: 0xe,
     has_required: true,
 };
 impl Described for crate::internal::ApplyOperationMessage {
@@ -566,10 +582,11 @@ impl Described for crate::internal::ApplyOperationMessage {
 static MESOS_INTERNAL_ARCHIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::Archive {
@@ -578,12 +595,13 @@ impl Described for crate::internal::Archive {
 static MESOS_INTERNAL_ARCHIVE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::archive::Framework {
@@ -592,10 +610,11 @@ impl Described for crate::internal::archive::Framework {
 static MESOS_INTERNAL_AUTHENTICATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticateMessage",
     fields: &[
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::AuthenticateMessage {
@@ -607,6 +626,7 @@ static MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE: MessageDescriptor = Mess
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::AuthenticationCompletedMessage {
@@ -615,10 +635,11 @@ impl Described for crate::internal::AuthenticationCompletedMessage {
 static MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationErrorMessage",
     fields: &[
-        FieldDescriptor { name: "error", key: "\"error\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::AuthenticationErrorMessage {
@@ -630,6 +651,7 @@ static MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE: MessageDescriptor = Message
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::AuthenticationFailedMessage {
@@ -638,10 +660,11 @@ impl Described for crate::internal::AuthenticationFailedMessage {
 static MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationMechanismsMessage",
     fields: &[
-        FieldDescriptor { name: "mechanisms", key: "\"mechanisms\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "mechanisms", key: "\"mechanisms\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::AuthenticationMechanismsMessage {
@@ -650,11 +673,12 @@ impl Described for crate::internal::AuthenticationMechanismsMessage {
 static MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStartMessage",
     fields: &[
-        FieldDescriptor { name: "mechanism", key: "\"mechanism\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "mechanism", key: "\"mechanism\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::AuthenticationStartMessage {
@@ -663,10 +687,11 @@ impl Described for crate::internal::AuthenticationStartMessage {
 static MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStepMessage",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::AuthenticationStepMessage {
@@ -675,10 +700,11 @@ impl Described for crate::internal::AuthenticationStepMessage {
 static MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.CheckpointResourcesMessage",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::CheckpointResourcesMessage {
@@ -687,10 +713,11 @@ impl Described for crate::internal::CheckpointResourcesMessage {
 static MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DeactivateFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::DeactivateFrameworkMessage {
@@ -699,10 +726,11 @@ impl Described for crate::internal::DeactivateFrameworkMessage {
 static MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DrainSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "config", key: "\"config\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::DrainSlaveMessage {
@@ -711,14 +739,15 @@ impl Described for crate::internal::DrainSlaveMessage {
 static MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 1, 2, 3, 4],
+    required: 0x1f,
     has_required: true,
 };
 impl Described for crate::internal::ExecutorRegisteredMessage {
@@ -727,11 +756,12 @@ impl Described for crate::internal::ExecutorRegisteredMessage {
 static MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::ExecutorReregisteredMessage {
@@ -740,13 +770,14 @@ impl Described for crate::internal::ExecutorReregisteredMessage {
 static MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorToFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 2, 1, 0],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::internal::ExecutorToFrameworkMessage {
@@ -755,13 +786,14 @@ impl Described for crate::internal::ExecutorToFrameworkMessage {
 static MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExitedExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 1, 0, 3],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::internal::ExitedExecutorMessage {
@@ -770,10 +802,11 @@ impl Described for crate::internal::ExitedExecutorMessage {
 static MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkErrorMessage",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::FrameworkErrorMessage {
@@ -782,11 +815,12 @@ impl Described for crate::internal::FrameworkErrorMessage {
 static MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::FrameworkRegisteredMessage {
@@ -795,11 +829,12 @@ impl Described for crate::internal::FrameworkRegisteredMessage {
 static MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::FrameworkReregisteredMessage {
@@ -808,13 +843,14 @@ impl Described for crate::internal::FrameworkReregisteredMessage {
 static MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkToExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 2, 1, 0],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::internal::FrameworkToExecutorMessage {
@@ -823,10 +859,11 @@ impl Described for crate::internal::FrameworkToExecutorMessage {
 static MESOS_INTERNAL_HOOK_EXECUTED: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.HookExecuted",
     fields: &[
-        FieldDescriptor { name: "module", key: "\"module\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "module", key: "\"module\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::HookExecuted {
@@ -835,11 +872,12 @@ impl Described for crate::internal::HookExecuted {
 static MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.InverseOffersMessage",
     fields: &[
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::InverseOffersMessage {
@@ -848,12 +886,13 @@ impl Described for crate::internal::InverseOffersMessage {
 static MESOS_INTERNAL_KILL_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.KillTaskMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::KillTaskMessage {
@@ -862,13 +901,14 @@ impl Described for crate::internal::KillTaskMessage {
 static MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LaunchTasksMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 0, 3, 1],
+    required: 0x5,
     has_required: true,
 };
 impl Described for crate::internal::LaunchTasksMessage {
@@ -877,10 +917,11 @@ impl Described for crate::internal::LaunchTasksMessage {
 static MESOS_INTERNAL_LOST_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LostSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::LostSlaveMessage {
@@ -889,10 +930,11 @@ impl Described for crate::internal::LostSlaveMessage {
 static MESOS_INTERNAL_MASTER_SLAVE_CONNECTION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.MasterSlaveConnection",
     fields: &[
-        FieldDescriptor { name: "total_ping_timeout_seconds", key: "\"total_ping_timeout_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "total_ping_timeout_seconds", key: "\"total_ping_timeout_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::MasterSlaveConnection {
@@ -901,10 +943,11 @@ impl Described for crate::internal::MasterSlaveConnection {
 static MESOS_INTERNAL_PING_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.PingSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "connected", key: "\"connected\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "connected", key: "\"connected\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::PingSlaveMessage {
@@ -916,6 +959,7 @@ static MESOS_INTERNAL_PONG_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor 
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::PongSlaveMessage {
@@ -924,11 +968,12 @@ impl Described for crate::internal::PongSlaveMessage {
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::ReconcileOperationsMessage {
@@ -937,12 +982,13 @@ impl Described for crate::internal::ReconcileOperationsMessage {
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage.Operation",
     fields: &[
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 1],
     by_name: &[1, 0, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::reconcile_operations_message::Operation {
@@ -951,12 +997,13 @@ impl Described for crate::internal::reconcile_operations_message::Operation {
 static MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileTasksMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ReconcileTasksMessage {
@@ -965,10 +1012,11 @@ impl Described for crate::internal::ReconcileTasksMessage {
 static MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconnectExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ReconnectExecutorMessage {
@@ -977,11 +1025,12 @@ impl Described for crate::internal::ReconnectExecutorMessage {
 static MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::RegisterExecutorMessage {
@@ -990,10 +1039,11 @@ impl Described for crate::internal::RegisterExecutorMessage {
 static MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::RegisterFrameworkMessage {
@@ -1002,14 +1052,15 @@ impl Described for crate::internal::RegisterFrameworkMessage {
 static MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave", key: "\"slave\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave", key: "\"slave\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3, 4],
     by_name: &[3, 1, 4, 0, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::RegisterSlaveMessage {
@@ -1018,13 +1069,14 @@ impl Described for crate::internal::RegisterSlaveMessage {
 static MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "updates", key: "\"updates\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "updates", key: "\"updates\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 1, 2, 3],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::ReregisterExecutorMessage {
@@ -1033,11 +1085,12 @@ impl Described for crate::internal::ReregisterExecutorMessage {
 static MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "failover", key: "\"failover\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "failover", key: "\"failover\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::ReregisterFrameworkMessage {
@@ -1046,18 +1099,19 @@ impl Described for crate::internal::ReregisterFrameworkMessage {
 static MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave", key: "\"slave\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_infos", key: "\"executor_infos\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave", key: "\"slave\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_infos", key: "\"executor_infos\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 3, 2, 5, 6, 1, 4, 7, 8],
     by_name: &[7, 1, 5, 2, 4, 8, 0, 3, 6],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ReregisterSlaveMessage {
@@ -1066,10 +1120,11 @@ impl Described for crate::internal::ReregisterSlaveMessage {
 static MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindInverseOfferMessage",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::RescindInverseOfferMessage {
@@ -1078,10 +1133,11 @@ impl Described for crate::internal::RescindInverseOfferMessage {
 static MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindResourceOfferMessage",
     fields: &[
-        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::RescindResourceOfferMessage {
@@ -1090,11 +1146,12 @@ impl Described for crate::internal::RescindResourceOfferMessage {
 static MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceOffersMessage",
     fields: &[
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::ResourceOffersMessage {
@@ -1103,11 +1160,12 @@ impl Described for crate::internal::ResourceOffersMessage {
 static MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceRequestMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "requests", key: "\"requests\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "requests", key: "\"requests\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ResourceRequestMessage {
@@ -1116,11 +1174,12 @@ impl Described for crate::internal::ResourceRequestMessage {
 static MESOS_INTERNAL_RESOURCE_VERSION_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceVersionUUID",
     fields: &[
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::internal::ResourceVersionUuid {
@@ -1129,11 +1188,12 @@ impl Described for crate::internal::ResourceVersionUuid {
 static MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReviveOffersMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ReviveOffersMessage {
@@ -1142,14 +1202,15 @@ impl Described for crate::internal::ReviveOffersMessage {
 static MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskGroupMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 0, 4, 3, 2],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::internal::RunTaskGroupMessage {
@@ -1158,15 +1219,16 @@ impl Described for crate::internal::RunTaskGroupMessage {
 static MESOS_INTERNAL_RUN_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task", key: "\"task\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 4, 2, 3, 5],
     by_name: &[1, 0, 5, 4, 3, 2],
+    required: 0x6,
     has_required: true,
 };
 impl Described for crate::internal::RunTaskMessage {
@@ -1175,11 +1237,12 @@ impl Described for crate::internal::RunTaskMessage {
 static MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::ShutdownExecutorMessage {
@@ -1188,10 +1251,11 @@ impl Described for crate::internal::ShutdownExecutorMessage {
 static MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::ShutdownFrameworkMessage {
@@ -1200,10 +1264,11 @@ impl Described for crate::internal::ShutdownFrameworkMessage {
 static MESOS_INTERNAL_SHUTDOWN_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownMessage",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::internal::ShutdownMessage {
@@ -1212,16 +1277,17 @@ impl Described for crate::internal::ShutdownMessage {
 static MESOS_INTERNAL_SLAVE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveInfo",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 3, 4, 6, 1, 5],
     by_name: &[3, 6, 5, 0, 4, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::SlaveInfo {
@@ -1230,11 +1296,12 @@ impl Described for crate::internal::SlaveInfo {
 static MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "connection", key: "\"connection\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "connection", key: "\"connection\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::SlaveRegisteredMessage {
@@ -1243,12 +1310,13 @@ impl Described for crate::internal::SlaveRegisteredMessage {
 static MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reconciliations", key: "\"reconciliations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "connection", key: "\"connection\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reconciliations", key: "\"reconciliations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "connection", key: "\"connection\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::SlaveReregisteredMessage {
@@ -1257,16 +1325,17 @@ impl Described for crate::internal::SlaveReregisteredMessage {
 static MESOS_INTERNAL_STATUS_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdate",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 5, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "latest_state", key: "\"latest_state\":", number: 7, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 5, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "latest_state", key: "\"latest_state\":", number: 7, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[1, 0, 6, 2, 3, 4, 5],
+    required: 0x19,
     has_required: true,
 };
 impl Described for crate::internal::StatusUpdate {
@@ -1275,13 +1344,14 @@ impl Described for crate::internal::StatusUpdate {
 static MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateAcknowledgementMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 0, 2, 3],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::internal::StatusUpdateAcknowledgementMessage {
@@ -1290,11 +1360,12 @@ impl Described for crate::internal::StatusUpdateAcknowledgementMessage {
 static MESOS_INTERNAL_STATUS_UPDATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateMessage",
     fields: &[
-        FieldDescriptor { name: "update", key: "\"update\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::StatusUpdateMessage {
@@ -1303,12 +1374,13 @@ impl Described for crate::internal::StatusUpdateMessage {
 static MESOS_INTERNAL_STATUS_UPDATE_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateRecord",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_STATUS_UPDATE_RECORD_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_STATUS_UPDATE_RECORD_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::StatusUpdateRecord {
@@ -1317,10 +1389,11 @@ impl Described for crate::internal::StatusUpdateRecord {
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerRequest",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::SubmitSchedulerRequest {
@@ -1329,10 +1402,11 @@ impl Described for crate::internal::SubmitSchedulerRequest {
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerResponse",
     fields: &[
-        FieldDescriptor { name: "okay", key: "\"okay\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "okay", key: "\"okay\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::SubmitSchedulerResponse {
@@ -1341,13 +1415,14 @@ impl Described for crate::internal::SubmitSchedulerResponse {
 static MESOS_INTERNAL_TASK_HEALTH_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.TaskHealthStatus",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_task", key: "\"kill_task\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 4, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_task", key: "\"kill_task\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 4, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 1, 2, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::internal::TaskHealthStatus {
@@ -1356,10 +1431,11 @@ impl Described for crate::internal::TaskHealthStatus {
 static MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::UnregisterFrameworkMessage {
@@ -1368,10 +1444,11 @@ impl Described for crate::internal::UnregisterFrameworkMessage {
 static MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::UnregisterSlaveMessage {
@@ -1380,12 +1457,13 @@ impl Described for crate::internal::UnregisterSlaveMessage {
 static MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::UpdateFrameworkMessage {
@@ -1394,14 +1472,15 @@ impl Described for crate::internal::UpdateFrameworkMessage {
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 1, 2],
+    required: 0x4,
     has_required: true,
 };
 impl Described for crate::internal::UpdateOperationStatusMessage {
@@ -1410,12 +1489,13 @@ impl Described for crate::internal::UpdateOperationStatusMessage {
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusRecord",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::UpdateOperationStatusRecord {
@@ -1424,15 +1504,16 @@ impl Described for crate::internal::UpdateOperationStatusRecord {
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_oversubscribed_resources", key: "\"update_oversubscribed_resources\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "oversubscribed_resources", key: "\"oversubscribed_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_oversubscribed_resources", key: "\"update_oversubscribed_resources\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "oversubscribed_resources", key: "\"oversubscribed_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3, 4, 5],
     by_name: &[3, 2, 5, 4, 0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::internal::UpdateSlaveMessage {
@@ -1441,10 +1522,11 @@ impl Described for crate::internal::UpdateSlaveMessage {
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.Operations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::update_slave_message::Operations {
@@ -1453,13 +1535,14 @@ impl Described for crate::internal::update_slave_message::Operations {
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 2, 3, 1],
+    required: 0xc,
     has_required: true,
 };
 impl Described for crate::internal::update_slave_message::ResourceProvider {
@@ -1468,10 +1551,11 @@ impl Described for crate::internal::update_slave_message::ResourceProvider {
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProviders",
     fields: &[
-        FieldDescriptor { name: "providers", key: "\"providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "providers", key: "\"providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::internal::update_slave_message::ResourceProviders {
@@ -1480,12 +1564,13 @@ impl Described for crate::internal::update_slave_message::ResourceProviders {
 static MESOS_V1_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Address",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x4,
     has_required: true,
 };
 impl Described for crate::v1::Address {
@@ -1494,10 +1579,11 @@ impl Described for crate::v1::Address {
 static MESOS_V1_AGENT_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::AgentId {
@@ -1506,15 +1592,16 @@ impl Described for crate::v1::AgentId {
 static MESOS_V1_AGENT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 3, 4, 1, 5],
     by_name: &[3, 5, 0, 4, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::AgentInfo {
@@ -1523,10 +1610,11 @@ impl Described for crate::v1::AgentInfo {
 static MESOS_V1_AGENT_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_INFO_CAPABILITY_TYPE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::agent_info::Capability {
@@ -1535,15 +1623,16 @@ impl Described for crate::v1::agent_info::Capability {
 static MESOS_V1_ATTRIBUTE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Attribute",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 5, 4],
     by_name: &[0, 3, 2, 4, 5, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::Attribute {
@@ -1552,13 +1641,14 @@ impl Described for crate::v1::Attribute {
 static MESOS_V1_CSI_PLUGIN_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginContainerInfo",
     fields: &[
-        FieldDescriptor { name: "services", key: "\"services\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "services", key: "\"services\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 2, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::CsiPluginContainerInfo {
@@ -1567,11 +1657,12 @@ impl Described for crate::v1::CsiPluginContainerInfo {
 static MESOS_V1_CSI_PLUGIN_ENDPOINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginEndpoint",
     fields: &[
-        FieldDescriptor { name: "csi_service", key: "\"csi_service\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "endpoint", key: "\"endpoint\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "csi_service", key: "\"csi_service\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "endpoint", key: "\"endpoint\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::CsiPluginEndpoint {
@@ -1580,15 +1671,16 @@ impl Described for crate::v1::CsiPluginEndpoint {
 static MESOS_V1_CSI_PLUGIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: Some("\"default\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "containers", key: "\"containers\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "endpoints", key: "\"endpoints\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_ENDPOINT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "target_path_root", key: "\"target_path_root\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "target_path_exists", key: "\"target_path_exists\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: Some("\"default\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "containers", key: "\"containers\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "endpoints", key: "\"endpoints\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_ENDPOINT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "target_path_root", key: "\"target_path_root\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "target_path_exists", key: "\"target_path_exists\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[2, 3, 1, 5, 4, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::CsiPluginInfo {
@@ -1597,10 +1689,11 @@ impl Described for crate::v1::CsiPluginInfo {
 static MESOS_V1_CAPABILITY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CapabilityInfo",
     fields: &[
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CAPABILITY_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CAPABILITY_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::CapabilityInfo {
@@ -1609,10 +1702,11 @@ impl Described for crate::v1::CapabilityInfo {
 static MESOS_V1_CGROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo",
     fields: &[
-        FieldDescriptor { name: "net_cls", key: "\"net_cls\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_NET_CLS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "net_cls", key: "\"net_cls\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_NET_CLS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::CgroupInfo {
@@ -1624,6 +1718,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO: MessageDescriptor = MessageDescriptor {
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::cgroup_info::Blkio {
@@ -1635,6 +1730,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_CFQ: MessageDescriptor = MessageDescriptor {
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Cfq {
@@ -1643,18 +1739,19 @@ impl Described for crate::v1::cgroup_info::blkio::Cfq {
 static MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.CFQ.Statistics",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "sectors", key: "\"sectors\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "time", key: "\"time\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_service_time", key: "\"io_service_time\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_wait_time", key: "\"io_wait_time\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_merged", key: "\"io_merged\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_queued", key: "\"io_queued\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "sectors", key: "\"sectors\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "time", key: "\"time\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_service_time", key: "\"io_service_time\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_wait_time", key: "\"io_wait_time\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_merged", key: "\"io_merged\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_queued", key: "\"io_queued\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[0, 7, 8, 4, 5, 3, 6, 1, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::cgroup_info::blkio::cfq::Statistics {
@@ -1663,12 +1760,13 @@ impl Described for crate::v1::cgroup_info::blkio::cfq::Statistics {
 static MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Statistics",
     fields: &[
-        FieldDescriptor { name: "cfq", key: "\"cfq\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cfq_recursive", key: "\"cfq_recursive\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "throttling", key: "\"throttling\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "cfq", key: "\"cfq\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cfq_recursive", key: "\"cfq_recursive\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "throttling", key: "\"throttling\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::cgroup_info::blkio::Statistics {
@@ -1680,6 +1778,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING: MessageDescriptor = MessageDescrip
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Throttling {
@@ -1688,12 +1787,13 @@ impl Described for crate::v1::cgroup_info::blkio::Throttling {
 static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Throttling.Statistics",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::cgroup_info::blkio::throttling::Statistics {
@@ -1702,11 +1802,12 @@ impl Described for crate::v1::cgroup_info::blkio::throttling::Statistics {
 static MESOS_V1_CGROUP_INFO_BLKIO_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Value",
     fields: &[
-        FieldDescriptor { name: "op", key: "\"op\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CGROUP_INFO_BLKIO_OPERATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "op", key: "\"op\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CGROUP_INFO_BLKIO_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Value {
@@ -1715,10 +1816,11 @@ impl Described for crate::v1::cgroup_info::blkio::Value {
 static MESOS_V1_CGROUP_INFO_NET_CLS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.NetCls",
     fields: &[
-        FieldDescriptor { name: "classid", key: "\"classid\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "classid", key: "\"classid\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::cgroup_info::NetCls {
@@ -1727,16 +1829,17 @@ impl Described for crate::v1::cgroup_info::NetCls {
 static MESOS_V1_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_COMMAND), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_HTTP), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_TCP), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 5, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_COMMAND), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_HTTP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_TCP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 5, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 3],
     by_name: &[1, 4, 2, 5, 3, 6, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::CheckInfo {
@@ -1745,10 +1848,11 @@ impl Described for crate::v1::CheckInfo {
 static MESOS_V1_CHECK_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Command",
     fields: &[
-        FieldDescriptor { name: "command", key: "\"command\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::check_info::Command {
@@ -1757,11 +1861,12 @@ impl Described for crate::v1::check_info::Command {
 static MESOS_V1_CHECK_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Http",
     fields: &[
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::check_info::Http {
@@ -1770,10 +1875,11 @@ impl Described for crate::v1::check_info::Http {
 static MESOS_V1_CHECK_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Tcp",
     fields: &[
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::check_info::Tcp {
@@ -1782,13 +1888,14 @@ impl Described for crate::v1::check_info::Tcp {
 static MESOS_V1_CHECK_STATUS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_COMMAND), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_HTTP), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_TCP), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_COMMAND), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_HTTP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_TCP), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 2, 3, 0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::CheckStatusInfo {
@@ -1797,10 +1904,11 @@ impl Described for crate::v1::CheckStatusInfo {
 static MESOS_V1_CHECK_STATUS_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Command",
     fields: &[
-        FieldDescriptor { name: "exit_code", key: "\"exit_code\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "exit_code", key: "\"exit_code\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::check_status_info::Command {
@@ -1809,10 +1917,11 @@ impl Described for crate::v1::check_status_info::Command {
 static MESOS_V1_CHECK_STATUS_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Http",
     fields: &[
-        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::check_status_info::Http {
@@ -1821,10 +1930,11 @@ impl Described for crate::v1::check_status_info::Http {
 static MESOS_V1_CHECK_STATUS_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Tcp",
     fields: &[
-        FieldDescriptor { name: "succeeded", key: "\"succeeded\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "succeeded", key: "\"succeeded\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::check_status_info::Tcp {
@@ -1833,15 +1943,16 @@ impl Described for crate::v1::check_status_info::Tcp {
 static MESOS_V1_COMMAND_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo",
     fields: &[
-        FieldDescriptor { name: "uris", key: "\"uris\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_COMMAND_INFO_URI), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "environment", key: "\"environment\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ENVIRONMENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shell", key: "\"shell\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "arguments", key: "\"arguments\":", number: 7, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "user", key: "\"user\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "uris", key: "\"uris\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_COMMAND_INFO_URI), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "environment", key: "\"environment\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ENVIRONMENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shell", key: "\"shell\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "arguments", key: "\"arguments\":", number: 7, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 5, 2, 4],
     by_name: &[4, 1, 2, 0, 5, 3],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::CommandInfo {
@@ -1850,14 +1961,15 @@ impl Described for crate::v1::CommandInfo {
 static MESOS_V1_COMMAND_INFO_URI: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo.URI",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executable", key: "\"executable\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "extract", key: "\"extract\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "cache", key: "\"cache\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "output_file", key: "\"output_file\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executable", key: "\"executable\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "extract", key: "\"extract\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cache", key: "\"cache\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "output_file", key: "\"output_file\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[3, 1, 2, 4, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::command_info::Uri {
@@ -1866,11 +1978,12 @@ impl Described for crate::v1::command_info::Uri {
 static MESOS_V1_CONTAINER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "parent", key: "\"parent\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "parent", key: "\"parent\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::ContainerId {
@@ -1879,18 +1992,19 @@ impl Described for crate::v1::ContainerId {
 static MESOS_V1_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mesos", key: "\"mesos\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_MESOS_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "linux_info", key: "\"linux_info\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LINUX_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rlimit_info", key: "\"rlimit_info\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mesos", key: "\"mesos\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_MESOS_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "linux_info", key: "\"linux_info\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LINUX_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rlimit_info", key: "\"rlimit_info\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 2, 4, 5, 6, 7, 8],
     by_name: &[3, 2, 6, 4, 5, 7, 8, 0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::ContainerInfo {
@@ -1899,16 +2013,17 @@ impl Described for crate::v1::ContainerInfo {
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo",
     fields: &[
-        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "network", key: "\"network\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_NETWORK), default: Some("\"HOST\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "privileged", key: "\"privileged\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "parameters", key: "\"parameters\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "force_pull_image", key: "\"force_pull_image\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume_driver", key: "\"volume_driver\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "network", key: "\"network\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_NETWORK), default: Some("\"HOST\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "privileged", key: "\"privileged\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "parameters", key: "\"parameters\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "force_pull_image", key: "\"force_pull_image\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume_driver", key: "\"volume_driver\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[5, 0, 1, 4, 2, 3, 6],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::container_info::DockerInfo {
@@ -1917,12 +2032,13 @@ impl Described for crate::v1::container_info::DockerInfo {
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo.PortMapping",
     fields: &[
-        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::container_info::docker_info::PortMapping {
@@ -1931,10 +2047,11 @@ impl Described for crate::v1::container_info::docker_info::PortMapping {
 static MESOS_V1_CONTAINER_INFO_MESOS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.MesosInfo",
     fields: &[
-        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::container_info::MesosInfo {
@@ -1943,13 +2060,14 @@ impl Described for crate::v1::container_info::MesosInfo {
 static MESOS_V1_CONTAINER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerStatus",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cgroup_info", key: "\"cgroup_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_pid", key: "\"executor_pid\":", number: 3, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cgroup_info", key: "\"cgroup_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_pid", key: "\"executor_pid\":", number: 3, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 2, 3, 0],
     by_name: &[2, 0, 3, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::ContainerStatus {
@@ -1958,11 +2076,12 @@ impl Described for crate::v1::ContainerStatus {
 static MESOS_V1_CREDENTIAL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credential",
     fields: &[
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Credential {
@@ -1971,10 +2090,11 @@ impl Described for crate::v1::Credential {
 static MESOS_V1_CREDENTIALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credentials",
     fields: &[
-        FieldDescriptor { name: "credentials", key: "\"credentials\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "credentials", key: "\"credentials\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Credentials {
@@ -1983,11 +2103,12 @@ impl Described for crate::v1::Credentials {
 static MESOS_V1_DEVICE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "number", key: "\"number\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "number", key: "\"number\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Device {
@@ -1996,11 +2117,12 @@ impl Described for crate::v1::Device {
 static MESOS_V1_DEVICE_NUMBER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device.Number",
     fields: &[
-        FieldDescriptor { name: "major_number", key: "\"major_number\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "minor_number", key: "\"minor_number\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "major_number", key: "\"major_number\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "minor_number", key: "\"minor_number\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::device::Number {
@@ -2009,11 +2131,12 @@ impl Described for crate::v1::device::Number {
 static MESOS_V1_DEVICE_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "access", key: "\"access\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS_ACCESS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "access", key: "\"access\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS_ACCESS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::DeviceAccess {
@@ -2022,12 +2145,13 @@ impl Described for crate::v1::DeviceAccess {
 static MESOS_V1_DEVICE_ACCESS_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess.Access",
     fields: &[
-        FieldDescriptor { name: "read", key: "\"read\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "write", key: "\"write\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mknod", key: "\"mknod\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "read", key: "\"read\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "write", key: "\"write\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mknod", key: "\"mknod\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::device_access::Access {
@@ -2036,10 +2160,11 @@ impl Described for crate::v1::device_access::Access {
 static MESOS_V1_DEVICE_WHITELIST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceWhitelist",
     fields: &[
-        FieldDescriptor { name: "allowed_devices", key: "\"allowed_devices\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "allowed_devices", key: "\"allowed_devices\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::DeviceWhitelist {
@@ -2048,16 +2173,17 @@ impl Described for crate::v1::DeviceWhitelist {
 static MESOS_V1_DISCOVERY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiscoveryInfo",
     fields: &[
-        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "environment", key: "\"environment\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "location", key: "\"location\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ports", key: "\"ports\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PORTS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "environment", key: "\"environment\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "location", key: "\"location\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ports", key: "\"ports\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PORTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[2, 6, 3, 1, 5, 4, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::DiscoveryInfo {
@@ -2066,13 +2192,14 @@ impl Described for crate::v1::DiscoveryInfo {
 static MESOS_V1_DISK_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiskStatistics",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limit_bytes", key: "\"limit_bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "used_bytes", key: "\"used_bytes\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limit_bytes", key: "\"limit_bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "used_bytes", key: "\"used_bytes\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 1, 0, 3],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::DiskStatistics {
@@ -2081,10 +2208,11 @@ impl Described for crate::v1::DiskStatistics {
 static MESOS_V1_DOMAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo",
     fields: &[
-        FieldDescriptor { name: "fault_domain", key: "\"fault_domain\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "fault_domain", key: "\"fault_domain\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::DomainInfo {
@@ -2093,11 +2221,12 @@ impl Described for crate::v1::DomainInfo {
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain",
     fields: &[
-        FieldDescriptor { name: "region", key: "\"region\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "zone", key: "\"zone\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "region", key: "\"region\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "zone", key: "\"zone\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::domain_info::FaultDomain {
@@ -2106,10 +2235,11 @@ impl Described for crate::v1::domain_info::FaultDomain {
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.RegionInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::domain_info::fault_domain::RegionInfo {
@@ -2118,10 +2248,11 @@ impl Described for crate::v1::domain_info::fault_domain::RegionInfo {
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.ZoneInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::domain_info::fault_domain::ZoneInfo {
@@ -2130,11 +2261,12 @@ impl Described for crate::v1::domain_info::fault_domain::ZoneInfo {
 static MESOS_V1_DRAIN_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainConfig",
     fields: &[
-        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::DrainConfig {
@@ -2143,11 +2275,12 @@ impl Described for crate::v1::DrainConfig {
 static MESOS_V1_DRAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainInfo",
     fields: &[
-        FieldDescriptor { name: "state", key: "\"state\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DRAIN_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "config", key: "\"config\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DRAIN_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::DrainInfo {
@@ -2156,10 +2289,11 @@ impl Described for crate::v1::DrainInfo {
 static MESOS_V1_DURATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DurationInfo",
     fields: &[
-        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::DurationInfo {
@@ -2168,10 +2302,11 @@ impl Described for crate::v1::DurationInfo {
 static MESOS_V1_ENVIRONMENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment",
     fields: &[
-        FieldDescriptor { name: "variables", key: "\"variables\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ENVIRONMENT_VARIABLE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "variables", key: "\"variables\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ENVIRONMENT_VARIABLE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Environment {
@@ -2180,13 +2315,14 @@ impl Described for crate::v1::Environment {
 static MESOS_V1_ENVIRONMENT_VARIABLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment.Variable",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_ENVIRONMENT_VARIABLE_TYPE), default: Some("\"VALUE\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_ENVIRONMENT_VARIABLE_TYPE), default: Some("\"VALUE\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3],
     by_name: &[0, 3, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::environment::Variable {
@@ -2195,10 +2331,11 @@ impl Described for crate::v1::environment::Variable {
 static MESOS_V1_EXECUTOR_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::ExecutorId {
@@ -2207,21 +2344,22 @@ impl Described for crate::v1::ExecutorId {
 static MESOS_V1_EXECUTOR_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 15, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_INFO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 10, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shutdown_grace_period", key: "\"shutdown_grace_period\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 15, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 10, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shutdown_grace_period", key: "\"shutdown_grace_period\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 8, 5, 3, 2, 6, 7, 4, 9, 10, 11, 0],
     by_name: &[3, 4, 8, 9, 1, 2, 11, 6, 5, 10, 7, 0],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::ExecutorInfo {
@@ -2230,16 +2368,17 @@ impl Described for crate::v1::ExecutorInfo {
 static MESOS_V1_FILE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FileInfo",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "nlink", key: "\"nlink\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "size", key: "\"size\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mtime", key: "\"mtime\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uid", key: "\"uid\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "gid", key: "\"gid\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "nlink", key: "\"nlink\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mtime", key: "\"mtime\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uid", key: "\"uid\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "gid", key: "\"gid\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[6, 4, 3, 1, 0, 2, 5],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::FileInfo {
@@ -2248,10 +2387,11 @@ impl Described for crate::v1::FileInfo {
 static MESOS_V1_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Filters",
     fields: &[
-        FieldDescriptor { name: "refuse_seconds", key: "\"refuse_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: Some("5.0"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "refuse_seconds", key: "\"refuse_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: Some("5.0"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::Filters {
@@ -2260,11 +2400,12 @@ impl Described for crate::v1::Filters {
 static MESOS_V1_FLAG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Flag",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Flag {
@@ -2273,10 +2414,11 @@ impl Described for crate::v1::Flag {
 static MESOS_V1_FRAMEWORK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::FrameworkId {
@@ -2285,22 +2427,23 @@ impl Described for crate::v1::FrameworkId {
 static MESOS_V1_FRAMEWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo",
     fields: &[
-        FieldDescriptor { name: "user", key: "\"user\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "failover_timeout", key: "\"failover_timeout\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("0.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, oneof: None },
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 12, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 8, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "webui_url", key: "\"webui_url\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offer_filters", key: "\"offer_filters\":", number: 13, label: Label::Map, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "failover_timeout", key: "\"failover_timeout\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("0.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 12, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 8, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "webui_url", key: "\"webui_url\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_filters", key: "\"offer_filters\":", number: 13, label: Label::Map, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 6, 12],
     by_name: &[10, 4, 3, 7, 2, 11, 1, 12, 8, 5, 6, 0, 9],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::FrameworkInfo {
@@ -2309,10 +2452,11 @@ impl Described for crate::v1::FrameworkInfo {
 static MESOS_V1_FRAMEWORK_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY_TYPE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::framework_info::Capability {
@@ -2321,18 +2465,19 @@ impl Described for crate::v1::framework_info::Capability {
 static MESOS_V1_HEALTH_CHECK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck",
     fields: &[
-        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 3, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: Some("3"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "grace_period_seconds", key: "\"grace_period_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 8, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_HEALTH_CHECK_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 3, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: Some("3"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "grace_period_seconds", key: "\"grace_period_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 8, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_HEALTH_CHECK_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[7, 0, 1, 2, 3, 4, 6, 5, 8],
     by_name: &[6, 3, 0, 4, 7, 1, 8, 2, 5],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::HealthCheck {
@@ -2341,14 +2486,15 @@ impl Described for crate::v1::HealthCheck {
 static MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.HTTPCheckInfo",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 5, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 4, label: Label::Repeated, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 5, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 4, label: Label::Repeated, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[2, 3, 1, 4, 0],
     by_name: &[3, 2, 0, 1, 4],
+    required: 0x4,
     has_required: true,
 };
 impl Described for crate::v1::health_check::HttpCheckInfo {
@@ -2357,11 +2503,12 @@ impl Described for crate::v1::health_check::HttpCheckInfo {
 static MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.TCPCheckInfo",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 0],
     by_name: &[1, 0],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::health_check::TcpCheckInfo {
@@ -2370,36 +2517,37 @@ impl Described for crate::v1::health_check::TcpCheckInfo {
 static MESOS_V1_ICMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IcmpStatistics",
     fields: &[
-        FieldDescriptor { name: "InMsgs", key: "\"InMsgs\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InDestUnreachs", key: "\"InDestUnreachs\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InTimeExcds", key: "\"InTimeExcds\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InParmProbs", key: "\"InParmProbs\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InSrcQuenchs", key: "\"InSrcQuenchs\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InRedirects", key: "\"InRedirects\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InEchos", key: "\"InEchos\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InEchoReps", key: "\"InEchoReps\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InTimestamps", key: "\"InTimestamps\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InTimestampReps", key: "\"InTimestampReps\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InAddrMasks", key: "\"InAddrMasks\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InAddrMaskReps", key: "\"InAddrMaskReps\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutMsgs", key: "\"OutMsgs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutErrors", key: "\"OutErrors\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutDestUnreachs", key: "\"OutDestUnreachs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutTimeExcds", key: "\"OutTimeExcds\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutParmProbs", key: "\"OutParmProbs\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutSrcQuenchs", key: "\"OutSrcQuenchs\":", number: 20, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutRedirects", key: "\"OutRedirects\":", number: 21, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutEchos", key: "\"OutEchos\":", number: 22, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutEchoReps", key: "\"OutEchoReps\":", number: 23, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutTimestamps", key: "\"OutTimestamps\":", number: 24, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutTimestampReps", key: "\"OutTimestampReps\":", number: 25, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutAddrMasks", key: "\"OutAddrMasks\":", number: 26, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutAddrMaskReps", key: "\"OutAddrMaskReps\":", number: 27, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "InMsgs", key: "\"InMsgs\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InDestUnreachs", key: "\"InDestUnreachs\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InTimeExcds", key: "\"InTimeExcds\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InParmProbs", key: "\"InParmProbs\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InSrcQuenchs", key: "\"InSrcQuenchs\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InRedirects", key: "\"InRedirects\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InEchos", key: "\"InEchos\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InEchoReps", key: "\"InEchoReps\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InTimestamps", key: "\"InTimestamps\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InTimestampReps", key: "\"InTimestampReps\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InAddrMasks", key: "\"InAddrMasks\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InAddrMaskReps", key: "\"InAddrMaskReps\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutMsgs", key: "\"OutMsgs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutErrors", key: "\"OutErrors\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutDestUnreachs", key: "\"OutDestUnreachs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutTimeExcds", key: "\"OutTimeExcds\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutParmProbs", key: "\"OutParmProbs\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutSrcQuenchs", key: "\"OutSrcQuenchs\":", number: 20, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutRedirects", key: "\"OutRedirects\":", number: 21, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutEchos", key: "\"OutEchos\":", number: 22, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutEchoReps", key: "\"OutEchoReps\":", number: 23, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutTimestamps", key: "\"OutTimestamps\":", number: 24, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutTimestampReps", key: "\"OutTimestampReps\":", number: 25, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutAddrMasks", key: "\"OutAddrMasks\":", number: 26, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutAddrMaskReps", key: "\"OutAddrMaskReps\":", number: 27, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26],
     by_name: &[13, 12, 2, 3, 9, 8, 1, 0, 5, 7, 6, 4, 11, 10, 26, 25, 16, 22, 21, 15, 14, 18, 20, 19, 17, 24, 23],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::IcmpStatistics {
@@ -2408,13 +2556,14 @@ impl Described for crate::v1::IcmpStatistics {
 static MESOS_V1_IMAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_IMAGE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "appc", key: "\"appc\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_APPC), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_DOCKER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cached", key: "\"cached\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_IMAGE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "appc", key: "\"appc\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_APPC), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_DOCKER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cached", key: "\"cached\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Image {
@@ -2423,12 +2572,13 @@ impl Described for crate::v1::Image {
 static MESOS_V1_IMAGE_APPC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Appc",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::image::Appc {
@@ -2437,12 +2587,13 @@ impl Described for crate::v1::image::Appc {
 static MESOS_V1_IMAGE_DOCKER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Docker",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "credential", key: "\"credential\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "config", key: "\"config\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "credential", key: "\"credential\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::image::Docker {
@@ -2451,15 +2602,16 @@ impl Described for crate::v1::image::Docker {
 static MESOS_V1_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.InverseOffer",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "url", key: "\"url\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "url", key: "\"url\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[3, 2, 0, 5, 4, 1],
+    required: 0x15,
     has_required: true,
 };
 impl Described for crate::v1::InverseOffer {
@@ -2468,28 +2620,29 @@ impl Described for crate::v1::InverseOffer {
 static MESOS_V1_IP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IpStatistics",
     fields: &[
-        FieldDescriptor { name: "Forwarding", key: "\"Forwarding\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "DefaultTTL", key: "\"DefaultTTL\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InReceives", key: "\"InReceives\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InHdrErrors", key: "\"InHdrErrors\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InAddrErrors", key: "\"InAddrErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ForwDatagrams", key: "\"ForwDatagrams\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InUnknownProtos", key: "\"InUnknownProtos\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InDiscards", key: "\"InDiscards\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InDelivers", key: "\"InDelivers\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutRequests", key: "\"OutRequests\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutDiscards", key: "\"OutDiscards\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutNoRoutes", key: "\"OutNoRoutes\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ReasmTimeout", key: "\"ReasmTimeout\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ReasmReqds", key: "\"ReasmReqds\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ReasmOKs", key: "\"ReasmOKs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ReasmFails", key: "\"ReasmFails\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "FragOKs", key: "\"FragOKs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "FragFails", key: "\"FragFails\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "FragCreates", key: "\"FragCreates\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "Forwarding", key: "\"Forwarding\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "DefaultTTL", key: "\"DefaultTTL\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InReceives", key: "\"InReceives\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InHdrErrors", key: "\"InHdrErrors\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InAddrErrors", key: "\"InAddrErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ForwDatagrams", key: "\"ForwDatagrams\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InUnknownProtos", key: "\"InUnknownProtos\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InDiscards", key: "\"InDiscards\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InDelivers", key: "\"InDelivers\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutRequests", key: "\"OutRequests\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutDiscards", key: "\"OutDiscards\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutNoRoutes", key: "\"OutNoRoutes\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ReasmTimeout", key: "\"ReasmTimeout\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ReasmReqds", key: "\"ReasmReqds\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ReasmOKs", key: "\"ReasmOKs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ReasmFails", key: "\"ReasmFails\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "FragOKs", key: "\"FragOKs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "FragFails", key: "\"FragFails\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "FragCreates", key: "\"FragCreates\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
     by_name: &[1, 5, 0, 18, 17, 16, 4, 8, 7, 3, 2, 6, 10, 11, 9, 15, 14, 13, 12],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::IpStatistics {
@@ -2498,10 +2651,11 @@ impl Described for crate::v1::IpStatistics {
 static MESOS_V1_KILL_POLICY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.KillPolicy",
     fields: &[
-        FieldDescriptor { name: "grace_period", key: "\"grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "grace_period", key: "\"grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::KillPolicy {
@@ -2510,11 +2664,12 @@ impl Described for crate::v1::KillPolicy {
 static MESOS_V1_LABEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Label",
     fields: &[
-        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Label {
@@ -2523,10 +2678,11 @@ impl Described for crate::v1::Label {
 static MESOS_V1_LABELS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Labels",
     fields: &[
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_LABEL), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_LABEL), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Labels {
@@ -2535,17 +2691,18 @@ impl Described for crate::v1::Labels {
 static MESOS_V1_LINUX_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.LinuxInfo",
     fields: &[
-        FieldDescriptor { name: "capability_info", key: "\"capability_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "bounding_capabilities", key: "\"bounding_capabilities\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "effective_capabilities", key: "\"effective_capabilities\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "share_pid_namespace", key: "\"share_pid_namespace\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "seccomp", key: "\"seccomp\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECCOMP_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ipc_mode", key: "\"ipc_mode\":", number: 6, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_LINUX_INFO_IPC_MODE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shm_size", key: "\"shm_size\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "share_cgroups", key: "\"share_cgroups\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "capability_info", key: "\"capability_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "bounding_capabilities", key: "\"bounding_capabilities\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "effective_capabilities", key: "\"effective_capabilities\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "share_pid_namespace", key: "\"share_pid_namespace\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "seccomp", key: "\"seccomp\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECCOMP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ipc_mode", key: "\"ipc_mode\":", number: 6, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_LINUX_INFO_IPC_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shm_size", key: "\"shm_size\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "share_cgroups", key: "\"share_cgroups\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7],
     by_name: &[1, 0, 2, 5, 4, 7, 3, 6],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::LinuxInfo {
@@ -2554,11 +2711,12 @@ impl Described for crate::v1::LinuxInfo {
 static MESOS_V1_MACHINE_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineID",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::MachineId {
@@ -2567,12 +2725,13 @@ impl Described for crate::v1::MachineId {
 static MESOS_V1_MACHINE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MACHINE_INFO_MODE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MACHINE_INFO_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::MachineInfo {
@@ -2581,18 +2740,19 @@ impl Described for crate::v1::MachineInfo {
 static MESOS_V1_MASTER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Uint32, default: Some("5050"), deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "address", key: "\"address\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Uint32, default: Some("5050"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "address", key: "\"address\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[6, 8, 7, 4, 0, 1, 3, 2, 5],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::MasterInfo {
@@ -2601,10 +2761,11 @@ impl Described for crate::v1::MasterInfo {
 static MESOS_V1_MASTER_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_INFO_CAPABILITY_TYPE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::master_info::Capability {
@@ -2613,11 +2774,12 @@ impl Described for crate::v1::master_info::Capability {
 static MESOS_V1_METRIC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Metric",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Metric {
@@ -2626,10 +2788,11 @@ impl Described for crate::v1::Metric {
 static MESOS_V1_MOUNT_PROPAGATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MountPropagation",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MOUNT_PROPAGATION_MODE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MOUNT_PROPAGATION_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::MountPropagation {
@@ -2638,14 +2801,15 @@ impl Described for crate::v1::MountPropagation {
 static MESOS_V1_NETWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo",
     fields: &[
-        FieldDescriptor { name: "ip_addresses", key: "\"ip_addresses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_IP_ADDRESS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "groups", key: "\"groups\":", number: 3, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_PORT_MAPPING), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "ip_addresses", key: "\"ip_addresses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_IP_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "groups", key: "\"groups\":", number: 3, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[2, 3, 0, 1, 4],
     by_name: &[2, 0, 3, 1, 4],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::NetworkInfo {
@@ -2654,11 +2818,12 @@ impl Described for crate::v1::NetworkInfo {
 static MESOS_V1_NETWORK_INFO_IP_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.IPAddress",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, oneof: None },
-        FieldDescriptor { name: "ip_address", key: "\"ip_address\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip_address", key: "\"ip_address\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::network_info::IpAddress {
@@ -2667,12 +2832,13 @@ impl Described for crate::v1::network_info::IpAddress {
 static MESOS_V1_NETWORK_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.PortMapping",
     fields: &[
-        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::network_info::PortMapping {
@@ -2681,20 +2847,21 @@ impl Described for crate::v1::network_info::PortMapping {
 static MESOS_V1_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "url", key: "\"url\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_ids", key: "\"executor_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "url", key: "\"url\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_ids", key: "\"executor_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 6, 8, 7, 4, 9, 10, 5],
     by_name: &[2, 10, 7, 5, 8, 1, 3, 0, 6, 9, 4],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::v1::Offer {
@@ -2703,21 +2870,22 @@ impl Described for crate::v1::Offer {
 static MESOS_V1_OFFER_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_OFFER_OPERATION_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch", key: "\"launch\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reserve", key: "\"reserve\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_RESERVE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unreserve", key: "\"unreserve\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_UNRESERVE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "create", key: "\"create\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "destroy", key: "\"destroy\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_GROW_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "create_disk", key: "\"create_disk\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE_DISK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "destroy_disk", key: "\"destroy_disk\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY_DISK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_OFFER_OPERATION_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch", key: "\"launch\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reserve", key: "\"reserve\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_RESERVE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unreserve", key: "\"unreserve\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_UNRESERVE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "create", key: "\"create\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "destroy", key: "\"destroy\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_GROW_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "create_disk", key: "\"create_disk\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE_DISK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "destroy_disk", key: "\"destroy_disk\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY_DISK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 4, 5, 6, 7, 3, 1, 8, 9, 10, 11],
     by_name: &[6, 10, 7, 11, 8, 1, 2, 3, 4, 9, 0, 5],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::Operation {
@@ -2726,10 +2894,11 @@ impl Described for crate::v1::offer::Operation {
 static MESOS_V1_OFFER_OPERATION_CREATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Create",
     fields: &[
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::Create {
@@ -2738,12 +2907,13 @@ impl Described for crate::v1::offer::operation::Create {
 static MESOS_V1_OFFER_OPERATION_CREATE_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.CreateDisk",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "target_type", key: "\"target_type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "target_profile", key: "\"target_profile\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "target_type", key: "\"target_type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "target_profile", key: "\"target_profile\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::CreateDisk {
@@ -2752,10 +2922,11 @@ impl Described for crate::v1::offer::operation::CreateDisk {
 static MESOS_V1_OFFER_OPERATION_DESTROY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Destroy",
     fields: &[
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::Destroy {
@@ -2764,10 +2935,11 @@ impl Described for crate::v1::offer::operation::Destroy {
 static MESOS_V1_OFFER_OPERATION_DESTROY_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.DestroyDisk",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::DestroyDisk {
@@ -2776,11 +2948,12 @@ impl Described for crate::v1::offer::operation::DestroyDisk {
 static MESOS_V1_OFFER_OPERATION_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.GrowVolume",
     fields: &[
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "addition", key: "\"addition\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "addition", key: "\"addition\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::GrowVolume {
@@ -2789,10 +2962,11 @@ impl Described for crate::v1::offer::operation::GrowVolume {
 static MESOS_V1_OFFER_OPERATION_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Launch",
     fields: &[
-        FieldDescriptor { name: "task_infos", key: "\"task_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_infos", key: "\"task_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::Launch {
@@ -2801,11 +2975,12 @@ impl Described for crate::v1::offer::operation::Launch {
 static MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.LaunchGroup",
     fields: &[
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::LaunchGroup {
@@ -2814,11 +2989,12 @@ impl Described for crate::v1::offer::operation::LaunchGroup {
 static MESOS_V1_OFFER_OPERATION_RESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Reserve",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 0],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::Reserve {
@@ -2827,11 +3003,12 @@ impl Described for crate::v1::offer::operation::Reserve {
 static MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.ShrinkVolume",
     fields: &[
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::ShrinkVolume {
@@ -2840,10 +3017,11 @@ impl Described for crate::v1::offer::operation::ShrinkVolume {
 static MESOS_V1_OFFER_OPERATION_UNRESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Unreserve",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer::operation::Unreserve {
@@ -2852,10 +3030,11 @@ impl Described for crate::v1::offer::operation::Unreserve {
 static MESOS_V1_OFFER_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters",
     fields: &[
-        FieldDescriptor { name: "min_allocatable_resources", key: "\"min_allocatable_resources\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "min_allocatable_resources", key: "\"min_allocatable_resources\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::OfferFilters {
@@ -2864,10 +3043,11 @@ impl Described for crate::v1::OfferFilters {
 static MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.MinAllocatableResources",
     fields: &[
-        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer_filters::MinAllocatableResources {
@@ -2876,10 +3056,11 @@ impl Described for crate::v1::offer_filters::MinAllocatableResources {
 static MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.ResourceQuantities",
     fields: &[
-        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::offer_filters::ResourceQuantities {
@@ -2888,10 +3069,11 @@ impl Described for crate::v1::offer_filters::ResourceQuantities {
 static MESOS_V1_OFFER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::OfferId {
@@ -2900,15 +3082,16 @@ impl Described for crate::v1::OfferId {
 static MESOS_V1_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Operation",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "info", key: "\"info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[1, 0, 2, 3, 4, 5],
+    required: 0x2c,
     has_required: true,
 };
 impl Described for crate::v1::Operation {
@@ -2917,10 +3100,11 @@ impl Described for crate::v1::Operation {
 static MESOS_V1_OPERATION_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::OperationId {
@@ -2929,16 +3113,17 @@ impl Described for crate::v1::OperationId {
 static MESOS_V1_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationStatus",
     fields: &[
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_OPERATION_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "converted_resources", key: "\"converted_resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_OPERATION_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "converted_resources", key: "\"converted_resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[5, 3, 2, 0, 6, 1, 4],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::OperationStatus {
@@ -2947,11 +3132,12 @@ impl Described for crate::v1::OperationStatus {
 static MESOS_V1_PARAMETER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameter",
     fields: &[
-        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::Parameter {
@@ -2960,10 +3146,11 @@ impl Described for crate::v1::Parameter {
 static MESOS_V1_PARAMETERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameters",
     fields: &[
-        FieldDescriptor { name: "parameter", key: "\"parameter\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "parameter", key: "\"parameter\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Parameters {
@@ -2972,62 +3159,63 @@ impl Described for crate::v1::Parameters {
 static MESOS_V1_PERF_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.PerfStatistics",
     fields: &[
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cycles", key: "\"cycles\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "stalled_cycles_frontend", key: "\"stalled_cycles_frontend\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "stalled_cycles_backend", key: "\"stalled_cycles_backend\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "instructions", key: "\"instructions\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cache_references", key: "\"cache_references\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cache_misses", key: "\"cache_misses\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "branches", key: "\"branches\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "branch_misses", key: "\"branch_misses\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "bus_cycles", key: "\"bus_cycles\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ref_cycles", key: "\"ref_cycles\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpu_clock", key: "\"cpu_clock\":", number: 13, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_clock", key: "\"task_clock\":", number: 14, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "page_faults", key: "\"page_faults\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "minor_faults", key: "\"minor_faults\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "major_faults", key: "\"major_faults\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "context_switches", key: "\"context_switches\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpu_migrations", key: "\"cpu_migrations\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "alignment_faults", key: "\"alignment_faults\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "emulation_faults", key: "\"emulation_faults\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_loads", key: "\"l1_dcache_loads\":", number: 22, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_load_misses", key: "\"l1_dcache_load_misses\":", number: 23, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_stores", key: "\"l1_dcache_stores\":", number: 24, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_store_misses", key: "\"l1_dcache_store_misses\":", number: 25, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_prefetches", key: "\"l1_dcache_prefetches\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_prefetch_misses", key: "\"l1_dcache_prefetch_misses\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_loads", key: "\"l1_icache_loads\":", number: 28, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_load_misses", key: "\"l1_icache_load_misses\":", number: 29, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_prefetches", key: "\"l1_icache_prefetches\":", number: 30, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_prefetch_misses", key: "\"l1_icache_prefetch_misses\":", number: 31, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_loads", key: "\"llc_loads\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_load_misses", key: "\"llc_load_misses\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_stores", key: "\"llc_stores\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_store_misses", key: "\"llc_store_misses\":", number: 35, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_prefetches", key: "\"llc_prefetches\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "llc_prefetch_misses", key: "\"llc_prefetch_misses\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_loads", key: "\"dtlb_loads\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_load_misses", key: "\"dtlb_load_misses\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_stores", key: "\"dtlb_stores\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_store_misses", key: "\"dtlb_store_misses\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_prefetches", key: "\"dtlb_prefetches\":", number: 42, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "dtlb_prefetch_misses", key: "\"dtlb_prefetch_misses\":", number: 43, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "itlb_loads", key: "\"itlb_loads\":", number: 44, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "itlb_load_misses", key: "\"itlb_load_misses\":", number: 45, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "branch_loads", key: "\"branch_loads\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "branch_load_misses", key: "\"branch_load_misses\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_loads", key: "\"node_loads\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_load_misses", key: "\"node_load_misses\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_stores", key: "\"node_stores\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_store_misses", key: "\"node_store_misses\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_prefetches", key: "\"node_prefetches\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_prefetch_misses", key: "\"node_prefetch_misses\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cycles", key: "\"cycles\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "stalled_cycles_frontend", key: "\"stalled_cycles_frontend\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "stalled_cycles_backend", key: "\"stalled_cycles_backend\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "instructions", key: "\"instructions\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cache_references", key: "\"cache_references\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cache_misses", key: "\"cache_misses\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "branches", key: "\"branches\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "branch_misses", key: "\"branch_misses\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "bus_cycles", key: "\"bus_cycles\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ref_cycles", key: "\"ref_cycles\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpu_clock", key: "\"cpu_clock\":", number: 13, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_clock", key: "\"task_clock\":", number: 14, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "page_faults", key: "\"page_faults\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "minor_faults", key: "\"minor_faults\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "major_faults", key: "\"major_faults\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "context_switches", key: "\"context_switches\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpu_migrations", key: "\"cpu_migrations\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "alignment_faults", key: "\"alignment_faults\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "emulation_faults", key: "\"emulation_faults\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_loads", key: "\"l1_dcache_loads\":", number: 22, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_load_misses", key: "\"l1_dcache_load_misses\":", number: 23, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_stores", key: "\"l1_dcache_stores\":", number: 24, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_store_misses", key: "\"l1_dcache_store_misses\":", number: 25, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_prefetches", key: "\"l1_dcache_prefetches\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_prefetch_misses", key: "\"l1_dcache_prefetch_misses\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_loads", key: "\"l1_icache_loads\":", number: 28, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_load_misses", key: "\"l1_icache_load_misses\":", number: 29, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_prefetches", key: "\"l1_icache_prefetches\":", number: 30, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_prefetch_misses", key: "\"l1_icache_prefetch_misses\":", number: 31, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_loads", key: "\"llc_loads\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_load_misses", key: "\"llc_load_misses\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_stores", key: "\"llc_stores\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_store_misses", key: "\"llc_store_misses\":", number: 35, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_prefetches", key: "\"llc_prefetches\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "llc_prefetch_misses", key: "\"llc_prefetch_misses\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_loads", key: "\"dtlb_loads\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_load_misses", key: "\"dtlb_load_misses\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_stores", key: "\"dtlb_stores\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_store_misses", key: "\"dtlb_store_misses\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_prefetches", key: "\"dtlb_prefetches\":", number: 42, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "dtlb_prefetch_misses", key: "\"dtlb_prefetch_misses\":", number: 43, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "itlb_loads", key: "\"itlb_loads\":", number: 44, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "itlb_load_misses", key: "\"itlb_load_misses\":", number: 45, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "branch_loads", key: "\"branch_loads\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "branch_load_misses", key: "\"branch_load_misses\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_loads", key: "\"node_loads\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_load_misses", key: "\"node_load_misses\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_stores", key: "\"node_stores\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_store_misses", key: "\"node_store_misses\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_prefetches", key: "\"node_prefetches\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_prefetch_misses", key: "\"node_prefetch_misses\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52],
     by_name: &[19, 46, 45, 9, 8, 10, 7, 6, 17, 12, 18, 2, 38, 37, 42, 41, 40, 39, 1, 20, 5, 44, 43, 22, 21, 26, 25, 24, 23, 28, 27, 30, 29, 32, 31, 36, 35, 34, 33, 16, 15, 48, 47, 52, 51, 50, 49, 14, 11, 4, 3, 13, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::PerfStatistics {
@@ -3036,14 +3224,15 @@ impl Described for crate::v1::PerfStatistics {
 static MESOS_V1_PORT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Port",
     fields: &[
-        FieldDescriptor { name: "number", key: "\"number\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "number", key: "\"number\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[4, 1, 0, 2, 3],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Port {
@@ -3052,10 +3241,11 @@ impl Described for crate::v1::Port {
 static MESOS_V1_PORTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Ports",
     fields: &[
-        FieldDescriptor { name: "ports", key: "\"ports\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PORT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "ports", key: "\"ports\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PORT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Ports {
@@ -3064,10 +3254,11 @@ impl Described for crate::v1::Ports {
 static MESOS_V1_R_LIMIT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo",
     fields: &[
-        FieldDescriptor { name: "rlimits", key: "\"rlimits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO_R_LIMIT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "rlimits", key: "\"rlimits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO_R_LIMIT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::RLimitInfo {
@@ -3076,12 +3267,13 @@ impl Described for crate::v1::RLimitInfo {
 static MESOS_V1_R_LIMIT_INFO_R_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo.RLimit",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_R_LIMIT_INFO_R_LIMIT_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "hard", key: "\"hard\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "soft", key: "\"soft\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_R_LIMIT_INFO_R_LIMIT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hard", key: "\"hard\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "soft", key: "\"soft\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::r_limit_info::RLimit {
@@ -3090,12 +3282,13 @@ impl Described for crate::v1::r_limit_info::RLimit {
 static MESOS_V1_RATE_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimit",
     fields: &[
-        FieldDescriptor { name: "qps", key: "\"qps\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "capacity", key: "\"capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "qps", key: "\"qps\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capacity", key: "\"capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::RateLimit {
@@ -3104,12 +3297,13 @@ impl Described for crate::v1::RateLimit {
 static MESOS_V1_RATE_LIMITS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimits",
     fields: &[
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RATE_LIMIT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "aggregate_default_qps", key: "\"aggregate_default_qps\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "aggregate_default_capacity", key: "\"aggregate_default_capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RATE_LIMIT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "aggregate_default_qps", key: "\"aggregate_default_qps\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "aggregate_default_capacity", key: "\"aggregate_default_capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::RateLimits {
@@ -3118,11 +3312,12 @@ impl Described for crate::v1::RateLimits {
 static MESOS_V1_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Request",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Request {
@@ -3131,22 +3326,23 @@ impl Described for crate::v1::Request {
 static MESOS_V1_RESOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource",
     fields: &[
-        FieldDescriptor { name: "provider_id", key: "\"provider_id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, oneof: None },
-        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reservation", key: "\"reservation\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reservations", key: "\"reservations\":", number: 13, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "disk", key: "\"disk\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "revocable", key: "\"revocable\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_REVOCABLE_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shared", key: "\"shared\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_SHARED_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "provider_id", key: "\"provider_id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reservation", key: "\"reservation\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reservations", key: "\"reservations\":", number: 13, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "disk", key: "\"disk\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "revocable", key: "\"revocable\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_REVOCABLE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shared", key: "\"shared\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_SHARED_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 2, 3, 4, 5, 6, 10, 8, 11, 12, 7, 0, 9],
     by_name: &[7, 10, 1, 0, 4, 8, 9, 11, 6, 3, 5, 12, 2],
+    required: 0x6,
     has_required: true,
 };
 impl Described for crate::v1::Resource {
@@ -3155,10 +3351,11 @@ impl Described for crate::v1::Resource {
 static MESOS_V1_RESOURCE_ALLOCATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.AllocationInfo",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource::AllocationInfo {
@@ -3167,12 +3364,13 @@ impl Described for crate::v1::resource::AllocationInfo {
 static MESOS_V1_RESOURCE_DISK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo",
     fields: &[
-        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::resource::DiskInfo {
@@ -3181,11 +3379,12 @@ impl Described for crate::v1::resource::DiskInfo {
 static MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Persistence",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::resource::disk_info::Persistence {
@@ -3194,16 +3393,17 @@ impl Described for crate::v1::resource::disk_info::Persistence {
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mount", key: "\"mount\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "vendor", key: "\"vendor\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "metadata", key: "\"metadata\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "profile", key: "\"profile\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mount", key: "\"mount\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "vendor", key: "\"vendor\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "metadata", key: "\"metadata\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "profile", key: "\"profile\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 3],
     by_name: &[4, 5, 2, 1, 6, 0, 3],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::resource::disk_info::Source {
@@ -3212,10 +3412,11 @@ impl Described for crate::v1::resource::disk_info::Source {
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Mount",
     fields: &[
-        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource::disk_info::source::Mount {
@@ -3224,10 +3425,11 @@ impl Described for crate::v1::resource::disk_info::source::Mount {
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Path",
     fields: &[
-        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource::disk_info::source::Path {
@@ -3236,13 +3438,14 @@ impl Described for crate::v1::resource::disk_info::source::Path {
 static MESOS_V1_RESOURCE_RESERVATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.ReservationInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_RESOURCE_RESERVATION_INFO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_RESOURCE_RESERVATION_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[2, 3, 1, 0],
     by_name: &[3, 2, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::resource::ReservationInfo {
@@ -3254,6 +3457,7 @@ static MESOS_V1_RESOURCE_REVOCABLE_INFO: MessageDescriptor = MessageDescriptor {
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource::RevocableInfo {
@@ -3265,6 +3469,7 @@ static MESOS_V1_RESOURCE_SHARED_INFO: MessageDescriptor = MessageDescriptor {
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource::SharedInfo {
@@ -3273,10 +3478,11 @@ impl Described for crate::v1::resource::SharedInfo {
 static MESOS_V1_RESOURCE_PROVIDER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::ResourceProviderId {
@@ -3285,15 +3491,16 @@ impl Described for crate::v1::ResourceProviderId {
 static MESOS_V1_RESOURCE_PROVIDER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "default_reservations", key: "\"default_reservations\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "storage", key: "\"storage\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "default_reservations", key: "\"default_reservations\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "storage", key: "\"storage\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[1, 4, 0, 3, 5, 2],
+    required: 0xc,
     has_required: true,
 };
 impl Described for crate::v1::ResourceProviderInfo {
@@ -3302,11 +3509,12 @@ impl Described for crate::v1::ResourceProviderInfo {
 static MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo.Storage",
     fields: &[
-        FieldDescriptor { name: "plugin", key: "\"plugin\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reconciliation_interval_seconds", key: "\"reconciliation_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "plugin", key: "\"plugin\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reconciliation_interval_seconds", key: "\"reconciliation_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::resource_provider_info::Storage {
@@ -3315,64 +3523,65 @@ impl Described for crate::v1::resource_provider_info::Storage {
 static MESOS_V1_RESOURCE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics",
     fields: &[
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "processes", key: "\"processes\":", number: 30, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "threads", key: "\"threads\":", number: 31, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_user_time_secs", key: "\"cpus_user_time_secs\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_system_time_secs", key: "\"cpus_system_time_secs\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_limit", key: "\"cpus_limit\":", number: 4, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_soft_limit", key: "\"cpus_soft_limit\":", number: 45, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_nr_periods", key: "\"cpus_nr_periods\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_nr_throttled", key: "\"cpus_nr_throttled\":", number: 8, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "cpus_throttled_time_secs", key: "\"cpus_throttled_time_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_total_bytes", key: "\"mem_total_bytes\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_total_memsw_bytes", key: "\"mem_total_memsw_bytes\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_kmem_usage_bytes", key: "\"mem_kmem_usage_bytes\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_kmem_tcp_usage_bytes", key: "\"mem_kmem_tcp_usage_bytes\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_limit_bytes", key: "\"mem_limit_bytes\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_soft_limit_bytes", key: "\"mem_soft_limit_bytes\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_file_bytes", key: "\"mem_file_bytes\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_anon_bytes", key: "\"mem_anon_bytes\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_cache_bytes", key: "\"mem_cache_bytes\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_rss_bytes", key: "\"mem_rss_bytes\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_mapped_file_bytes", key: "\"mem_mapped_file_bytes\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_swap_bytes", key: "\"mem_swap_bytes\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_unevictable_bytes", key: "\"mem_unevictable_bytes\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_low_pressure_counter", key: "\"mem_low_pressure_counter\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_medium_pressure_counter", key: "\"mem_medium_pressure_counter\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mem_critical_pressure_counter", key: "\"mem_critical_pressure_counter\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "disk_limit_bytes", key: "\"disk_limit_bytes\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "disk_used_bytes", key: "\"disk_used_bytes\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "disk_statistics", key: "\"disk_statistics\":", number: 43, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DISK_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "blkio_statistics", key: "\"blkio_statistics\":", number: 44, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "perf", key: "\"perf\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PERF_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_packets", key: "\"net_rx_packets\":", number: 14, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_bytes", key: "\"net_rx_bytes\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_errors", key: "\"net_rx_errors\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_dropped", key: "\"net_rx_dropped\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_packets", key: "\"net_tx_packets\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_bytes", key: "\"net_tx_bytes\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_errors", key: "\"net_tx_errors\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_dropped", key: "\"net_tx_dropped\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_rate_limit", key: "\"net_tx_rate_limit\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_burst_rate_limit", key: "\"net_tx_burst_rate_limit\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tx_burst_size", key: "\"net_tx_burst_size\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_rate_limit", key: "\"net_rx_rate_limit\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_burst_rate_limit", key: "\"net_rx_burst_rate_limit\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rx_burst_size", key: "\"net_rx_burst_size\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_rate_statistics", key: "\"net_rate_statistics\":", number: 54, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_ephemeral_ports", key: "\"net_ephemeral_ports\":", number: 55, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p50", key: "\"net_tcp_rtt_microsecs_p50\":", number: 22, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p90", key: "\"net_tcp_rtt_microsecs_p90\":", number: 23, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p95", key: "\"net_tcp_rtt_microsecs_p95\":", number: 24, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p99", key: "\"net_tcp_rtt_microsecs_p99\":", number: 25, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_active_connections", key: "\"net_tcp_active_connections\":", number: 28, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_time_wait_connections", key: "\"net_tcp_time_wait_connections\":", number: 29, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_traffic_control_statistics", key: "\"net_traffic_control_statistics\":", number: 35, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TRAFFIC_CONTROL_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "net_snmp_statistics", key: "\"net_snmp_statistics\":", number: 42, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SNMP_STATISTICS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "processes", key: "\"processes\":", number: 30, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "threads", key: "\"threads\":", number: 31, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_user_time_secs", key: "\"cpus_user_time_secs\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_system_time_secs", key: "\"cpus_system_time_secs\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_limit", key: "\"cpus_limit\":", number: 4, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_soft_limit", key: "\"cpus_soft_limit\":", number: 45, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_nr_periods", key: "\"cpus_nr_periods\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_nr_throttled", key: "\"cpus_nr_throttled\":", number: 8, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cpus_throttled_time_secs", key: "\"cpus_throttled_time_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_total_bytes", key: "\"mem_total_bytes\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_total_memsw_bytes", key: "\"mem_total_memsw_bytes\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_kmem_usage_bytes", key: "\"mem_kmem_usage_bytes\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_kmem_tcp_usage_bytes", key: "\"mem_kmem_tcp_usage_bytes\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_limit_bytes", key: "\"mem_limit_bytes\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_soft_limit_bytes", key: "\"mem_soft_limit_bytes\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_file_bytes", key: "\"mem_file_bytes\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_anon_bytes", key: "\"mem_anon_bytes\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_cache_bytes", key: "\"mem_cache_bytes\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_rss_bytes", key: "\"mem_rss_bytes\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_mapped_file_bytes", key: "\"mem_mapped_file_bytes\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_swap_bytes", key: "\"mem_swap_bytes\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_unevictable_bytes", key: "\"mem_unevictable_bytes\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_low_pressure_counter", key: "\"mem_low_pressure_counter\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_medium_pressure_counter", key: "\"mem_medium_pressure_counter\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mem_critical_pressure_counter", key: "\"mem_critical_pressure_counter\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "disk_limit_bytes", key: "\"disk_limit_bytes\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "disk_used_bytes", key: "\"disk_used_bytes\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "disk_statistics", key: "\"disk_statistics\":", number: 43, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DISK_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "blkio_statistics", key: "\"blkio_statistics\":", number: 44, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "perf", key: "\"perf\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PERF_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_packets", key: "\"net_rx_packets\":", number: 14, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_bytes", key: "\"net_rx_bytes\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_errors", key: "\"net_rx_errors\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_dropped", key: "\"net_rx_dropped\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_packets", key: "\"net_tx_packets\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_bytes", key: "\"net_tx_bytes\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_errors", key: "\"net_tx_errors\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_dropped", key: "\"net_tx_dropped\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_rate_limit", key: "\"net_tx_rate_limit\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_burst_rate_limit", key: "\"net_tx_burst_rate_limit\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tx_burst_size", key: "\"net_tx_burst_size\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_rate_limit", key: "\"net_rx_rate_limit\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_burst_rate_limit", key: "\"net_rx_burst_rate_limit\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rx_burst_size", key: "\"net_rx_burst_size\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_rate_statistics", key: "\"net_rate_statistics\":", number: 54, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_ephemeral_ports", key: "\"net_ephemeral_ports\":", number: 55, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p50", key: "\"net_tcp_rtt_microsecs_p50\":", number: 22, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p90", key: "\"net_tcp_rtt_microsecs_p90\":", number: 23, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p95", key: "\"net_tcp_rtt_microsecs_p95\":", number: 24, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p99", key: "\"net_tcp_rtt_microsecs_p99\":", number: 25, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_active_connections", key: "\"net_tcp_active_connections\":", number: 28, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_time_wait_connections", key: "\"net_tcp_time_wait_connections\":", number: 29, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_traffic_control_statistics", key: "\"net_traffic_control_statistics\":", number: 35, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TRAFFIC_CONTROL_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_snmp_statistics", key: "\"net_snmp_statistics\":", number: 42, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SNMP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 3, 4, 5, 19, 14, 7, 8, 9, 16, 17, 20, 30, 31, 32, 33, 34, 35, 36, 37, 38, 47, 48, 49, 50, 26, 27, 51, 52, 1, 2, 23, 24, 25, 53, 10, 11, 15, 18, 21, 22, 54, 28, 29, 6, 39, 40, 41, 42, 43, 44, 12, 13, 45, 46],
     by_name: &[29, 5, 7, 8, 6, 4, 9, 3, 26, 28, 27, 17, 18, 25, 16, 13, 12, 14, 23, 20, 24, 19, 15, 21, 10, 11, 22, 46, 45, 43, 44, 32, 34, 33, 31, 42, 54, 51, 47, 48, 49, 50, 52, 53, 40, 41, 36, 38, 37, 35, 39, 30, 1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::ResourceStatistics {
@@ -3381,18 +3590,19 @@ impl Described for crate::v1::ResourceStatistics {
 static MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RatePercentiles",
     fields: &[
-        FieldDescriptor { name: "min", key: "\"min\":", number: 1, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "max", key: "\"max\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p50", key: "\"p50\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p90", key: "\"p90\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p95", key: "\"p95\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p99", key: "\"p99\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p999", key: "\"p999\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "p9999", key: "\"p9999\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "samples", key: "\"samples\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "min", key: "\"min\":", number: 1, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "max", key: "\"max\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p50", key: "\"p50\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p90", key: "\"p90\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p95", key: "\"p95\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p99", key: "\"p99\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p999", key: "\"p999\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "p9999", key: "\"p9999\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "samples", key: "\"samples\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[1, 0, 2, 3, 4, 5, 6, 7, 8],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource_statistics::RatePercentiles {
@@ -3401,19 +3611,20 @@ impl Described for crate::v1::resource_statistics::RatePercentiles {
 static MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RateStatistics",
     fields: &[
-        FieldDescriptor { name: "rx_rate", key: "\"rx_rate\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rx_packet_rate", key: "\"rx_packet_rate\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rx_drop_rate", key: "\"rx_drop_rate\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rx_error_rate", key: "\"rx_error_rate\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tx_rate", key: "\"tx_rate\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tx_packet_rate", key: "\"tx_packet_rate\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tx_drop_rate", key: "\"tx_drop_rate\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tx_error_rate", key: "\"tx_error_rate\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "sampling_window_secs", key: "\"sampling_window_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "sampling_interval_secs", key: "\"sampling_interval_secs\":", number: 10, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "rx_rate", key: "\"rx_rate\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rx_packet_rate", key: "\"rx_packet_rate\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rx_drop_rate", key: "\"rx_drop_rate\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rx_error_rate", key: "\"rx_error_rate\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tx_rate", key: "\"tx_rate\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tx_packet_rate", key: "\"tx_packet_rate\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tx_drop_rate", key: "\"tx_drop_rate\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tx_error_rate", key: "\"tx_error_rate\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "sampling_window_secs", key: "\"sampling_window_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "sampling_interval_secs", key: "\"sampling_interval_secs\":", number: 10, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     by_name: &[2, 3, 1, 0, 9, 8, 6, 7, 5, 4],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::resource_statistics::RateStatistics {
@@ -3422,11 +3633,12 @@ impl Described for crate::v1::resource_statistics::RateStatistics {
 static MESOS_V1_RESOURCE_USAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "total", key: "\"total\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total", key: "\"total\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::ResourceUsage {
@@ -3435,14 +3647,15 @@ impl Described for crate::v1::ResourceUsage {
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "allocated", key: "\"allocated\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statistics", key: "\"statistics\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allocated", key: "\"allocated\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statistics", key: "\"statistics\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 3, 0, 2, 4],
+    required: 0x9,
     has_required: true,
 };
 impl Described for crate::v1::resource_usage::Executor {
@@ -3451,13 +3664,14 @@ impl Described for crate::v1::resource_usage::Executor {
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor.Task",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 0, 2],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::resource_usage::executor::Task {
@@ -3466,13 +3680,14 @@ impl Described for crate::v1::resource_usage::executor::Task {
 static MESOS_V1_ROLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Role",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "weight", key: "\"weight\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "weight", key: "\"weight\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 0, 3, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::Role {
@@ -3481,13 +3696,14 @@ impl Described for crate::v1::Role {
 static MESOS_V1_SNMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SNMPStatistics",
     fields: &[
-        FieldDescriptor { name: "ip_stats", key: "\"ip_stats\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IP_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "icmp_stats", key: "\"icmp_stats\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ICMP_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tcp_stats", key: "\"tcp_stats\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TCP_STATISTICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "udp_stats", key: "\"udp_stats\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UDP_STATISTICS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "ip_stats", key: "\"ip_stats\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "icmp_stats", key: "\"icmp_stats\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ICMP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tcp_stats", key: "\"tcp_stats\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TCP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "udp_stats", key: "\"udp_stats\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UDP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 0, 2, 3],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::SnmpStatistics {
@@ -3496,11 +3712,12 @@ impl Described for crate::v1::SnmpStatistics {
 static MESOS_V1_SECCOMP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SeccompInfo",
     fields: &[
-        FieldDescriptor { name: "profile_name", key: "\"profile_name\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unconfined", key: "\"unconfined\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "profile_name", key: "\"profile_name\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unconfined", key: "\"unconfined\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::SeccompInfo {
@@ -3509,12 +3726,13 @@ impl Described for crate::v1::SeccompInfo {
 static MESOS_V1_SECRET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SECRET_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reference", key: "\"reference\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_REFERENCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_VALUE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SECRET_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reference", key: "\"reference\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_REFERENCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::Secret {
@@ -3523,11 +3741,12 @@ impl Described for crate::v1::Secret {
 static MESOS_V1_SECRET_REFERENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Reference",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "key", key: "\"key\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::secret::Reference {
@@ -3536,10 +3755,11 @@ impl Described for crate::v1::secret::Reference {
 static MESOS_V1_SECRET_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Value",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::secret::Value {
@@ -3548,10 +3768,11 @@ impl Described for crate::v1::secret::Value {
 static MESOS_V1_TTY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo",
     fields: &[
-        FieldDescriptor { name: "window_size", key: "\"window_size\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO_WINDOW_SIZE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "window_size", key: "\"window_size\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO_WINDOW_SIZE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::TtyInfo {
@@ -3560,11 +3781,12 @@ impl Described for crate::v1::TtyInfo {
 static MESOS_V1_TTY_INFO_WINDOW_SIZE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo.WindowSize",
     fields: &[
-        FieldDescriptor { name: "rows", key: "\"rows\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "columns", key: "\"columns\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "rows", key: "\"rows\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "columns", key: "\"columns\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::tty_info::WindowSize {
@@ -3573,26 +3795,27 @@ impl Described for crate::v1::tty_info::WindowSize {
 static MESOS_V1_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Task",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 6, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status_update_state", key: "\"status_update_state\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status_update_uuid", key: "\"status_update_uuid\":", number: 10, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "user", key: "\"user\":", number: 14, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 17, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 6, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status_update_state", key: "\"status_update_state\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status_update_uuid", key: "\"status_update_uuid\":", number: 10, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 14, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 17, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 13, 14, 16],
     by_name: &[4, 12, 11, 3, 2, 13, 14, 10, 16, 0, 6, 5, 8, 9, 7, 1, 15],
+    required: 0x37,
     has_required: true,
 };
 impl Described for crate::v1::Task {
@@ -3601,10 +3824,11 @@ impl Described for crate::v1::Task {
 static MESOS_V1_TASK_GROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskGroupInfo",
     fields: &[
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::TaskGroupInfo {
@@ -3613,10 +3837,11 @@ impl Described for crate::v1::TaskGroupInfo {
 static MESOS_V1_TASK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::TaskId {
@@ -3625,24 +3850,25 @@ impl Described for crate::v1::TaskId {
 static MESOS_V1_TASK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "check", key: "\"check\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "max_completion_time", key: "\"max_completion_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 15, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "check", key: "\"check\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "max_completion_time", key: "\"max_completion_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 15, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 10, 5, 7, 6, 11, 12, 9, 8, 13, 14],
     by_name: &[2, 8, 5, 6, 10, 12, 4, 7, 9, 11, 14, 13, 0, 3, 1],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::TaskInfo {
@@ -3651,10 +3877,11 @@ impl Described for crate::v1::TaskInfo {
 static MESOS_V1_TASK_RESOURCE_LIMITATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskResourceLimitation",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::TaskResourceLimitation {
@@ -3663,25 +3890,26 @@ impl Described for crate::v1::TaskResourceLimitation {
 static MESOS_V1_TASK_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskStatus",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_SOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 10, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 6, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 11, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "check_status", key: "\"check_status\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unreachable_time", key: "\"unreachable_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 10, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 6, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 11, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "check_status", key: "\"check_status\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unreachable_time", key: "\"unreachable_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 5, 2, 6, 8, 7, 10, 3, 4, 9, 12, 13, 14, 11, 15],
     by_name: &[6, 11, 13, 5, 7, 10, 12, 15, 2, 4, 3, 1, 0, 8, 14, 9],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::TaskStatus {
@@ -3690,24 +3918,25 @@ impl Described for crate::v1::TaskStatus {
 static MESOS_V1_TCP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TcpStatistics",
     fields: &[
-        FieldDescriptor { name: "RtoAlgorithm", key: "\"RtoAlgorithm\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "RtoMin", key: "\"RtoMin\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "RtoMax", key: "\"RtoMax\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "MaxConn", key: "\"MaxConn\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ActiveOpens", key: "\"ActiveOpens\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "PassiveOpens", key: "\"PassiveOpens\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "AttemptFails", key: "\"AttemptFails\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "EstabResets", key: "\"EstabResets\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "CurrEstab", key: "\"CurrEstab\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InSegs", key: "\"InSegs\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutSegs", key: "\"OutSegs\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "RetransSegs", key: "\"RetransSegs\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InErrs", key: "\"InErrs\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutRsts", key: "\"OutRsts\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "RtoAlgorithm", key: "\"RtoAlgorithm\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "RtoMin", key: "\"RtoMin\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "RtoMax", key: "\"RtoMax\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "MaxConn", key: "\"MaxConn\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ActiveOpens", key: "\"ActiveOpens\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "PassiveOpens", key: "\"PassiveOpens\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "AttemptFails", key: "\"AttemptFails\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "EstabResets", key: "\"EstabResets\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "CurrEstab", key: "\"CurrEstab\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InSegs", key: "\"InSegs\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutSegs", key: "\"OutSegs\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "RetransSegs", key: "\"RetransSegs\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InErrs", key: "\"InErrs\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutRsts", key: "\"OutRsts\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
     by_name: &[4, 6, 8, 7, 14, 12, 9, 3, 13, 10, 5, 11, 0, 2, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::TcpStatistics {
@@ -3716,10 +3945,11 @@ impl Described for crate::v1::TcpStatistics {
 static MESOS_V1_TIME_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TimeInfo",
     fields: &[
-        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::TimeInfo {
@@ -3728,19 +3958,20 @@ impl Described for crate::v1::TimeInfo {
 static MESOS_V1_TRAFFIC_CONTROL_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TrafficControlStatistics",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "backlog", key: "\"backlog\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "bytes", key: "\"bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "drops", key: "\"drops\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "overlimits", key: "\"overlimits\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "packets", key: "\"packets\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "qlen", key: "\"qlen\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ratebps", key: "\"ratebps\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ratepps", key: "\"ratepps\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "requeues", key: "\"requeues\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "backlog", key: "\"backlog\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "bytes", key: "\"bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "drops", key: "\"drops\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "overlimits", key: "\"overlimits\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "packets", key: "\"packets\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "qlen", key: "\"qlen\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ratebps", key: "\"ratebps\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ratepps", key: "\"ratepps\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "requeues", key: "\"requeues\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     by_name: &[1, 2, 3, 0, 4, 5, 6, 7, 8, 9],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::TrafficControlStatistics {
@@ -3749,14 +3980,15 @@ impl Described for crate::v1::TrafficControlStatistics {
 static MESOS_V1_URL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.URL",
     fields: &[
-        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "address", key: "\"address\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "query", key: "\"query\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "fragment", key: "\"fragment\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "address", key: "\"address\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "query", key: "\"query\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "fragment", key: "\"fragment\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 4, 2, 3, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::Url {
@@ -3765,10 +3997,11 @@ impl Described for crate::v1::Url {
 static MESOS_V1_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UUID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Uuid {
@@ -3777,17 +4010,18 @@ impl Described for crate::v1::Uuid {
 static MESOS_V1_UDP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UdpStatistics",
     fields: &[
-        FieldDescriptor { name: "InDatagrams", key: "\"InDatagrams\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "NoPorts", key: "\"NoPorts\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "OutDatagrams", key: "\"OutDatagrams\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "RcvbufErrors", key: "\"RcvbufErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "SndbufErrors", key: "\"SndbufErrors\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "IgnoredMulti", key: "\"IgnoredMulti\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "InDatagrams", key: "\"InDatagrams\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "NoPorts", key: "\"NoPorts\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "OutDatagrams", key: "\"OutDatagrams\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "RcvbufErrors", key: "\"RcvbufErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "SndbufErrors", key: "\"SndbufErrors\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "IgnoredMulti", key: "\"IgnoredMulti\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7],
     by_name: &[7, 6, 0, 2, 1, 3, 4, 5],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::UdpStatistics {
@@ -3796,11 +4030,12 @@ impl Described for crate::v1::UdpStatistics {
 static MESOS_V1_UNAVAILABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Unavailability",
     fields: &[
-        FieldDescriptor { name: "start", key: "\"start\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "start", key: "\"start\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Unavailability {
@@ -3809,14 +4044,15 @@ impl Described for crate::v1::Unavailability {
 static MESOS_V1_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[2, 1, 3, 4, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::Value {
@@ -3825,11 +4061,12 @@ impl Described for crate::v1::Value {
 static MESOS_V1_VALUE_RANGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Range",
     fields: &[
-        FieldDescriptor { name: "begin", key: "\"begin\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "end", key: "\"end\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "begin", key: "\"begin\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "end", key: "\"end\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::value::Range {
@@ -3838,10 +4075,11 @@ impl Described for crate::v1::value::Range {
 static MESOS_V1_VALUE_RANGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Ranges",
     fields: &[
-        FieldDescriptor { name: "range", key: "\"range\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "range", key: "\"range\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::value::Ranges {
@@ -3850,10 +4088,11 @@ impl Described for crate::v1::value::Ranges {
 static MESOS_V1_VALUE_SCALAR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Scalar",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::value::Scalar {
@@ -3862,10 +4101,11 @@ impl Described for crate::v1::value::Scalar {
 static MESOS_V1_VALUE_SET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Set",
     fields: &[
-        FieldDescriptor { name: "item", key: "\"item\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "item", key: "\"item\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::value::Set {
@@ -3874,10 +4114,11 @@ impl Described for crate::v1::value::Set {
 static MESOS_V1_VALUE_TEXT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Text",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::value::Text {
@@ -3886,16 +4127,17 @@ impl Described for crate::v1::value::Text {
 static MESOS_V1_VERSION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.VersionInfo",
     fields: &[
-        FieldDescriptor { name: "version", key: "\"version\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "build_date", key: "\"build_date\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "build_time", key: "\"build_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "build_user", key: "\"build_user\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "git_sha", key: "\"git_sha\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "git_branch", key: "\"git_branch\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "git_tag", key: "\"git_tag\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "build_date", key: "\"build_date\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "build_time", key: "\"build_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "build_user", key: "\"build_user\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "git_sha", key: "\"git_sha\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "git_branch", key: "\"git_branch\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "git_tag", key: "\"git_tag\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[1, 2, 3, 5, 4, 6, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::VersionInfo {
@@ -3904,14 +4146,15 @@ impl Described for crate::v1::VersionInfo {
 static MESOS_V1_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_MODE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_path", key: "\"container_path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "image", key: "\"image\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_path", key: "\"container_path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[1, 2, 0, 3, 4],
     by_name: &[1, 2, 3, 0, 4],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::Volume {
@@ -3920,15 +4163,16 @@ impl Described for crate::v1::Volume {
 static MESOS_V1_VOLUME_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "docker_volume", key: "\"docker_volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_HOST_PATH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "sandbox_path", key: "\"sandbox_path\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "csi_volume", key: "\"csi_volume\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "docker_volume", key: "\"docker_volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_HOST_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "sandbox_path", key: "\"sandbox_path\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "csi_volume", key: "\"csi_volume\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 2, 5],
     by_name: &[5, 1, 2, 3, 4, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::volume::Source {
@@ -3937,11 +4181,12 @@ impl Described for crate::v1::volume::Source {
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume",
     fields: &[
-        FieldDescriptor { name: "plugin_name", key: "\"plugin_name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "static_provisioning", key: "\"static_provisioning\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "plugin_name", key: "\"plugin_name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "static_provisioning", key: "\"static_provisioning\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::CsiVolume {
@@ -3950,14 +4195,15 @@ impl Described for crate::v1::volume::source::CsiVolume {
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.StaticProvisioning",
     fields: &[
-        FieldDescriptor { name: "volume_id", key: "\"volume_id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume_capability", key: "\"volume_capability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_stage_secrets", key: "\"node_stage_secrets\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "node_publish_secrets", key: "\"node_publish_secrets\":", number: 4, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume_context", key: "\"volume_context\":", number: 5, label: Label::Map, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "volume_id", key: "\"volume_id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume_capability", key: "\"volume_capability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_stage_secrets", key: "\"node_stage_secrets\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "node_publish_secrets", key: "\"node_publish_secrets\":", number: 4, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume_context", key: "\"volume_context\":", number: 5, label: Label::Map, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[3, 2, 1, 4, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::csi_volume::StaticProvisioning {
@@ -3966,12 +4212,13 @@ impl Described for crate::v1::volume::source::csi_volume::StaticProvisioning {
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability",
     fields: &[
-        FieldDescriptor { name: "block", key: "\"block\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME), default: None, deprecated: false, oneof: Some("access_type") },
-        FieldDescriptor { name: "mount", key: "\"mount\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME), default: None, deprecated: false, oneof: Some("access_type") },
-        FieldDescriptor { name: "access_mode", key: "\"access_mode\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "block", key: "\"block\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: Some("access_type") },
+        FieldDescriptor { name: "mount", key: "\"mount\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME), default: None, deprecated: false, written_empty: false, oneof: Some("access_type") },
+        FieldDescriptor { name: "access_mode", key: "\"access_mode\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x4,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::csi_volume::VolumeCapability {
@@ -3980,10 +4227,11 @@ impl Described for crate::v1::volume::source::csi_volume::VolumeCapability {
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.AccessMode",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE_MODE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::AccessMode {
@@ -3995,6 +4243,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME: Message
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::BlockVolume {
@@ -4003,11 +4252,12 @@ impl Described for crate::v1::volume::source::csi_volume::volume_capability::Blo
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.MountVolume",
     fields: &[
-        FieldDescriptor { name: "fs_type", key: "\"fs_type\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mount_flags", key: "\"mount_flags\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "fs_type", key: "\"fs_type\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mount_flags", key: "\"mount_flags\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::MountVolume {
@@ -4016,12 +4266,13 @@ impl Described for crate::v1::volume::source::csi_volume::volume_capability::Mou
 static MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.DockerVolume",
     fields: &[
-        FieldDescriptor { name: "driver", key: "\"driver\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "driver_options", key: "\"driver_options\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PARAMETERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "driver", key: "\"driver\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "driver_options", key: "\"driver_options\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PARAMETERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::DockerVolume {
@@ -4030,11 +4281,12 @@ impl Described for crate::v1::volume::source::DockerVolume {
 static MESOS_V1_VOLUME_SOURCE_HOST_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.HostPath",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mount_propagation", key: "\"mount_propagation\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MOUNT_PROPAGATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mount_propagation", key: "\"mount_propagation\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MOUNT_PROPAGATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::HostPath {
@@ -4043,11 +4295,12 @@ impl Described for crate::v1::volume::source::HostPath {
 static MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.SandboxPath",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::volume::source::SandboxPath {
@@ -4056,11 +4309,12 @@ impl Described for crate::v1::volume::source::SandboxPath {
 static MESOS_V1_WEIGHT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.WeightInfo",
     fields: &[
-        FieldDescriptor { name: "weight", key: "\"weight\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "weight", key: "\"weight\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::WeightInfo {
@@ -4069,31 +4323,32 @@ impl Described for crate::v1::WeightInfo {
 static MESOS_V1_AGENT_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_METRICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LIST_FILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_READ_FILE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_CONTAINERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_nested_container", key: "\"launch_nested_container\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "kill_nested_container", key: "\"kill_nested_container\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "remove_nested_container", key: "\"remove_nested_container\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "launch_nested_container_session", key: "\"launch_nested_container_session\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attach_container_input", key: "\"attach_container_input\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "attach_container_output", key: "\"attach_container_output\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_container", key: "\"launch_container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_CONTAINER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_container", key: "\"kill_container\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_CONTAINER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "remove_container", key: "\"remove_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_CONTAINER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "add_resource_provider_config", key: "\"add_resource_provider_config\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_resource_provider_config", key: "\"update_resource_provider_config\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "remove_resource_provider_config", key: "\"remove_resource_provider_config\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mark_resource_provider_gone", key: "\"mark_resource_provider_gone\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "prune_images", key: "\"prune_images\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_PRUNE_IMAGES), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_nested_container", key: "\"launch_nested_container\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_nested_container", key: "\"kill_nested_container\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "remove_nested_container", key: "\"remove_nested_container\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_nested_container_session", key: "\"launch_nested_container_session\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attach_container_input", key: "\"attach_container_input\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attach_container_output", key: "\"attach_container_output\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_container", key: "\"launch_container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_container", key: "\"kill_container\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "remove_container", key: "\"remove_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "add_resource_provider_config", key: "\"add_resource_provider_config\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_resource_provider_config", key: "\"update_resource_provider_config\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "remove_resource_provider_config", key: "\"remove_resource_provider_config\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mark_resource_provider_gone", key: "\"mark_resource_provider_gone\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "prune_images", key: "\"prune_images\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_PRUNE_IMAGES), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 9, 13, 14, 15, 16, 17, 18, 19, 5, 21, 20],
     by_name: &[17, 11, 12, 5, 1, 15, 8, 13, 6, 10, 3, 20, 21, 4, 16, 9, 19, 2, 0, 18, 14, 7],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::Call {
@@ -4102,10 +4357,11 @@ impl Described for crate::v1::agent::Call {
 static MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AddResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::AddResourceProviderConfig {
@@ -4114,12 +4370,13 @@ impl Described for crate::v1::agent::call::AddResourceProviderConfig {
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerInput",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "process_io", key: "\"process_io\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "process_io", key: "\"process_io\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::AttachContainerInput {
@@ -4128,10 +4385,11 @@ impl Described for crate::v1::agent::call::AttachContainerInput {
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerOutput",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::AttachContainerOutput {
@@ -4140,11 +4398,12 @@ impl Described for crate::v1::agent::call::AttachContainerOutput {
 static MESOS_V1_AGENT_CALL_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetContainers",
     fields: &[
-        FieldDescriptor { name: "show_nested", key: "\"show_nested\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "show_standalone", key: "\"show_standalone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "show_nested", key: "\"show_nested\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "show_standalone", key: "\"show_standalone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::agent::call::GetContainers {
@@ -4153,10 +4412,11 @@ impl Described for crate::v1::agent::call::GetContainers {
 static MESOS_V1_AGENT_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::GetMetrics {
@@ -4165,11 +4425,12 @@ impl Described for crate::v1::agent::call::GetMetrics {
 static MESOS_V1_AGENT_CALL_KILL_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::KillContainer {
@@ -4178,11 +4439,12 @@ impl Described for crate::v1::agent::call::KillContainer {
 static MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::KillNestedContainer {
@@ -4191,14 +4453,15 @@ impl Described for crate::v1::agent::call::KillNestedContainer {
 static MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 5, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 5, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 3, 0, 4, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::LaunchContainer {
@@ -4207,12 +4470,13 @@ impl Described for crate::v1::agent::call::LaunchContainer {
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::LaunchNestedContainer {
@@ -4221,12 +4485,13 @@ impl Described for crate::v1::agent::call::LaunchNestedContainer {
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainerSession",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::LaunchNestedContainerSession {
@@ -4235,10 +4500,11 @@ impl Described for crate::v1::agent::call::LaunchNestedContainerSession {
 static MESOS_V1_AGENT_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ListFiles",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::ListFiles {
@@ -4247,10 +4513,11 @@ impl Described for crate::v1::agent::call::ListFiles {
 static MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.MarkResourceProviderGone",
     fields: &[
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::MarkResourceProviderGone {
@@ -4259,10 +4526,11 @@ impl Described for crate::v1::agent::call::MarkResourceProviderGone {
 static MESOS_V1_AGENT_CALL_PRUNE_IMAGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.PruneImages",
     fields: &[
-        FieldDescriptor { name: "excluded_images", key: "\"excluded_images\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "excluded_images", key: "\"excluded_images\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::PruneImages {
@@ -4271,12 +4539,13 @@ impl Described for crate::v1::agent::call::PruneImages {
 static MESOS_V1_AGENT_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ReadFile",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::ReadFile {
@@ -4285,10 +4554,11 @@ impl Described for crate::v1::agent::call::ReadFile {
 static MESOS_V1_AGENT_CALL_REMOVE_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::RemoveContainer {
@@ -4297,10 +4567,11 @@ impl Described for crate::v1::agent::call::RemoveContainer {
 static MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::RemoveNestedContainer {
@@ -4309,11 +4580,12 @@ impl Described for crate::v1::agent::call::RemoveNestedContainer {
 static MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::RemoveResourceProviderConfig {
@@ -4322,11 +4594,12 @@ impl Described for crate::v1::agent::call::RemoveResourceProviderConfig {
 static MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.SetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::SetLoggingLevel {
@@ -4335,10 +4608,11 @@ impl Described for crate::v1::agent::call::SetLoggingLevel {
 static MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.UpdateResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::UpdateResourceProviderConfig {
@@ -4347,10 +4621,11 @@ impl Described for crate::v1::agent::call::UpdateResourceProviderConfig {
 static MESOS_V1_AGENT_CALL_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::WaitContainer {
@@ -4359,10 +4634,11 @@ impl Described for crate::v1::agent::call::WaitContainer {
 static MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::call::WaitNestedContainer {
@@ -4371,12 +4647,13 @@ impl Described for crate::v1::agent::call::WaitNestedContainer {
 static MESOS_V1_AGENT_PROCESS_IO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_DATA), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "control", key: "\"control\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_DATA), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "control", key: "\"control\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::ProcessIo {
@@ -4385,12 +4662,13 @@ impl Described for crate::v1::agent::ProcessIo {
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "heartbeat", key: "\"heartbeat\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "heartbeat", key: "\"heartbeat\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::process_io::Control {
@@ -4399,10 +4677,11 @@ impl Described for crate::v1::agent::process_io::Control {
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control.Heartbeat",
     fields: &[
-        FieldDescriptor { name: "interval", key: "\"interval\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "interval", key: "\"interval\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::process_io::control::Heartbeat {
@@ -4411,11 +4690,12 @@ impl Described for crate::v1::agent::process_io::control::Heartbeat {
 static MESOS_V1_AGENT_PROCESS_IO_DATA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Data",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_DATA_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_DATA_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::agent::process_io::Data {
@@ -4424,27 +4704,28 @@ impl Described for crate::v1::agent::process_io::Data {
 static MESOS_V1_AGENT_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_RESPONSE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_HEALTH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FLAGS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_VERSION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_METRICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_LIST_FILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_READ_FILE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_agent", key: "\"get_agent\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_AGENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_resource_providers", key: "\"get_resource_providers\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_agent", key: "\"get_agent\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_resource_providers", key: "\"get_resource_providers\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 14, 17, 15, 12],
     by_name: &[14, 9, 11, 2, 10, 1, 5, 4, 12, 15, 8, 13, 3, 6, 7, 0, 17, 16],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::Response {
@@ -4453,12 +4734,13 @@ impl Described for crate::v1::agent::Response {
 static MESOS_V1_AGENT_RESPONSE_GET_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetAgent",
     fields: &[
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "drain_config", key: "\"drain_config\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "drain_config", key: "\"drain_config\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetAgent {
@@ -4467,10 +4749,11 @@ impl Described for crate::v1::agent::response::GetAgent {
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers",
     fields: &[
-        FieldDescriptor { name: "containers", key: "\"containers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "containers", key: "\"containers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetContainers {
@@ -4479,15 +4762,16 @@ impl Described for crate::v1::agent::response::GetContainers {
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers.Container",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_name", key: "\"executor_name\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_statistics", key: "\"resource_statistics\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_name", key: "\"executor_name\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_statistics", key: "\"resource_statistics\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[3, 4, 1, 2, 0, 5],
+    required: 0x8,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::get_containers::Container {
@@ -4496,11 +4780,12 @@ impl Described for crate::v1::agent::response::get_containers::Container {
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_executors", key: "\"completed_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "completed_executors", key: "\"completed_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetExecutors {
@@ -4509,10 +4794,11 @@ impl Described for crate::v1::agent::response::GetExecutors {
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::get_executors::Executor {
@@ -4521,10 +4807,11 @@ impl Described for crate::v1::agent::response::get_executors::Executor {
 static MESOS_V1_AGENT_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFlags",
     fields: &[
-        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetFlags {
@@ -4533,11 +4820,12 @@ impl Described for crate::v1::agent::response::GetFlags {
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetFrameworks {
@@ -4546,10 +4834,11 @@ impl Described for crate::v1::agent::response::GetFrameworks {
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::get_frameworks::Framework {
@@ -4558,10 +4847,11 @@ impl Described for crate::v1::agent::response::get_frameworks::Framework {
 static MESOS_V1_AGENT_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetHealth",
     fields: &[
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetHealth {
@@ -4570,10 +4860,11 @@ impl Described for crate::v1::agent::response::GetHealth {
 static MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetLoggingLevel {
@@ -4582,10 +4873,11 @@ impl Described for crate::v1::agent::response::GetLoggingLevel {
 static MESOS_V1_AGENT_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetMetrics {
@@ -4594,10 +4886,11 @@ impl Described for crate::v1::agent::response::GetMetrics {
 static MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetOperations {
@@ -4606,10 +4899,11 @@ impl Described for crate::v1::agent::response::GetOperations {
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders",
     fields: &[
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetResourceProviders {
@@ -4618,11 +4912,12 @@ impl Described for crate::v1::agent::response::GetResourceProviders {
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::get_resource_providers::ResourceProvider {
@@ -4631,12 +4926,13 @@ impl Described for crate::v1::agent::response::get_resource_providers::ResourceP
 static MESOS_V1_AGENT_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetState",
     fields: &[
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetState {
@@ -4645,14 +4941,15 @@ impl Described for crate::v1::agent::response::GetState {
 static MESOS_V1_AGENT_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetTasks",
     fields: &[
-        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "queued_tasks", key: "\"queued_tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launched_tasks", key: "\"launched_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "terminated_tasks", key: "\"terminated_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "queued_tasks", key: "\"queued_tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "launched_tasks", key: "\"launched_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "terminated_tasks", key: "\"terminated_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[4, 2, 0, 1, 3],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetTasks {
@@ -4661,10 +4958,11 @@ impl Described for crate::v1::agent::response::GetTasks {
 static MESOS_V1_AGENT_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetVersion",
     fields: &[
-        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::GetVersion {
@@ -4673,10 +4971,11 @@ impl Described for crate::v1::agent::response::GetVersion {
 static MESOS_V1_AGENT_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ListFiles",
     fields: &[
-        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::ListFiles {
@@ -4685,11 +4984,12 @@ impl Described for crate::v1::agent::response::ListFiles {
 static MESOS_V1_AGENT_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ReadFile",
     fields: &[
-        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::ReadFile {
@@ -4698,14 +4998,15 @@ impl Described for crate::v1::agent::response::ReadFile {
 static MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitContainer",
     fields: &[
-        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 2, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::WaitContainer {
@@ -4714,14 +5015,15 @@ impl Described for crate::v1::agent::response::WaitContainer {
 static MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitNestedContainer",
     fields: &[
-        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 2, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::agent::response::WaitNestedContainer {
@@ -4730,12 +5032,13 @@ impl Described for crate::v1::agent::response::WaitNestedContainer {
 static MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.allocator.InverseOfferStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::allocator::InverseOfferStatus {
@@ -4744,15 +5047,16 @@ impl Described for crate::v1::allocator::InverseOfferStatus {
 static MESOS_V1_EXECUTOR_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_CALL_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_SUBSCRIBE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_MESSAGE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[0, 1, 5, 3, 2, 4],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::executor::Call {
@@ -4761,10 +5065,11 @@ impl Described for crate::v1::executor::Call {
 static MESOS_V1_EXECUTOR_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Message",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::call::Message {
@@ -4773,11 +5078,12 @@ impl Described for crate::v1::executor::call::Message {
 static MESOS_V1_EXECUTOR_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Subscribe",
     fields: &[
-        FieldDescriptor { name: "unacknowledged_tasks", key: "\"unacknowledged_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unacknowledged_updates", key: "\"unacknowledged_updates\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "unacknowledged_tasks", key: "\"unacknowledged_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unacknowledged_updates", key: "\"unacknowledged_updates\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::executor::call::Subscribe {
@@ -4786,10 +5092,11 @@ impl Described for crate::v1::executor::call::Subscribe {
 static MESOS_V1_EXECUTOR_CALL_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Update",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::call::Update {
@@ -4798,17 +5105,18 @@ impl Described for crate::v1::executor::call::Update {
 static MESOS_V1_EXECUTOR_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_EVENT_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "acknowledged", key: "\"acknowledged\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch", key: "\"launch\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill", key: "\"kill\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_KILL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_MESSAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ERROR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "acknowledged", key: "\"acknowledged\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch", key: "\"launch\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill", key: "\"kill\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_KILL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ERROR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 5, 6, 7, 4],
     by_name: &[2, 7, 5, 3, 4, 6, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::executor::Event {
@@ -4817,11 +5125,12 @@ impl Described for crate::v1::executor::Event {
 static MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Acknowledged",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Acknowledged {
@@ -4830,10 +5139,11 @@ impl Described for crate::v1::executor::event::Acknowledged {
 static MESOS_V1_EXECUTOR_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Error",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Error {
@@ -4842,11 +5152,12 @@ impl Described for crate::v1::executor::event::Error {
 static MESOS_V1_EXECUTOR_EVENT_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Kill",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Kill {
@@ -4855,10 +5166,11 @@ impl Described for crate::v1::executor::event::Kill {
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Launch",
     fields: &[
-        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Launch {
@@ -4867,10 +5179,11 @@ impl Described for crate::v1::executor::event::Launch {
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.LaunchGroup",
     fields: &[
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::LaunchGroup {
@@ -4879,10 +5192,11 @@ impl Described for crate::v1::executor::event::LaunchGroup {
 static MESOS_V1_EXECUTOR_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Message",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Message {
@@ -4891,13 +5205,14 @@ impl Described for crate::v1::executor::event::Message {
 static MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 3, 0, 1],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::executor::event::Subscribed {
@@ -4906,11 +5221,12 @@ impl Described for crate::v1::executor::event::Subscribed {
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus",
     fields: &[
-        FieldDescriptor { name: "draining_machines", key: "\"draining_machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "down_machines", key: "\"down_machines\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "draining_machines", key: "\"draining_machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "down_machines", key: "\"down_machines\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::maintenance::ClusterStatus {
@@ -4919,11 +5235,12 @@ impl Described for crate::v1::maintenance::ClusterStatus {
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus.DrainingMachine",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::maintenance::cluster_status::DrainingMachine {
@@ -4932,10 +5249,11 @@ impl Described for crate::v1::maintenance::cluster_status::DrainingMachine {
 static MESOS_V1_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Schedule",
     fields: &[
-        FieldDescriptor { name: "windows", key: "\"windows\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_WINDOW), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "windows", key: "\"windows\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_WINDOW), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::maintenance::Schedule {
@@ -4944,11 +5262,12 @@ impl Described for crate::v1::maintenance::Schedule {
 static MESOS_V1_MAINTENANCE_WINDOW: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Window",
     fields: &[
-        FieldDescriptor { name: "machine_ids", key: "\"machine_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "machine_ids", key: "\"machine_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x2,
     has_required: true,
 };
 impl Described for crate::v1::maintenance::Window {
@@ -4957,32 +5276,33 @@ impl Described for crate::v1::maintenance::Window {
 static MESOS_V1_MASTER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_CALL_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GET_METRICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_LIST_FILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_READ_FILE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_weights", key: "\"update_weights\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reserve_resources", key: "\"reserve_resources\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_RESERVE_RESOURCES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unreserve_resources", key: "\"unreserve_resources\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "create_volumes", key: "\"create_volumes\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_CREATE_VOLUMES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "destroy_volumes", key: "\"destroy_volumes\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DESTROY_VOLUMES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GROW_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SHRINK_VOLUME), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_maintenance_schedule", key: "\"update_maintenance_schedule\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "start_maintenance", key: "\"start_maintenance\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_START_MAINTENANCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "stop_maintenance", key: "\"stop_maintenance\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_STOP_MAINTENANCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "drain_agent", key: "\"drain_agent\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DRAIN_AGENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "deactivate_agent", key: "\"deactivate_agent\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reactivate_agent", key: "\"reactivate_agent\":", number: 23, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REACTIVATE_AGENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_quota", key: "\"update_quota\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_QUOTA), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "teardown", key: "\"teardown\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_TEARDOWN), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mark_agent_gone", key: "\"mark_agent_gone\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_MARK_AGENT_GONE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "set_quota", key: "\"set_quota\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_QUOTA), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "remove_quota", key: "\"remove_quota\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REMOVE_QUOTA), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_weights", key: "\"update_weights\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reserve_resources", key: "\"reserve_resources\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_RESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unreserve_resources", key: "\"unreserve_resources\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "create_volumes", key: "\"create_volumes\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_CREATE_VOLUMES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "destroy_volumes", key: "\"destroy_volumes\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DESTROY_VOLUMES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GROW_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_maintenance_schedule", key: "\"update_maintenance_schedule\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "start_maintenance", key: "\"start_maintenance\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_START_MAINTENANCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "stop_maintenance", key: "\"stop_maintenance\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_STOP_MAINTENANCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "drain_agent", key: "\"drain_agent\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DRAIN_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "deactivate_agent", key: "\"deactivate_agent\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reactivate_agent", key: "\"reactivate_agent\":", number: 23, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_quota", key: "\"update_quota\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_QUOTA), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "teardown", key: "\"teardown\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_TEARDOWN), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mark_agent_gone", key: "\"mark_agent_gone\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_MARK_AGENT_GONE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "set_quota", key: "\"set_quota\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_QUOTA), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "remove_quota", key: "\"remove_quota\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REMOVE_QUOTA), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 21, 22, 19, 20, 10, 11, 18, 15, 16, 17],
     by_name: &[8, 16, 9, 15, 1, 10, 3, 20, 17, 4, 22, 6, 2, 21, 11, 13, 14, 19, 0, 7, 12, 18, 5],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::Call {
@@ -4991,11 +5311,12 @@ impl Described for crate::v1::master::Call {
 static MESOS_V1_MASTER_CALL_CREATE_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.CreateVolumes",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::CreateVolumes {
@@ -5004,10 +5325,11 @@ impl Described for crate::v1::master::call::CreateVolumes {
 static MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DeactivateAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::DeactivateAgent {
@@ -5016,11 +5338,12 @@ impl Described for crate::v1::master::call::DeactivateAgent {
 static MESOS_V1_MASTER_CALL_DESTROY_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DestroyVolumes",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::DestroyVolumes {
@@ -5029,12 +5352,13 @@ impl Described for crate::v1::master::call::DestroyVolumes {
 static MESOS_V1_MASTER_CALL_DRAIN_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DrainAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 2, label: Label::Optional, kind: Kind::Duration, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 2, label: Label::Optional, kind: Kind::Message(&GOOGLE_PROTOBUF_DURATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::DrainAgent {
@@ -5043,10 +5367,11 @@ impl Described for crate::v1::master::call::DrainAgent {
 static MESOS_V1_MASTER_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::call::GetMetrics {
@@ -5055,12 +5380,13 @@ impl Described for crate::v1::master::call::GetMetrics {
 static MESOS_V1_MASTER_CALL_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GrowVolume",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "addition", key: "\"addition\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "addition", key: "\"addition\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x6,
     has_required: true,
 };
 impl Described for crate::v1::master::call::GrowVolume {
@@ -5069,10 +5395,11 @@ impl Described for crate::v1::master::call::GrowVolume {
 static MESOS_V1_MASTER_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ListFiles",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::ListFiles {
@@ -5081,10 +5408,11 @@ impl Described for crate::v1::master::call::ListFiles {
 static MESOS_V1_MASTER_CALL_MARK_AGENT_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.MarkAgentGone",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::MarkAgentGone {
@@ -5093,10 +5421,11 @@ impl Described for crate::v1::master::call::MarkAgentGone {
 static MESOS_V1_MASTER_CALL_REACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReactivateAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::ReactivateAgent {
@@ -5105,12 +5434,13 @@ impl Described for crate::v1::master::call::ReactivateAgent {
 static MESOS_V1_MASTER_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReadFile",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::master::call::ReadFile {
@@ -5119,10 +5449,11 @@ impl Described for crate::v1::master::call::ReadFile {
 static MESOS_V1_MASTER_CALL_REMOVE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.RemoveQuota",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::RemoveQuota {
@@ -5131,12 +5462,13 @@ impl Described for crate::v1::master::call::RemoveQuota {
 static MESOS_V1_MASTER_CALL_RESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReserveResources",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 2, 1],
     by_name: &[0, 2, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::ReserveResources {
@@ -5145,11 +5477,12 @@ impl Described for crate::v1::master::call::ReserveResources {
 static MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::master::call::SetLoggingLevel {
@@ -5158,10 +5491,11 @@ impl Described for crate::v1::master::call::SetLoggingLevel {
 static MESOS_V1_MASTER_CALL_SET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetQuota",
     fields: &[
-        FieldDescriptor { name: "quota_request", key: "\"quota_request\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_REQUEST), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "quota_request", key: "\"quota_request\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::SetQuota {
@@ -5170,12 +5504,13 @@ impl Described for crate::v1::master::call::SetQuota {
 static MESOS_V1_MASTER_CALL_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ShrinkVolume",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x6,
     has_required: true,
 };
 impl Described for crate::v1::master::call::ShrinkVolume {
@@ -5184,10 +5519,11 @@ impl Described for crate::v1::master::call::ShrinkVolume {
 static MESOS_V1_MASTER_CALL_START_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StartMaintenance",
     fields: &[
-        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::master::call::StartMaintenance {
@@ -5196,10 +5532,11 @@ impl Described for crate::v1::master::call::StartMaintenance {
 static MESOS_V1_MASTER_CALL_STOP_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StopMaintenance",
     fields: &[
-        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::master::call::StopMaintenance {
@@ -5208,10 +5545,11 @@ impl Described for crate::v1::master::call::StopMaintenance {
 static MESOS_V1_MASTER_CALL_TEARDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.Teardown",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::Teardown {
@@ -5220,11 +5558,12 @@ impl Described for crate::v1::master::call::Teardown {
 static MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UnreserveResources",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::UnreserveResources {
@@ -5233,10 +5572,11 @@ impl Described for crate::v1::master::call::UnreserveResources {
 static MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateMaintenanceSchedule",
     fields: &[
-        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::call::UpdateMaintenanceSchedule {
@@ -5245,11 +5585,12 @@ impl Described for crate::v1::master::call::UpdateMaintenanceSchedule {
 static MESOS_V1_MASTER_CALL_UPDATE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateQuota",
     fields: &[
-        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "quota_configs", key: "\"quota_configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "quota_configs", key: "\"quota_configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::call::UpdateQuota {
@@ -5258,10 +5599,11 @@ impl Described for crate::v1::master::call::UpdateQuota {
 static MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateWeights",
     fields: &[
-        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::call::UpdateWeights {
@@ -5270,18 +5612,19 @@ impl Described for crate::v1::master::call::UpdateWeights {
 static MESOS_V1_MASTER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_EVENT_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_SUBSCRIBED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_added", key: "\"task_added\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_ADDED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_updated", key: "\"task_updated\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_UPDATED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_added", key: "\"agent_added\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_ADDED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_removed", key: "\"agent_removed\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_REMOVED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_added", key: "\"framework_added\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_updated", key: "\"framework_updated\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "framework_removed", key: "\"framework_removed\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_added", key: "\"task_added\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_updated", key: "\"task_updated\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_UPDATED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_added", key: "\"agent_added\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_removed", key: "\"agent_removed\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_REMOVED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_added", key: "\"framework_added\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_updated", key: "\"framework_updated\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_removed", key: "\"framework_removed\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[4, 5, 6, 8, 7, 1, 2, 3, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::Event {
@@ -5290,10 +5633,11 @@ impl Described for crate::v1::master::Event {
 static MESOS_V1_MASTER_EVENT_AGENT_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentAdded",
     fields: &[
-        FieldDescriptor { name: "agent", key: "\"agent\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent", key: "\"agent\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::AgentAdded {
@@ -5302,10 +5646,11 @@ impl Described for crate::v1::master::event::AgentAdded {
 static MESOS_V1_MASTER_EVENT_AGENT_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentRemoved",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::AgentRemoved {
@@ -5314,10 +5659,11 @@ impl Described for crate::v1::master::event::AgentRemoved {
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkAdded",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::FrameworkAdded {
@@ -5326,10 +5672,11 @@ impl Described for crate::v1::master::event::FrameworkAdded {
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkRemoved",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::FrameworkRemoved {
@@ -5338,10 +5685,11 @@ impl Described for crate::v1::master::event::FrameworkRemoved {
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkUpdated",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::FrameworkUpdated {
@@ -5350,11 +5698,12 @@ impl Described for crate::v1::master::event::FrameworkUpdated {
 static MESOS_V1_MASTER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::event::Subscribed {
@@ -5363,10 +5712,11 @@ impl Described for crate::v1::master::event::Subscribed {
 static MESOS_V1_MASTER_EVENT_TASK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskAdded",
     fields: &[
-        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::event::TaskAdded {
@@ -5375,12 +5725,13 @@ impl Described for crate::v1::master::event::TaskAdded {
 static MESOS_V1_MASTER_EVENT_TASK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskUpdated",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::master::event::TaskUpdated {
@@ -5389,29 +5740,30 @@ impl Described for crate::v1::master::event::TaskUpdated {
 static MESOS_V1_MASTER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_RESPONSE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_HEALTH), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FLAGS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_VERSION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_METRICS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_LIST_FILES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_READ_FILE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_roles", key: "\"get_roles\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_ROLES), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_weights", key: "\"get_weights\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_master", key: "\"get_master\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MASTER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_maintenance_status", key: "\"get_maintenance_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_maintenance_schedule", key: "\"get_maintenance_schedule\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_quota", key: "\"get_quota\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_QUOTA), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_roles", key: "\"get_roles\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_ROLES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_weights", key: "\"get_weights\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_master", key: "\"get_master\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MASTER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_maintenance_status", key: "\"get_maintenance_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_maintenance_schedule", key: "\"get_maintenance_schedule\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_quota", key: "\"get_quota\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_QUOTA), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 12],
     by_name: &[9, 11, 2, 10, 1, 5, 18, 17, 16, 4, 12, 19, 14, 8, 13, 3, 15, 6, 7, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::Response {
@@ -5420,11 +5772,12 @@ impl Described for crate::v1::master::Response {
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents",
     fields: &[
-        FieldDescriptor { name: "agents", key: "\"agents\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "recovered_agents", key: "\"recovered_agents\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agents", key: "\"agents\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "recovered_agents", key: "\"recovered_agents\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: true, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetAgents {
@@ -5433,23 +5786,24 @@ impl Described for crate::v1::master::response::GetAgents {
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent",
     fields: &[
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "deactivated", key: "\"deactivated\":", number: 12, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 11, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "drain_info", key: "\"drain_info\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "deactivated", key: "\"deactivated\":", number: 12, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 11, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "drain_info", key: "\"drain_info\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 2, 12, 13],
     by_name: &[1, 0, 8, 10, 2, 12, 13, 9, 4, 5, 6, 11, 7, 3],
+    required: 0xb,
     has_required: true,
 };
 impl Described for crate::v1::master::response::get_agents::Agent {
@@ -5458,11 +5812,12 @@ impl Described for crate::v1::master::response::get_agents::Agent {
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::get_agents::agent::ResourceProvider {
@@ -5471,11 +5826,12 @@ impl Described for crate::v1::master::response::get_agents::agent::ResourceProvi
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "orphan_executors", key: "\"orphan_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "orphan_executors", key: "\"orphan_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetExecutors {
@@ -5484,11 +5840,12 @@ impl Described for crate::v1::master::response::GetExecutors {
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::master::response::get_executors::Executor {
@@ -5497,10 +5854,11 @@ impl Described for crate::v1::master::response::get_executors::Executor {
 static MESOS_V1_MASTER_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFlags",
     fields: &[
-        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetFlags {
@@ -5509,12 +5867,13 @@ impl Described for crate::v1::master::response::GetFlags {
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "recovered_frameworks", key: "\"recovered_frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "recovered_frameworks", key: "\"recovered_frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetFrameworks {
@@ -5523,21 +5882,22 @@ impl Described for crate::v1::master::response::GetFrameworks {
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "connected", key: "\"connected\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "recovered", key: "\"recovered\":", number: 11, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unregistered_time", key: "\"unregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "connected", key: "\"connected\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "recovered", key: "\"recovered\":", number: 11, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unregistered_time", key: "\"unregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 3, 11],
     by_name: &[1, 9, 2, 0, 8, 11, 10, 7, 3, 4, 5, 6],
+    required: 0xf,
     has_required: true,
 };
 impl Described for crate::v1::master::response::get_frameworks::Framework {
@@ -5546,10 +5906,11 @@ impl Described for crate::v1::master::response::get_frameworks::Framework {
 static MESOS_V1_MASTER_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetHealth",
     fields: &[
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetHealth {
@@ -5558,10 +5919,11 @@ impl Described for crate::v1::master::response::GetHealth {
 static MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetLoggingLevel {
@@ -5570,10 +5932,11 @@ impl Described for crate::v1::master::response::GetLoggingLevel {
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceSchedule",
     fields: &[
-        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetMaintenanceSchedule {
@@ -5582,10 +5945,11 @@ impl Described for crate::v1::master::response::GetMaintenanceSchedule {
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetMaintenanceStatus {
@@ -5594,12 +5958,13 @@ impl Described for crate::v1::master::response::GetMaintenanceStatus {
 static MESOS_V1_MASTER_RESPONSE_GET_MASTER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaster",
     fields: &[
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "start_time", key: "\"start_time\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "elected_time", key: "\"elected_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "start_time", key: "\"start_time\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "elected_time", key: "\"elected_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetMaster {
@@ -5608,10 +5973,11 @@ impl Described for crate::v1::master::response::GetMaster {
 static MESOS_V1_MASTER_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetMetrics {
@@ -5620,10 +5986,11 @@ impl Described for crate::v1::master::response::GetMetrics {
 static MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetOperations {
@@ -5632,10 +5999,11 @@ impl Described for crate::v1::master::response::GetOperations {
 static MESOS_V1_MASTER_RESPONSE_GET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetQuota",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetQuota {
@@ -5644,10 +6012,11 @@ impl Described for crate::v1::master::response::GetQuota {
 static MESOS_V1_MASTER_RESPONSE_GET_ROLES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetRoles",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ROLE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ROLE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetRoles {
@@ -5656,13 +6025,14 @@ impl Described for crate::v1::master::response::GetRoles {
 static MESOS_V1_MASTER_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetState",
     fields: &[
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 1, 2, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetState {
@@ -5671,14 +6041,15 @@ impl Described for crate::v1::master::response::GetState {
 static MESOS_V1_MASTER_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetTasks",
     fields: &[
-        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "unreachable_tasks", key: "\"unreachable_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "orphan_tasks", key: "\"orphan_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "unreachable_tasks", key: "\"unreachable_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "orphan_tasks", key: "\"orphan_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 2],
     by_name: &[3, 4, 0, 1, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetTasks {
@@ -5687,10 +6058,11 @@ impl Described for crate::v1::master::response::GetTasks {
 static MESOS_V1_MASTER_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetVersion",
     fields: &[
-        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetVersion {
@@ -5699,10 +6071,11 @@ impl Described for crate::v1::master::response::GetVersion {
 static MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetWeights",
     fields: &[
-        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::GetWeights {
@@ -5711,10 +6084,11 @@ impl Described for crate::v1::master::response::GetWeights {
 static MESOS_V1_MASTER_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ListFiles",
     fields: &[
-        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::master::response::ListFiles {
@@ -5723,11 +6097,12 @@ impl Described for crate::v1::master::response::ListFiles {
 static MESOS_V1_MASTER_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ReadFile",
     fields: &[
-        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::master::response::ReadFile {
@@ -5736,12 +6111,13 @@ impl Described for crate::v1::master::response::ReadFile {
 static MESOS_V1_QUOTA_QUOTA_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaConfig",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "guarantees", key: "\"guarantees\":", number: 2, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "guarantees", key: "\"guarantees\":", number: 2, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::quota::QuotaConfig {
@@ -5750,12 +6126,13 @@ impl Described for crate::v1::quota::QuotaConfig {
 static MESOS_V1_QUOTA_QUOTA_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaInfo",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::quota::QuotaInfo {
@@ -5764,12 +6141,13 @@ impl Described for crate::v1::quota::QuotaInfo {
 static MESOS_V1_QUOTA_QUOTA_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaRequest",
     fields: &[
-        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::quota::QuotaRequest {
@@ -5778,11 +6156,12 @@ impl Described for crate::v1::quota::QuotaRequest {
 static MESOS_V1_QUOTA_QUOTA_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaStatus",
     fields: &[
-        FieldDescriptor { name: "infos", key: "\"infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_INFO), default: None, deprecated: true, oneof: None },
-        FieldDescriptor { name: "configs", key: "\"configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "infos", key: "\"infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "configs", key: "\"configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::quota::QuotaStatus {
@@ -5791,12 +6170,13 @@ impl Described for crate::v1::quota::QuotaStatus {
 static MESOS_V1_SCHEDULER_API_RESULT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.APIResult",
     fields: &[
-        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "response", key: "\"response\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "response", key: "\"response\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::ApiResult {
@@ -5805,11 +6185,12 @@ impl Described for crate::v1::scheduler::ApiResult {
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint",
     fields: &[
-        FieldDescriptor { name: "selector", key: "\"selector\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "predicate", key: "\"predicate\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "selector", key: "\"selector\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "predicate", key: "\"predicate\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::AttributeConstraint {
@@ -5818,15 +6199,16 @@ impl Described for crate::v1::scheduler::AttributeConstraint {
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate",
     fields: &[
-        FieldDescriptor { name: "exists", key: "\"exists\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS), default: None, deprecated: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "not_exists", key: "\"not_exists\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS), default: None, deprecated: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_equals", key: "\"text_equals\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS), default: None, deprecated: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_not_equals", key: "\"text_not_equals\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS), default: None, deprecated: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_matches", key: "\"text_matches\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES), default: None, deprecated: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_not_matches", key: "\"text_not_matches\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES), default: None, deprecated: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "exists", key: "\"exists\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "not_exists", key: "\"not_exists\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_equals", key: "\"text_equals\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_not_equals", key: "\"text_not_equals\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_matches", key: "\"text_matches\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_not_matches", key: "\"text_not_matches\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[0, 1, 2, 4, 3, 5],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::Predicate {
@@ -5838,6 +6220,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS: MessageDescript
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::Exists {
@@ -5849,6 +6232,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS: MessageDesc
     ],
     by_number: &[],
     by_name: &[],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::NotExists {
@@ -5857,10 +6241,11 @@ impl Described for crate::v1::scheduler::attribute_constraint::predicate::NotExi
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextEquals",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextEquals {
@@ -5869,10 +6254,11 @@ impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextEq
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextMatches",
     fields: &[
-        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextMatches {
@@ -5881,10 +6267,11 @@ impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextMa
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotEquals",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotEquals {
@@ -5893,10 +6280,11 @@ impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNo
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotMatches",
     fields: &[
-        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotMatches {
@@ -5905,11 +6293,12 @@ impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNo
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Selector",
     fields: &[
-        FieldDescriptor { name: "pseudoattribute_type", key: "\"pseudoattribute_type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR_PSEUDOATTRIBUTE_TYPE), default: None, deprecated: false, oneof: Some("selector") },
-        FieldDescriptor { name: "attribute_name", key: "\"attribute_name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, oneof: Some("selector") },
+        FieldDescriptor { name: "pseudoattribute_type", key: "\"pseudoattribute_type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR_PSEUDOATTRIBUTE_TYPE), default: None, deprecated: false, written_empty: false, oneof: Some("selector") },
+        FieldDescriptor { name: "attribute_name", key: "\"attribute_name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: Some("selector") },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::Selector {
@@ -5918,27 +6307,28 @@ impl Described for crate::v1::scheduler::attribute_constraint::Selector {
 static MESOS_V1_SCHEDULER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_CALL_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUBSCRIBE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "accept", key: "\"accept\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "decline", key: "\"decline\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "accept_inverse_offers", key: "\"accept_inverse_offers\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "decline_inverse_offers", key: "\"decline_inverse_offers\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "revive", key: "\"revive\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REVIVE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill", key: "\"kill\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_KILL), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "shutdown", key: "\"shutdown\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SHUTDOWN), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "acknowledge", key: "\"acknowledge\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "acknowledge_operation_status", key: "\"acknowledge_operation_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reconcile", key: "\"reconcile\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_MESSAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "request", key: "\"request\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REQUEST), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "suppress", key: "\"suppress\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUPPRESS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_framework", key: "\"update_framework\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "accept", key: "\"accept\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "decline", key: "\"decline\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "accept_inverse_offers", key: "\"accept_inverse_offers\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "decline_inverse_offers", key: "\"decline_inverse_offers\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "revive", key: "\"revive\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REVIVE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill", key: "\"kill\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_KILL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "shutdown", key: "\"shutdown\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SHUTDOWN), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "acknowledge", key: "\"acknowledge\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "acknowledge_operation_status", key: "\"acknowledge_operation_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reconcile", key: "\"reconcile\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "request", key: "\"request\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "suppress", key: "\"suppress\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUPPRESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_framework", key: "\"update_framework\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 8, 9, 10, 12, 14, 15, 5, 6, 7, 16, 11, 13, 17],
     by_name: &[3, 5, 10, 11, 4, 6, 0, 8, 14, 12, 13, 15, 7, 9, 2, 16, 1, 17],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::Call {
@@ -5947,12 +6337,13 @@ impl Described for crate::v1::scheduler::Call {
 static MESOS_V1_SCHEDULER_CALL_ACCEPT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Accept",
     fields: &[
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Accept {
@@ -5961,11 +6352,12 @@ impl Described for crate::v1::scheduler::call::Accept {
 static MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcceptInverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::AcceptInverseOffers {
@@ -5974,12 +6366,13 @@ impl Described for crate::v1::scheduler::call::AcceptInverseOffers {
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Acknowledge",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Acknowledge {
@@ -5988,13 +6381,14 @@ impl Described for crate::v1::scheduler::call::Acknowledge {
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcknowledgeOperationStatus",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 3, 1, 2],
+    required: 0xc,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::AcknowledgeOperationStatus {
@@ -6003,11 +6397,12 @@ impl Described for crate::v1::scheduler::call::AcknowledgeOperationStatus {
 static MESOS_V1_SCHEDULER_CALL_DECLINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Decline",
     fields: &[
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Decline {
@@ -6016,11 +6411,12 @@ impl Described for crate::v1::scheduler::call::Decline {
 static MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.DeclineInverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::DeclineInverseOffers {
@@ -6029,12 +6425,13 @@ impl Described for crate::v1::scheduler::call::DeclineInverseOffers {
 static MESOS_V1_SCHEDULER_CALL_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Kill",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Kill {
@@ -6043,12 +6440,13 @@ impl Described for crate::v1::scheduler::call::Kill {
 static MESOS_V1_SCHEDULER_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Message",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Message {
@@ -6057,10 +6455,11 @@ impl Described for crate::v1::scheduler::call::Message {
 static MESOS_V1_SCHEDULER_CALL_RECONCILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile",
     fields: &[
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Reconcile {
@@ -6069,11 +6468,12 @@ impl Described for crate::v1::scheduler::call::Reconcile {
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile.Task",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::reconcile::Task {
@@ -6082,10 +6482,11 @@ impl Described for crate::v1::scheduler::call::reconcile::Task {
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::ReconcileOperations {
@@ -6094,12 +6495,13 @@ impl Described for crate::v1::scheduler::call::ReconcileOperations {
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations.Operation",
     fields: &[
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::reconcile_operations::Operation {
@@ -6108,10 +6510,11 @@ impl Described for crate::v1::scheduler::call::reconcile_operations::Operation {
 static MESOS_V1_SCHEDULER_CALL_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Request",
     fields: &[
-        FieldDescriptor { name: "requests", key: "\"requests\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "requests", key: "\"requests\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Request {
@@ -6120,10 +6523,11 @@ impl Described for crate::v1::scheduler::call::Request {
 static MESOS_V1_SCHEDULER_CALL_REVIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Revive",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::scheduler::call::Revive {
@@ -6132,11 +6536,12 @@ impl Described for crate::v1::scheduler::call::Revive {
 static MESOS_V1_SCHEDULER_CALL_SHUTDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Shutdown",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x3,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Shutdown {
@@ -6145,12 +6550,13 @@ impl Described for crate::v1::scheduler::call::Shutdown {
 static MESOS_V1_SCHEDULER_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Subscribe",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::Subscribe {
@@ -6159,10 +6565,11 @@ impl Described for crate::v1::scheduler::call::Subscribe {
 static MESOS_V1_SCHEDULER_CALL_SUPPRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Suppress",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: false,
 };
 impl Described for crate::v1::scheduler::call::Suppress {
@@ -6171,12 +6578,13 @@ impl Described for crate::v1::scheduler::call::Suppress {
 static MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.UpdateFramework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::call::UpdateFramework {
@@ -6185,20 +6593,21 @@ impl Described for crate::v1::scheduler::call::UpdateFramework {
 static MESOS_V1_SCHEDULER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_EVENT_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_OFFERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rescind", key: "\"rescind\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "rescind_inverse_offer", key: "\"rescind_inverse_offer\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "update_operation_status", key: "\"update_operation_status\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_MESSAGE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "failure", key: "\"failure\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_FAILURE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_ERROR), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rescind", key: "\"rescind\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rescind_inverse_offer", key: "\"rescind_inverse_offer\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update_operation_status", key: "\"update_operation_status\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "failure", key: "\"failure\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_FAILURE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_ERROR), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 6, 8, 9, 10, 3, 5, 7],
     by_name: &[10, 9, 3, 8, 2, 4, 5, 1, 0, 6, 7],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::Event {
@@ -6207,10 +6616,11 @@ impl Described for crate::v1::scheduler::Event {
 static MESOS_V1_SCHEDULER_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Error",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Error {
@@ -6219,12 +6629,13 @@ impl Described for crate::v1::scheduler::event::Error {
 static MESOS_V1_SCHEDULER_EVENT_FAILURE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Failure",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Failure {
@@ -6233,10 +6644,11 @@ impl Described for crate::v1::scheduler::event::Failure {
 static MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.InverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::InverseOffers {
@@ -6245,12 +6657,13 @@ impl Described for crate::v1::scheduler::event::InverseOffers {
 static MESOS_V1_SCHEDULER_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Message",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
+    required: 0x7,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Message {
@@ -6259,10 +6672,11 @@ impl Described for crate::v1::scheduler::event::Message {
 static MESOS_V1_SCHEDULER_EVENT_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Offers",
     fields: &[
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Offers {
@@ -6271,10 +6685,11 @@ impl Described for crate::v1::scheduler::event::Offers {
 static MESOS_V1_SCHEDULER_EVENT_RESCIND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Rescind",
     fields: &[
-        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Rescind {
@@ -6283,10 +6698,11 @@ impl Described for crate::v1::scheduler::event::Rescind {
 static MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.RescindInverseOffer",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::RescindInverseOffer {
@@ -6295,12 +6711,13 @@ impl Described for crate::v1::scheduler::event::RescindInverseOffer {
 static MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Subscribed {
@@ -6309,10 +6726,11 @@ impl Described for crate::v1::scheduler::event::Subscribed {
 static MESOS_V1_SCHEDULER_EVENT_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Update",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::Update {
@@ -6321,10 +6739,11 @@ impl Described for crate::v1::scheduler::event::Update {
 static MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.UpdateOperationStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x1,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::event::UpdateOperationStatus {
@@ -6333,10 +6752,11 @@ impl Described for crate::v1::scheduler::event::UpdateOperationStatus {
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints",
     fields: &[
-        FieldDescriptor { name: "role_constraints", key: "\"role_constraints\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "role_constraints", key: "\"role_constraints\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::OfferConstraints {
@@ -6345,10 +6765,11 @@ impl Described for crate::v1::scheduler::OfferConstraints {
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints",
     fields: &[
-        FieldDescriptor { name: "groups", key: "\"groups\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "groups", key: "\"groups\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::offer_constraints::RoleConstraints {
@@ -6357,10 +6778,11 @@ impl Described for crate::v1::scheduler::offer_constraints::RoleConstraints {
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints.Group",
     fields: &[
-        FieldDescriptor { name: "attribute_constraints", key: "\"attribute_constraints\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT), default: None, deprecated: false, oneof: None },
+        FieldDescriptor { name: "attribute_constraints", key: "\"attribute_constraints\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::offer_constraints::role_constraints::Group {
@@ -6369,11 +6791,12 @@ impl Described for crate::v1::scheduler::offer_constraints::role_constraints::Gr
 static MESOS_V1_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_RESPONSE_TYPE), default: None, deprecated: false, oneof: None },
-        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::Response {
@@ -6382,10 +6805,11 @@ impl Described for crate::v1::scheduler::Response {
 static MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response.ReconcileOperations",
     fields: &[
-        FieldDescriptor { name: "operation_statuses", key: "\"operation_statuses\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: true, oneof: None },
+        FieldDescriptor { name: "operation_statuses", key: "\"operation_statuses\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: true, written_empty: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
+    required: 0x0,
     has_required: true,
 };
 impl Described for crate::v1::scheduler::response::ReconcileOperations {
@@ -6393,6 +6817,7 @@ impl Described for crate::v1::scheduler::response::ReconcileOperations {
 }
 /// Every message, in the order of the full names.
 pub static MESSAGES: &[&MessageDescriptor] = &[
+    &GOOGLE_PROTOBUF_DURATION,
     &MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE,
     &MESOS_INTERNAL_APPLY_OPERATION_MESSAGE,
     &MESOS_INTERNAL_ARCHIVE,

@@ -1,0 +1,425 @@
+//! The server against raw sockets: exact bytes, and clients that misbehave.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode};
+use tepui_transport::{
+    Answer, Handler, IncomingMessage, Request, Response, Router, ServerOptions, StreamLimit, StreamSender,
+    exchange::JSON, serve, stream,
+};
+use tepui_wire_mesos::{Message, internal};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+const SOON: Duration = Duration::from_secs(10);
+
+struct Server {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    streams: mpsc::Receiver<StreamSender>,
+    messages: mpsc::Receiver<IncomingMessage>,
+    done: tokio::task::JoinHandle<()>,
+}
+
+/// `/echo` answers with the body, `/slow` after it was asked twice, `/stream` opens a stream, `/big` is worth compressing.
+async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
+    let (stream_sender, streams) = mpsc::channel(16);
+    let (inbox, messages) = mpsc::channel(2);
+    let stream_handler = move |_: Request| {
+        let (sender, body) = stream("test", limit);
+        let stream_sender = stream_sender.clone();
+        async move {
+            stream_sender.send(sender).await.unwrap();
+            Response::stream(JSON, Some("some-id"), body)
+        }
+    };
+    let echo = |request: Request| async move { Response::message(JSON, request.body) };
+    let router = Router::new("master")
+        .route("master", "/echo", &[], echo)
+        .route("master", "/post", &[Method::POST], echo)
+        .route("master", "/accepted", &[], |_: Request| async { Response::accepted() })
+        .route("master", "/redirect", &[], |_: Request| async { Response::redirect("//127.0.0.1:15050") })
+        .route("master", "/legacy", &[], |request: Request| async move {
+            Response::legacy_json(request.query_parameter("jsonp").as_deref(), "{}")
+        })
+        .route("master", "/big", &[], |_: Request| async { Response::message(JSON, vec![b'x'; 5000]) })
+        .route("master", "/huge", &[], |_: Request| async { Response::message(JSON, vec![b'x'; 50_000_000]) })
+        .route("master", "/stream", &[], stream_handler)
+        .messages(move |id| (id == "master" || id == "slave(1)").then(|| inbox.clone()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let done = tokio::spawn(serve(listener, options, Arc::new(router), shutdown.clone()));
+    Server { address, shutdown, streams, messages, done }
+}
+
+async fn ordinary() -> Server {
+    server(ServerOptions::default(), StreamLimit::default()).await
+}
+
+/// Sends `request`, closes our half where `half` says so, and reads to the end.
+async fn exchange(server: &Server, request: &[u8]) -> String {
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(request).await.unwrap();
+    read_to_end(&mut socket).await
+}
+
+async fn read_to_end(socket: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    timeout(SOON, socket.read_to_end(&mut answer)).await.expect("the server closes").unwrap();
+    without_date(&answer)
+}
+
+async fn read_until(socket: &mut TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).ends_with(end) {
+        let read = timeout(SOON, socket.read_buf(&mut answer)).await.expect("the server answers").unwrap();
+        assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+    }
+    without_date(&answer)
+}
+
+/// Checks that there are dates, and takes their values out.
+fn without_date(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer).into_owned();
+    let lines = text.split("\r\n").map(|line| match line.strip_prefix("Date: ") {
+        Some(date) => {
+            assert!(date.ends_with(" GMT") && date.len() == 29, "{date}");
+            "Date"
+        }
+        None => line,
+    });
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
+#[tokio::test]
+async fn answers_have_the_expected_bytes() {
+    let server = ordinary().await;
+    let text = "Content-Type: text/plain; charset=utf-8\r\n";
+    for (request, answer) in [
+        (
+            "POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".to_owned(),
+        ),
+        (
+            "POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}".to_owned(),
+        ),
+        (
+            "GET /accepted HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        ),
+        (
+            "GET /redirect HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 307 Temporary Redirect\r\nDate\r\nLocation: //127.0.0.1:15050\r\nContent-Length: 0\r\n\r\n"
+                .to_owned(),
+        ),
+        (
+            "GET /legacy HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}".to_owned(),
+        ),
+        (
+            "GET /legacy?jsonp=cb HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Length: 7\r\nContent-Type: text/javascript\r\n\r\ncb({});".to_owned(),
+        ),
+        (
+            "GET /nope HTTP/1.1\r\nConnection: close\r\n\r\n",
+            format!("HTTP/1.1 404 Not Found\r\nDate\r\n{text}Content-Length: 14\r\n\r\n404 Not Found."),
+        ),
+        (
+            "PUT /master/post HTTP/1.1\r\nConnection: close\r\n\r\n",
+            format!(
+                "HTTP/1.1 405 Method Not Allowed\r\nDate\r\nAllow: POST\r\n{text}Content-Length: 72\r\n\r\n\
+                 405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received 'PUT'."
+            ),
+        ),
+        (
+            "HEAD /echo HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        ),
+        ("GARBAGE\r\n\r\n", String::new()),
+        ("\u{16}\u{3}\u{1}", String::new()),
+    ] {
+        assert_eq!(exchange(&server, request.as_bytes()).await, answer, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_after_an_error_and_pipelined_requests_are_answered_in_order() {
+    let server = ordinary().await;
+    let requests = "GET /nope HTTP/1.1\r\n\r\n\
+        POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n\
+        POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\ntwo\
+        POST /echo HTTP/1.1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthree\
+        POST /echo HTTP/1.1\r\nContent-Length: 4\r\n\r\nlost";
+    let answer = exchange(&server, requests.as_bytes()).await;
+    let bodies: Vec<&str> =
+        answer.split("HTTP/1.1 ").skip(1).map(|one| one.split("\r\n\r\n").nth(1).unwrap()).collect();
+    assert_eq!(bodies, ["404 Not Found.", "one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_ask() {
+    let server = ordinary().await;
+    let request = "GET /big HTTP/1.1\r\nAccept-Encoding: deflate, gzip\r\nConnection: close\r\n\r\n";
+    let answer = exchange(&server, request.as_bytes()).await;
+    let start = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nDate\r\nContent-Type: application/json\r\nContent-Length: ";
+    assert!(answer.starts_with(start), "{answer:?}");
+    assert!(answer.len() < 400, "{}", answer.len());
+    let plain =
+        exchange(&server, b"GET /big HTTP/1.1\r\nAccept-Encoding: gzip;q=0\r\nConnection: close\r\n\r\n")
+            .await;
+    assert!(plain.len() > 5000);
+}
+
+#[tokio::test]
+async fn too_much_is_refused_with_a_reason() {
+    let options = ServerOptions { body_bytes_max: 10, head_bytes_max: 1000, ..ServerOptions::default() };
+    let server = server(options, StreamLimit::default()).await;
+    let text = "Content-Type: text/plain; charset=utf-8\r\n";
+    let words = "The request's body is larger than the 10 bytes that are taken here.";
+    let refused = format!(
+        "HTTP/1.1 413 Payload Too Large\r\nDate\r\n{text}Content-Length: {}\r\n\r\n{words}",
+        words.len()
+    );
+    let declared = exchange(&server, b"POST /echo HTTP/1.1\r\nContent-Length: 11\r\n\r\nhello world").await;
+    assert_eq!(declared, refused);
+    let absurd = format!("POST /echo HTTP/1.1\r\nContent-Length: {}\r\n\r\n", "9".repeat(40));
+    assert_eq!(exchange(&server, absurd.as_bytes()).await, refused);
+    let chunked = "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n";
+    assert_eq!(exchange(&server, chunked.as_bytes()).await, refused);
+    let head = format!("GET /echo HTTP/1.1\r\nX: {}", "x".repeat(2000));
+    assert!(exchange(&server, head.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let many = format!("GET /echo HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(140));
+    assert!(exchange(&server, many.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    for wrong in ["Content-Length: -1", "Content-Length: 1\r\nContent-Length: 2", "Transfer-Encoding: gzip"] {
+        let answer = exchange(&server, format!("POST /echo HTTP/1.1\r\n{wrong}\r\n\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{wrong}: {answer}");
+    }
+    let chunk = exchange(&server, b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").await;
+    assert!(chunk.starts_with("HTTP/1.1 400 "), "{chunk}");
+}
+
+#[tokio::test]
+async fn half_a_request_does_not_hold_a_connection_for_ever() {
+    let options = ServerOptions { read_timeout: Duration::from_millis(50), ..ServerOptions::default() };
+    let server = server(options, StreamLimit::default()).await;
+    for half in ["POST /echo HT", "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhel"] {
+        assert_eq!(exchange(&server, half.as_bytes()).await, "", "{half}");
+    }
+    // A connection that is merely idle stays.
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    idle.write_all(b"GET /accepted HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut idle, "\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn consent_is_given_to_those_who_wait_for_it() {
+    let server = ordinary().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = b"POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    socket.write_all(head).await.unwrap();
+    assert_eq!(read_until(&mut socket, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
+    socket.write_all(b"{}").await.unwrap();
+    assert!(read_until(&mut socket, "{}").await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn streams_are_chunked_record_by_record_even_with_connection_close() {
+    let mut server = ordinary().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"POST /stream HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+    let head = read_until(&mut socket, "\r\n\r\n").await;
+    assert_eq!(
+        head,
+        "HTTP/1.1 200 OK\r\nDate\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: some-id\r\n\
+         Content-Type: application/json\r\n\r\n"
+    );
+    let sender = server.streams.recv().await.unwrap();
+    sender.try_send_record(b"{\"type\":\"HEARTBEAT\"}").unwrap();
+    sender.try_send_record(b"{}").unwrap();
+    assert_eq!(
+        read_until(&mut socket, "{}\r\n").await,
+        "17\r\n20\n{\"type\":\"HEARTBEAT\"}\r\n4\r\n2\n{}\r\n"
+    );
+    drop(sender);
+    assert_eq!(read_to_end(&mut socket).await, "0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_noticed() {
+    let mut server = ordinary().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"POST /stream HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut socket, "\r\n\r\n").await;
+    let sender = server.streams.recv().await.unwrap();
+    drop(socket);
+    timeout(SOON, sender.closed()).await.expect("the end is noticed");
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_stream_and_nothing_else() {
+    let limit = StreamLimit { chunks: 1_000_000, bytes: 1 << 20 };
+    let mut server = server(ServerOptions::default(), limit).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"POST /stream HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut socket, "\r\n\r\n").await;
+    let sender = server.streams.recv().await.unwrap();
+    let record = Bytes::from(vec![b'x'; 64 * 1024]);
+    let mut sent = 0;
+    while sender.try_send(record.clone()).is_ok() {
+        sent += 1;
+        assert!(sent < 10_000, "nothing bounds the stream");
+        tokio::task::yield_now().await;
+    }
+    timeout(SOON, sender.closed()).await.expect("the stream is closed");
+    // What the kernel holds can still be read; then the connection is over, without a last chunk.
+    let mut rest = Vec::new();
+    let end = timeout(SOON, socket.read_to_end(&mut rest)).await.expect("the connection is closed");
+    assert!(end.is_err() || !rest.ends_with(b"0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_let_go() {
+    let options = ServerOptions { write_timeout: Duration::from_millis(100), ..ServerOptions::default() };
+    let server = server(options, StreamLimit::default()).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"GET /huge HTTP/1.1\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut rest = Vec::new();
+    let _ = timeout(SOON, socket.read_to_end(&mut rest)).await.expect("the connection is closed");
+    assert!(rest.len() < 50_000_000);
+}
+
+#[tokio::test]
+async fn shutdown_ends_streams_properly_and_idle_connections_at_once() {
+    let mut server = ordinary().await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /accepted HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut idle, "\r\n\r\n").await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"POST /stream HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut socket, "\r\n\r\n").await;
+    let sender = server.streams.recv().await.unwrap();
+    server.shutdown.cancel();
+    assert_eq!(read_to_end(&mut socket).await, "0\r\n\r\n");
+    assert_eq!(read_to_end(&mut idle).await, "");
+    timeout(SOON, server.done).await.expect("the server stops").unwrap();
+    assert!(sender.try_send(Bytes::from_static(b"x")).is_err());
+}
+
+#[tokio::test]
+async fn connections_are_bounded() {
+    let options = ServerOptions { connections_max: 1, ..ServerOptions::default() };
+    let server = server(options, StreamLimit::default()).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    first.write_all(b"GET /accepted HTTP/1.1\r\n\r\n").await.unwrap();
+    read_until(&mut first, "\r\n\r\n").await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
+    second.write_all(b"GET /accepted HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    assert!(timeout(Duration::from_millis(100), second.read(&mut byte)).await.is_err(), "served too many");
+    drop(first);
+    read_until(&mut second, "\r\n\r\n").await;
+}
+
+fn ping(from: &str) -> Vec<u8> {
+    format!(
+        "POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/{from}\r\n\
+         Libprocess-From: {from}\r\nConnection: Keep-Alive\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+         2\r\n\u{8}\u{1}\r\n0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn messages_arrive_in_order_and_are_always_receipted() {
+    let mut server = ordinary().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    // More than the inbox holds: the connection waits, and nothing is lost.
+    let count = 20;
+    for number in 0..count {
+        socket.write_all(&ping(&format!("slave-observer({number})@127.0.0.1:5050"))).await.unwrap();
+    }
+    for number in 0..count {
+        let message = timeout(SOON, server.messages.recv()).await.unwrap().unwrap();
+        assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
+        assert_eq!(message.to, "slave(1)");
+        let ping = internal::PingSlaveMessage { connected: true };
+        assert_eq!(message.message, Message::PingSlave(ping));
+    }
+    let receipts = "HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n".repeat(count);
+    let mut answer = String::new();
+    while answer.len() < receipts.len() {
+        answer.push_str(&read_until(&mut socket, "\r\n\r\n").await);
+    }
+    assert_eq!(answer, receipts);
+}
+
+#[tokio::test]
+async fn odd_messages_are_told_apart() {
+    let mut server = ordinary().await;
+    let post = |path: &str, headers: &str| {
+        format!("POST {path} HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n")
+            .into_bytes()
+    };
+    let from = "Libprocess-From: slave(1)@127.0.0.1:1\r\n";
+    for (request, status) in [
+        (post("/nobody/mesos.internal.PongSlaveMessage", from), "404"),
+        (post("/master/mesos.internal.PongSlaveMessage", "Libprocess-From: nonsense\r\n"), "500"),
+        (post("/master/mesos.internal.NoSuchMessage", from), "202"),
+        (
+            post(
+                "/master/mesos.internal.PongSlaveMessage",
+                "User-Agent: libprocess/slave(1)@127.0.0.1:1\r\n",
+            ),
+            "202",
+        ),
+        (post("/slave%281%29/mesos.internal.PongSlaveMessage", from), "202"),
+    ] {
+        let answer = exchange(&server, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    for to in ["master", "slave(1)"] {
+        assert_eq!(server.messages.recv().await.unwrap().to, to);
+    }
+    assert!(server.messages.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_worked_on_together_and_answered_in_order() {
+    struct Held(mpsc::Sender<tokio::sync::oneshot::Sender<()>>);
+    impl Handler for Held {
+        fn handle(&self, request: Request) -> Answer {
+            let held = self.0.clone();
+            Box::pin(async move {
+                let (release, released) = tokio::sync::oneshot::channel();
+                held.send(release).await.unwrap();
+                released.await.unwrap();
+                Response::new(StatusCode::OK)
+                    .header("x-path".parse().unwrap(), HeaderValue::from_str(&request.path).unwrap())
+            })
+        }
+    }
+    let (sender, mut held) = mpsc::channel(10);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(Held(sender)), shutdown.clone()));
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+    let first = held.recv().await.unwrap();
+    let second = held.recv().await.unwrap();
+    second.send(()).unwrap();
+    first.send(()).unwrap();
+    let answer = read_to_end(&mut socket).await;
+    assert!(answer.find("X-Path: /1").unwrap() < answer.find("X-Path: /2").unwrap(), "{answer}");
+    shutdown.cancel();
+}

@@ -1,1 +1,25 @@
-//! Starting, limiting and ending processes: sandboxes, cgroups, the fetcher, log rotation.
+//! Starting, limiting and ending processes: sandboxes, users, cgroups, the fetcher, log rotation.
+//!
+//! Processes are children of a [supervisor](mod@supervisor): a tiny process of the same binary, one per
+//! agent, that outlives the agent, holds the process groups, and leaves every exit status where a restarted
+//! agent finds it. The agent talks to it through a [`Containerizer`], which also does what must be done
+//! before a process starts (sandbox, fetcher, cgroup) and after it ended (cgroup, leftovers).
+//!
+//! What does not live here: deciding what to start and what an exit means. That is the agent's core.
+
+pub mod cgroup;
+pub mod containerizer;
+pub mod fetcher;
+pub mod launch;
+pub mod machine;
+pub mod rotation;
+pub mod sandbox;
+pub mod supervisor;
+mod sys;
+pub mod user;
+
+pub use containerizer::{
+    Containerizer, ContainerizerClosed, Event, FailureKind, Limitation, Options, RecoveredContainer,
+    StartError, SupervisorCommand,
+};
+pub use launch::{Launch, Limits, Program, Rlimit, Uri};

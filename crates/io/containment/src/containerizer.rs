@@ -1,0 +1,280 @@
+//! The agent's handle on its containers.
+//!
+//! One task owns the connection to the supervisor. Requests go to it through a bounded queue that it always
+//! drains, events come back through a bounded queue; what does not fit waits inside the task, at most two
+//! events per container. So an agent that waits for the one never blocks the other.
+
+mod actor;
+mod connect;
+mod prepare;
+
+use std::{ffi::OsString, io, path::PathBuf};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    cgroup,
+    launch::{Launch, Limits},
+    rotation::Rotation,
+};
+
+/// How many requests may wait before a caller has to.
+pub const REQUESTS_MAX: usize = 1024;
+/// How many events may wait in the channel before they are kept inside.
+pub const EVENTS_MAX: usize = 1024;
+
+/// How containers are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the supervisor's socket and the exit statuses are (`<runtime_dir>/containers/<id>/...`).
+    pub runtime_dir: PathBuf,
+    /// Everything ends with the agent: when the agent's connection closes for whatever reason, the
+    /// supervisor kills all containers and exits.
+    pub ephemeral: bool,
+    /// Directories that an ephemeral supervisor removes at its end (the embedded cluster's temporary ones).
+    pub remove_at_end: Vec<PathBuf>,
+    /// How to start a supervisor.
+    pub supervisor: SupervisorCommand,
+    /// Whether and where to limit by cgroup.
+    pub cgroups: cgroup::Mode,
+    /// Name of the cgroup that all containers are under (Mesos's `--cgroups_root`).
+    pub cgroups_root: String,
+    /// When `stdout` and `stderr` are rotated; `None`: never.
+    pub rotation: Option<Rotation>,
+}
+
+impl Options {
+    /// Defaults: not ephemeral, this very binary as the supervisor, cgroups where possible, no rotation.
+    pub fn new(runtime_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            runtime_dir: runtime_dir.into(),
+            ephemeral: false,
+            remove_at_end: Vec::new(),
+            supervisor: SupervisorCommand::default(),
+            cgroups: cgroup::Mode::Auto,
+            cgroups_root: "mesos".to_owned(),
+            rotation: None,
+        }
+    }
+}
+
+/// The command that runs [`crate::supervisor::main`]; `--runtime-dir DIR` and the rest are appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupervisorCommand {
+    /// Program to execute.
+    pub program: PathBuf,
+    /// Arguments before ours.
+    pub arguments: Vec<OsString>,
+}
+
+impl Default for SupervisorCommand {
+    /// The running binary with the argument `supervisor`. `/proc/self/exe` also works when the file was
+    /// replaced by an upgrade meanwhile.
+    fn default() -> Self {
+        Self { program: PathBuf::from("/proc/self/exe"), arguments: vec!["supervisor".into()] }
+    }
+}
+
+/// What happened to a container. After `LaunchFailed` or `Exited` there are no more events of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The process runs.
+    Started {
+        /// Which container.
+        container_id: String,
+        /// Process id; also the id of its process group and session.
+        pid: i32,
+    },
+    /// There is no process and there was none.
+    LaunchFailed {
+        /// Which container.
+        container_id: String,
+        /// What kind of failure.
+        kind: FailureKind,
+        /// In words.
+        message: String,
+    },
+    /// The process ended, and what was left of its process group has been killed.
+    Exited {
+        /// Which container.
+        container_id: String,
+        /// Raw wait status (`exit 7` is 1792, SIGKILL is 9). `None`: it ended while nobody was its parent.
+        status: Option<i32>,
+        /// A limit that ended it.
+        limitation: Option<Limitation>,
+    },
+}
+
+/// Why a launch failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The user does not exist or may not be switched to.
+    User,
+    /// The sandbox could not be made.
+    Sandbox,
+    /// A URI could not be fetched.
+    Fetch,
+    /// The process could not be started.
+    Spawn,
+    /// The container was destroyed before its process started.
+    Destroyed,
+}
+
+/// A limit that ended a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Limitation {
+    /// The kernel killed it for its memory.
+    Memory {
+        /// In words.
+        message: String,
+    },
+}
+
+/// A container that was found when the agent came (back).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredContainer {
+    /// Which container.
+    pub container_id: String,
+    /// Its process.
+    pub pid: i32,
+    /// `None`: it runs. `Some(None)`: it ended and nobody knows how. `Some(Some(status))`: raw wait status.
+    pub exited: Option<Option<i32>>,
+}
+
+/// Why containers cannot be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The runtime directory cannot be used.
+    #[error("cannot use the runtime directory {}: {source}", path.display())]
+    RuntimeDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another agent has it.
+    #[error("the runtime directory {} belongs to another agent that is running", path.display())]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The supervisor does not start or does not answer.
+    #[error("cannot start the supervisor {}: {source}", program.display())]
+    Supervisor {
+        /// What was executed.
+        program: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// The containerizer's task ended: the runtime is going down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the containerizer has been stopped")]
+pub struct ContainerizerClosed;
+
+/// A request to the task.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Launch(Box<Launch>),
+    Signal { container_id: String, signal: i32, group: bool },
+    Destroy { container_id: String },
+    Forget { container_id: String },
+    Update { container_id: String, limits: Limits },
+    Adopt { container_id: String, sandbox: PathBuf },
+    Stop(oneshot::Sender<()>),
+}
+
+/// The handle. Cheap to clone; the containers are left alone when the last one is dropped (unless
+/// [`Options::ephemeral`]).
+#[derive(Clone, Debug)]
+pub struct Containerizer {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Containerizer {
+    /// Finds the runtime directory's supervisor or starts one, and says which containers it has. What they
+    /// do from then on arrives as events.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        options: Options,
+    ) -> Result<(Self, mpsc::Receiver<Event>, Vec<RecoveredContainer>), StartError> {
+        let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
+        let (event_queue, events) = mpsc::channel(EVENTS_MAX);
+        let recovered = actor::start(options, request_queue, event_queue).await?;
+        Ok((Self { requests }, events, recovered))
+    }
+
+    /// Starts a container: sandbox, fetcher, cgroup, process. Answered by [`Event::Started`] or
+    /// [`Event::LaunchFailed`].
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn launch(&self, launch: Launch) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Launch(Box::new(launch))).await
+    }
+
+    /// Signals the container's process, or its whole group. A container that is not there is ignored.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn signal(
+        &self,
+        container_id: &str,
+        signal: i32,
+        group: bool,
+    ) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Signal { container_id: container_id.to_owned(), signal, group }).await
+    }
+
+    /// Ends a container with everything in it, whatever it is doing, also when its launch is still under
+    /// way. Answered by [`Event::Exited`] or [`Event::LaunchFailed`].
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn destroy(&self, container_id: &str) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Destroy { container_id: container_id.to_owned() }).await
+    }
+
+    /// The exit of this container has been dealt with for good: its status file may go.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn forget(&self, container_id: &str) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Forget { container_id: container_id.to_owned() }).await
+    }
+
+    /// Changes the limits of a running container. Nothing happens where it is not limited.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn update(&self, container_id: &str, limits: Limits) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Update { container_id: container_id.to_owned(), limits }).await
+    }
+
+    /// Says where the logs of a recovered container are, so that they are rotated.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn adopt(
+        &self,
+        container_id: &str,
+        sandbox: impl Into<PathBuf>,
+    ) -> Result<(), ContainerizerClosed> {
+        self.send(Request::Adopt { container_id: container_id.to_owned(), sandbox: sandbox.into() }).await
+    }
+
+    /// Lets the supervisor go and returns when that is done; an ephemeral one has then ended all containers.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.send(Request::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<(), ContainerizerClosed> {
+        self.requests.send(request).await.map_err(|_| ContainerizerClosed)
+    }
+}

@@ -1,0 +1,542 @@
+//! The task that owns the connection to the supervisor.
+//!
+//! It never waits for one thing only: requests, the socket in both directions, finished preparations and
+//! the reader of events are all in one `select`. So it cannot be blocked by a slow one of them.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs::File,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::unix::{OwnedReadHalf, OwnedWriteHalf},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior},
+};
+
+use super::{
+    Event, FailureKind, Limitation, Options, RecoveredContainer, Request, StartError,
+    connect::{self, Connection},
+    prepare::{self, PrepareError, Prepared},
+};
+use crate::{
+    cgroup::{Cgroup, Hierarchies},
+    launch::Launch,
+    sandbox,
+    supervisor::protocol::{self, InvalidFrame, next_frame},
+};
+
+/// Above this many unsent bytes no more requests are taken.
+const OUT_MAX: usize = 4 << 20;
+/// Requests taken at a time.
+const BATCH: usize = 256;
+/// How often logs are looked at.
+const ROTATION_INTERVAL: Duration = Duration::from_secs(1);
+/// Wait before a lost supervisor is looked for again after a failure.
+const RECONNECT_WAIT: Duration = Duration::from_secs(1);
+
+/// A container on its way:
+///
+/// ```text
+/// Preparing -> Starting -> Running -> (ended)
+///     \___________\___________________/
+/// ```
+#[derive(Debug)]
+enum Phase {
+    /// The flag stops its fetcher.
+    Preparing(Arc<AtomicBool>),
+    /// Its process was asked for; destroyed as soon as it runs, when true.
+    Starting(bool),
+    Running,
+    /// Its process is gone; what is left in its cgroup is being dealt with.
+    Ending,
+}
+
+#[derive(Debug)]
+struct Container {
+    phase: Phase,
+    cgroup: Cgroup,
+    sandbox: Option<PathBuf>,
+}
+
+/// Something that was done where blocking is allowed.
+#[derive(Debug)]
+enum Done {
+    Prepared(Vec<(String, Result<Prepared, PrepareError>)>),
+    Ended(Event),
+    Nothing,
+}
+
+/// What a round of waiting brought.
+enum Turn {
+    Requests,
+    Read,
+    Lost,
+    Written(usize),
+    Done(Done),
+    Room,
+    Rotate,
+    End,
+}
+
+struct Actor {
+    options: Options,
+    hierarchies: Arc<Hierarchies>,
+    requests: mpsc::Receiver<Request>,
+    events: mpsc::Sender<Event>,
+    /// Events that wait for room in the channel: at most two for each container.
+    waiting: VecDeque<Event>,
+    containers: HashMap<String, Container>,
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+    work: JoinSet<Done>,
+    rotation: Interval,
+    child: Option<std::process::Child>,
+    stop: Option<oneshot::Sender<()>>,
+    _lock: File,
+}
+
+/// Starts the task.
+pub(super) async fn start(
+    options: Options,
+    requests: mpsc::Receiver<Request>,
+    events: mpsc::Sender<Event>,
+) -> Result<Vec<RecoveredContainer>, StartError> {
+    let lock = connect::lock(&options.runtime_dir)?;
+    let Connection { stream, inbox, containers: listed, child } = connect::connect(&options).await?;
+    let (mode, root) = (options.cgroups, options.cgroups_root.clone());
+    let hierarchies =
+        tokio::task::spawn_blocking(move || Hierarchies::prepare(mode, &root)).await.unwrap_or_default();
+    let (reader, writer) = stream.into_split();
+    let mut rotation = tokio::time::interval(ROTATION_INTERVAL);
+    rotation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut actor = Actor {
+        options,
+        hierarchies: Arc::new(hierarchies),
+        requests,
+        events,
+        waiting: VecDeque::new(),
+        containers: HashMap::new(),
+        reader,
+        writer,
+        inbox,
+        outbox: Vec::new(),
+        work: JoinSet::new(),
+        rotation,
+        child,
+        stop: None,
+        _lock: lock,
+    };
+    actor.take_over(&listed);
+    tokio::spawn(actor.run());
+    Ok(listed)
+}
+
+impl Actor {
+    async fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            let rotates = self.options.rotation.is_some();
+            // What happened is decided first and dealt with after, when nothing is borrowed any more.
+            let turn = tokio::select! {
+                count = self.requests.recv_many(&mut batch, BATCH), if self.outbox.len() < OUT_MAX => {
+                    if count == 0 { Turn::End } else { Turn::Requests }
+                }
+                result = self.reader.read_buf(&mut self.inbox) => match result {
+                    Ok(length) if length > 0 => Turn::Read,
+                    _ => Turn::Lost,
+                },
+                result = self.writer.write(&self.outbox), if !self.outbox.is_empty() => match result {
+                    Ok(length) => Turn::Written(length),
+                    // A failure to write is also one to read, and dealt with there.
+                    Err(_) => Turn::Written(self.outbox.len()),
+                },
+                Some(done) = self.work.join_next(), if !self.work.is_empty() => {
+                    Turn::Done(done.unwrap_or(Done::Nothing))
+                }
+                permit = self.events.reserve(), if !self.waiting.is_empty() => {
+                    if permit.is_ok() { Turn::Room } else { Turn::End }
+                }
+                _ = self.rotation.tick(), if rotates => Turn::Rotate,
+            };
+            match turn {
+                Turn::Requests => self.handle_requests(&mut batch),
+                Turn::Read | Turn::Lost => {
+                    let lost = matches!(turn, Turn::Lost) || self.read_inbox().is_err();
+                    if lost && !self.find_supervisor_again().await {
+                        break;
+                    }
+                }
+                Turn::Written(length) => {
+                    self.outbox.drain(..length);
+                }
+                Turn::Done(done) => self.handle_done(done),
+                Turn::Rotate => self.rotate(),
+                Turn::Room => {}
+                Turn::End => break,
+            }
+            if self.stop.is_some() {
+                break;
+            }
+            self.pass_events_on();
+        }
+        self.end().await;
+    }
+
+    /// Says goodbye. An ephemeral supervisor then ends everything, and is waited for.
+    async fn end(mut self) {
+        let _ = self.writer.write_all(&self.outbox).await;
+        let _ = self.writer.shutdown().await;
+        if self.options.ephemeral {
+            let mut rest = [0; 4096];
+            while matches!(self.reader.read(&mut rest).await, Ok(length) if length > 0) {}
+            if let Some(mut child) = self.child.take() {
+                let _ = tokio::task::spawn_blocking(move || child.wait()).await;
+            }
+            // Cgroups that were made and never joined.
+            while self.work.join_next().await.is_some() {}
+        }
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    fn pass_events_on(&mut self) {
+        while let Some(event) = self.waiting.pop_front() {
+            if let Err(error) = self.events.try_send(event) {
+                self.waiting.push_front(error.into_inner());
+                return;
+            }
+        }
+    }
+
+    fn handle_requests(&mut self, batch: &mut Vec<Request>) {
+        let mut launches = Vec::new();
+        for request in batch.drain(..) {
+            match request {
+                Request::Launch(launch) => {
+                    if let Some(launch) = self.admit(*launch) {
+                        launches.push(launch);
+                    }
+                }
+                Request::Signal { container_id, signal, group } => {
+                    protocol::Request::Signal { container_id, signal, group }.encode(&mut self.outbox);
+                }
+                Request::Destroy { container_id } => self.destroy(container_id),
+                Request::Forget { container_id } => {
+                    protocol::Request::Forget { container_id }.encode(&mut self.outbox);
+                }
+                Request::Update { container_id, limits } => {
+                    if let Some(container) = self.containers.get(&container_id) {
+                        let cgroup = container.cgroup.clone();
+                        self.work.spawn_blocking(move || {
+                            if let Err(error) = cgroup.limit(&limits) {
+                                tracing::warn!(container = container_id, "cannot change the limits: {error}");
+                            }
+                            Done::Nothing
+                        });
+                    }
+                }
+                Request::Adopt { container_id, sandbox } => {
+                    if let Some(container) = self.containers.get_mut(&container_id) {
+                        container.sandbox = Some(sandbox);
+                    }
+                }
+                Request::Stop(stop) => self.stop = Some(stop),
+            }
+        }
+        if !launches.is_empty() {
+            self.prepare(launches);
+        }
+    }
+
+    /// Notes a new container. Its preparation goes with others' unless it fetches, which may take long.
+    fn admit(&mut self, launch: Launch) -> Option<(Launch, Arc<AtomicBool>)> {
+        let container_id = launch.container_id.clone();
+        if self.containers.contains_key(&container_id) {
+            let message = format!("Container '{container_id}' exists already");
+            self.waiting.push_back(Event::LaunchFailed { container_id, kind: FailureKind::Spawn, message });
+            return None;
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let container = Container {
+            phase: Phase::Preparing(Arc::clone(&cancelled)),
+            cgroup: Cgroup::default(),
+            sandbox: Some(launch.sandbox.clone()),
+        };
+        self.containers.insert(container_id, container);
+        if launch.uris.is_empty() {
+            return Some((launch, cancelled));
+        }
+        self.prepare(vec![(launch, cancelled)]);
+        None
+    }
+
+    fn prepare(&mut self, launches: Vec<(Launch, Arc<AtomicBool>)>) {
+        let hierarchies = Arc::clone(&self.hierarchies);
+        self.work.spawn_blocking(move || {
+            let prepare = |(launch, cancelled): (Launch, Arc<AtomicBool>)| {
+                (launch.container_id.clone(), prepare::prepare(launch, &hierarchies, &cancelled))
+            };
+            Done::Prepared(launches.into_iter().map(prepare).collect())
+        });
+    }
+
+    fn destroy(&mut self, container_id: String) {
+        let Some(container) = self.containers.get_mut(&container_id) else { return };
+        match &mut container.phase {
+            Phase::Preparing(cancelled) => cancelled.store(true, Ordering::Relaxed),
+            Phase::Starting(destroyed) => *destroyed = true,
+            Phase::Running => {
+                kill_group(container_id, &mut self.outbox);
+                // Those outside the group are in the cgroup.
+                if container.cgroup.exists() {
+                    let cgroup = container.cgroup.clone();
+                    self.work.spawn_blocking(move || {
+                        cgroup.kill();
+                        Done::Nothing
+                    });
+                }
+            }
+            Phase::Ending => {}
+        }
+    }
+
+    fn handle_done(&mut self, done: Done) {
+        match done {
+            Done::Prepared(results) => {
+                for (container_id, result) in results {
+                    self.prepared(container_id, result);
+                }
+            }
+            Done::Ended(event) => {
+                if let Event::Exited { container_id, .. } | Event::LaunchFailed { container_id, .. } = &event
+                {
+                    self.containers.remove(container_id);
+                }
+                self.waiting.push_back(event);
+            }
+            Done::Nothing => {}
+        }
+    }
+
+    fn prepared(&mut self, container_id: String, result: Result<Prepared, PrepareError>) {
+        let Some(container) = self.containers.get_mut(&container_id) else { return };
+        let cancelled = matches!(&container.phase, Phase::Preparing(flag) if flag.load(Ordering::Relaxed));
+        match result {
+            Ok(prepared) if !cancelled => {
+                container.phase = Phase::Starting(false);
+                container.cgroup = prepared.cgroup;
+                protocol::Request::Launch(Box::new(prepared.spawn)).encode(&mut self.outbox);
+            }
+            Ok(prepared) => {
+                container.cgroup = prepared.cgroup;
+                self.launch_failed(container_id, FailureKind::Destroyed, destroyed());
+            }
+            Err(_) if cancelled => self.launch_failed(container_id, FailureKind::Destroyed, destroyed()),
+            Err(error) => self.launch_failed(container_id, error.kind, error.message),
+        }
+    }
+
+    /// Tells the failure once the container's cgroup is gone.
+    fn launch_failed(&mut self, container_id: String, kind: FailureKind, message: String) {
+        let Some(container) = self.containers.get_mut(&container_id) else { return };
+        container.phase = Phase::Ending;
+        let cgroup = std::mem::take(&mut container.cgroup);
+        let event = Event::LaunchFailed { container_id, kind, message };
+        if cgroup.exists() {
+            self.work.spawn_blocking(move || {
+                cgroup.destroy();
+                Done::Ended(event)
+            });
+        } else {
+            self.handle_done(Done::Ended(event));
+        }
+    }
+
+    fn read_inbox(&mut self) -> Result<(), InvalidFrame> {
+        let mut start = 0;
+        while let Some((body, next)) = next_frame(&self.inbox, start)? {
+            let event = protocol::Event::decode(body)?;
+            start = next;
+            self.handle_event(event);
+        }
+        self.inbox.drain(..start);
+        Ok(())
+    }
+
+    fn handle_event(&mut self, event: protocol::Event) {
+        match event {
+            protocol::Event::Started { container_id, pid } => {
+                let Some(container) = self.containers.get_mut(&container_id) else { return };
+                let destroyed = matches!(container.phase, Phase::Starting(true));
+                container.phase = Phase::Running;
+                if destroyed {
+                    kill_group(container_id.clone(), &mut self.outbox);
+                }
+                self.waiting.push_back(Event::Started { container_id, pid });
+            }
+            protocol::Event::LaunchFailed { container_id, errno: _, what } => {
+                self.launch_failed(container_id, FailureKind::Spawn, what);
+            }
+            protocol::Event::Exited { container_id, status } => self.exited(container_id, status),
+            protocol::Event::Hello { .. } | protocol::Event::Container { .. } | protocol::Event::ListEnd => {}
+        }
+    }
+
+    /// Tells the exit once nothing is left of the container.
+    fn exited(&mut self, container_id: String, status: Option<i32>) {
+        let Some(container) = self.containers.get_mut(&container_id) else { return };
+        container.phase = Phase::Ending;
+        let cgroup = std::mem::take(&mut container.cgroup);
+        if cgroup.procs().is_empty() {
+            self.handle_done(Done::Ended(Event::Exited { container_id, status, limitation: None }));
+            return;
+        }
+        self.work.spawn_blocking(move || {
+            let limitation = memory_limitation(&cgroup, status);
+            cgroup.destroy();
+            Done::Ended(Event::Exited { container_id, status, limitation })
+        });
+    }
+
+    /// Takes what a supervisor has as it is: running containers are ours now.
+    fn take_over(&mut self, listed: &[RecoveredContainer]) {
+        for container in listed.iter().filter(|container| container.exited.is_none()) {
+            let cgroup = self.hierarchies.of(&container.container_id);
+            let cgroup = if cgroup.exists() { cgroup } else { Cgroup::default() };
+            let taken = Container { phase: Phase::Running, cgroup, sandbox: None };
+            self.containers.insert(container.container_id.clone(), taken);
+        }
+        // Cgroups without a process that we know of: an agent died between making and using them, or the
+        // container ended while nobody was there.
+        let leftovers: Vec<Cgroup> = self
+            .hierarchies
+            .container_ids()
+            .iter()
+            .filter(|id| {
+                listed.iter().any(|container| container.exited.is_some() && container.container_id == **id)
+            })
+            .map(|id| self.hierarchies.of(id))
+            .collect();
+        if !leftovers.is_empty() {
+            self.work.spawn_blocking(move || {
+                leftovers.iter().for_each(Cgroup::destroy);
+                Done::Nothing
+            });
+        }
+    }
+
+    /// The supervisor is gone, which it never should: gets another one, which adopts the containers. False
+    /// when there is nobody to do it for any more.
+    async fn find_supervisor_again(&mut self) -> bool {
+        tracing::warn!("lost the supervisor of {}", self.options.runtime_dir.display());
+        if let Some(mut child) = self.child.take() {
+            let _ = tokio::task::spawn_blocking(move || {
+                let _ = child.kill();
+                child.wait()
+            })
+            .await;
+        }
+        self.inbox.clear();
+        self.outbox.clear();
+        let connection = loop {
+            match connect::connect(&self.options).await {
+                Ok(connection) => break connection,
+                Err(error) => tracing::error!("{error}"),
+            }
+            if self.events.is_closed() {
+                return false;
+            }
+            tokio::time::sleep(RECONNECT_WAIT).await;
+        };
+        (self.reader, self.writer) = connection.stream.into_split();
+        self.inbox = connection.inbox;
+        self.child = connection.child;
+        self.compare(&connection.containers);
+        self.read_inbox().is_ok()
+    }
+
+    /// Learns from a new supervisor's list what happened between two supervisors.
+    fn compare(&mut self, listed: &[RecoveredContainer]) {
+        let listed: HashMap<&str, &RecoveredContainer> =
+            listed.iter().map(|container| (container.container_id.as_str(), container)).collect();
+        let known: Vec<(String, bool)> = self
+            .containers
+            .iter()
+            .filter_map(|(id, container)| match container.phase {
+                Phase::Starting(_) => Some((id.clone(), true)),
+                Phase::Running => Some((id.clone(), false)),
+                Phase::Preparing(_) | Phase::Ending => None,
+            })
+            .collect();
+        for (container_id, starting) in known {
+            let found = listed.get(container_id.as_str());
+            if let (true, Some(container)) = (starting, found) {
+                let pid = container.pid;
+                self.handle_event(protocol::Event::Started { container_id: container_id.clone(), pid });
+            }
+            match found.map(|container| container.exited) {
+                Some(None) => {}
+                Some(Some(status)) => self.exited(container_id, status),
+                None if starting => {
+                    let message = "The supervisor was lost before it started the process".to_owned();
+                    self.launch_failed(container_id, FailureKind::Spawn, message);
+                }
+                None => self.exited(container_id, None),
+            }
+        }
+    }
+
+    fn rotate(&mut self) {
+        let Some(rotation) = self.options.rotation else { return };
+        let sandboxes: Vec<PathBuf> =
+            self.containers.values().filter_map(|container| container.sandbox.clone()).collect();
+        if sandboxes.is_empty() {
+            return;
+        }
+        self.work.spawn_blocking(move || {
+            for log in sandboxes.iter().flat_map(|sandbox| sandbox::LOGS.map(|log| sandbox.join(log))) {
+                if let Err(error) = rotation.rotate(&log) {
+                    tracing::warn!("cannot rotate {}: {error}", log.display());
+                }
+            }
+            Done::Nothing
+        });
+    }
+}
+
+fn kill_group(container_id: String, outbox: &mut Vec<u8>) {
+    protocol::Request::Signal { container_id, signal: libc::SIGKILL, group: true }.encode(outbox);
+}
+
+fn destroyed() -> String {
+    "The container was destroyed while it was being launched".to_owned()
+}
+
+/// Whether the kernel killed the container for its memory.
+fn memory_limitation(cgroup: &Cgroup, status: Option<i32>) -> Option<Limitation> {
+    if status == Some(0) || cgroup.memory_kills() == 0 {
+        return None;
+    }
+    let mebibytes = |bytes: u64| bytes >> 20;
+    let message = match cgroup.memory_limit_and_peak() {
+        Some((limit, peak)) => format!(
+            "Memory limit exceeded: Requested: {}MB Maximum Used: {}MB",
+            mebibytes(limit),
+            mebibytes(peak)
+        ),
+        None => "Memory limit exceeded".to_owned(),
+    };
+    Some(Limitation::Memory { message })
+}

@@ -1,0 +1,91 @@
+//! What a container is started from.
+
+use std::path::PathBuf;
+
+/// Everything needed to start one container. Nothing is looked up later: the agent's core decided all of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Launch {
+    /// Name of the container; also the name of its directory under the runtime directory, so it must be a
+    /// single path component.
+    pub container_id: String,
+    /// What to run.
+    pub program: Program,
+    /// The whole environment: nothing is inherited. `PATH` gets a default when it is missing.
+    pub environment: Vec<(String, String)>,
+    /// The sandbox. It is made when it is not there (mode 0750, owned by [`Launch::user`]); the process
+    /// starts in it and its `stdout` and `stderr` are files in it, opened for appending.
+    pub sandbox: PathBuf,
+    /// Directory that gets a symbolic link `latest` to the sandbox (Mesos: the `runs` directory).
+    pub latest_link_in: Option<PathBuf>,
+    /// User to switch to. `None`, or the agent's own user: no switch.
+    pub user: Option<String>,
+    /// Cpu and memory.
+    pub limits: Limits,
+    /// POSIX limits to set before the program starts.
+    pub rlimits: Vec<Rlimit>,
+    /// What to bring into the sandbox first.
+    pub uris: Vec<Uri>,
+}
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `sh -c <line>`.
+    Shell(String),
+    /// A program and its whole argument vector, the zeroth included. A name without a slash is searched in
+    /// the `PATH` of the container's environment.
+    Exec {
+        /// What to execute.
+        path: String,
+        /// `argv`, with `argv[0]`; empty means just the path.
+        arguments: Vec<String>,
+    },
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self::Exec { path: String::new(), arguments: Vec::new() }
+    }
+}
+
+/// Cpu and memory of a container; applied by cgroup where the agent may.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Cpus promised: a share under contention.
+    pub cpus: f64,
+    /// Cpus never exceeded (a CFS quota). `None`: idle cpus may be used.
+    pub cpus_hard: Option<f64>,
+    /// Bytes of memory; exceeding them ends the container. `None`: not limited.
+    pub memory_bytes: Option<u64>,
+}
+
+/// One POSIX resource limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    /// The `RLIMIT_*` number of this machine.
+    pub resource: u32,
+    /// Soft limit; `u64::MAX` is unlimited.
+    pub soft: u64,
+    /// Hard limit; `u64::MAX` is unlimited.
+    pub hard: u64,
+}
+
+/// One thing to fetch into the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uri {
+    /// `http://`, `file://`, or a path.
+    pub value: String,
+    /// Make it executable instead of extracting it.
+    pub executable: bool,
+    /// Extract it when its name says that it is an archive.
+    pub extract: bool,
+    /// Name in the sandbox (may have directories below it); by default the last part of the URI.
+    pub output_file: Option<String>,
+}
+
+impl Uri {
+    /// A URI with Mesos's defaults: not executable, extracted.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self { value: value.into(), executable: false, extract: true, output_file: None }
+    }
+}

@@ -1,0 +1,435 @@
+//! The poll loop.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    io::Errno,
+};
+
+use super::{
+    Arguments, PID_FILE, SOCKET,
+    children::{self, SpawnFailure},
+    protocol::{self, Event, Request, Spawn, next_frame},
+    table::{State, Table},
+};
+use crate::sys;
+
+/// How long a supervisor with nothing to do waits for an agent.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long after an exit stray processes of that container are looked for.
+const SWEEP_DELAY: Duration = Duration::from_millis(200);
+/// Above this many unread bytes no more requests are read.
+const OUT_MAX: usize = 1 << 20;
+/// How much is read at a time.
+const READ_SIZE: usize = 64 << 10;
+/// Requests dealt with before the other descriptors get a look.
+const REQUESTS_PER_TURN: usize = 8;
+
+/// The supervisor.
+#[derive(Debug)]
+pub(crate) struct Server {
+    arguments: Arguments,
+    listener: UnixListener,
+    child_signals: OwnedFd,
+    agent: Option<Agent>,
+    had_agent: bool,
+    table: Table,
+    idle_since: Instant,
+    sweep_at: Option<Instant>,
+}
+
+/// The connection to the agent.
+#[derive(Debug)]
+struct Agent {
+    stream: UnixStream,
+    inbox: Vec<u8>,
+    /// Start of what has not been dealt with.
+    read: usize,
+    outbox: Vec<u8>,
+    greeted: bool,
+}
+
+/// Which descriptors have something.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready {
+    signal: bool,
+    listener: bool,
+    agent: bool,
+    adopted: bool,
+}
+
+impl Server {
+    pub(crate) fn new(arguments: Arguments, listener: UnixListener) -> io::Result<Self> {
+        // Away from the agent's terminal and its signals.
+        let _ = rustix::process::setsid();
+        let _ = rustix::process::chdir("/");
+        sys::close_inherited_on_exec();
+        // Orphans of the containers become our children, not init's.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        let child_signals = sys::child_signals()?;
+        let table = Table::open(&arguments.runtime_dir, !arguments.ephemeral)?;
+        std::fs::write(arguments.runtime_dir.join(PID_FILE), std::process::id().to_string())?;
+        Ok(Self {
+            arguments,
+            listener,
+            child_signals,
+            agent: None,
+            had_agent: false,
+            table,
+            idle_since: Instant::now(),
+            sweep_at: None,
+        })
+    }
+
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        // Children of a supervisor before this one may have been handed to us.
+        self.take_ended_children();
+        while !self.is_done() {
+            let ready = self.wait()?;
+            if ready.signal {
+                self.take_ended_children();
+            }
+            if ready.adopted {
+                self.take_ended_adopted();
+            }
+            if ready.listener {
+                self.accept();
+            }
+            if ready.agent {
+                self.read_agent();
+            }
+            self.handle_requests();
+            self.write_agent();
+            self.sweep();
+        }
+        for file in [SOCKET, PID_FILE] {
+            let _ = std::fs::remove_file(self.arguments.runtime_dir.join(file));
+        }
+        if self.arguments.ephemeral {
+            self.end_everything();
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        let ephemeral_end = self.arguments.ephemeral && self.had_agent;
+        self.agent.is_none()
+            && (ephemeral_end || (self.table.running() == 0 && self.idle_since.elapsed() >= LINGER))
+    }
+
+    fn wait(&self) -> io::Result<Ready> {
+        let has_frame = self.agent.as_ref().is_some_and(Agent::has_frame);
+        let timeout = if has_frame { Some(Duration::ZERO) } else { self.timeout() };
+        let mut descriptors =
+            vec![PollFd::new(&self.child_signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
+        if let Some(agent) = &self.agent {
+            let mut interest = PollFlags::empty();
+            interest.set(PollFlags::IN, agent.outbox.len() < OUT_MAX && !has_frame);
+            interest.set(PollFlags::OUT, !agent.outbox.is_empty());
+            descriptors.push(PollFd::from_borrowed_fd(agent.stream.as_fd(), interest));
+        }
+        descriptors.extend(self.table.adopted().map(|(pidfd, _)| PollFd::new(pidfd, PollFlags::IN)));
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        });
+        match rustix::event::poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let has =
+            |index: usize| descriptors.get(index).is_some_and(|descriptor| !descriptor.revents().is_empty());
+        let with_agent = usize::from(self.agent.is_some());
+        Ok(Ready {
+            signal: has(0),
+            listener: has(1),
+            agent: with_agent == 1 && has(2),
+            adopted: (2 + with_agent..descriptors.len()).any(has),
+        })
+    }
+
+    /// Until when nothing needs to be done by itself.
+    fn timeout(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let linger = (self.agent.is_none() && self.table.running() == 0).then(|| self.idle_since + LINGER);
+        let next = [linger, self.sweep_at].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    fn accept(&mut self) {
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        self.had_agent = true;
+        // There is one agent: a second connection is the same one after its restart.
+        self.agent = Some(Agent { stream, inbox: Vec::new(), read: 0, outbox: Vec::new(), greeted: false });
+    }
+
+    fn drop_agent(&mut self) {
+        self.agent = None;
+        self.idle_since = Instant::now();
+    }
+
+    fn read_agent(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        if agent.outbox.len() >= OUT_MAX {
+            return;
+        }
+        if !agent.read_some() {
+            self.drop_agent();
+        }
+    }
+
+    fn write_agent(&mut self) {
+        if self.agent.as_mut().is_some_and(|agent| !agent.write_some()) {
+            self.drop_agent();
+        }
+    }
+
+    fn handle_requests(&mut self) {
+        for _ in 0..REQUESTS_PER_TURN {
+            let Some(agent) = &mut self.agent else { return };
+            match agent.next_request() {
+                Ok(Some(request)) => self.handle(request),
+                Ok(None) => return,
+                Err(_) => {
+                    self.drop_agent();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, request: Request) {
+        match request {
+            Request::Hello { .. } => {
+                if let Some(agent) = &mut self.agent {
+                    agent.greeted = true;
+                }
+                self.tell(&Event::Hello { version: protocol::VERSION });
+                self.list();
+            }
+            Request::Launch(spawn) => {
+                let event = self.launch(&spawn);
+                self.tell(&event);
+            }
+            Request::Signal { container_id, signal, group } => {
+                if let Some(pid) = self.table.running_pid(&container_id) {
+                    // It may just have ended; its exit is on the way then.
+                    let _ = sys::kill(if group { -pid } else { pid }, signal);
+                }
+            }
+            Request::List => self.list(),
+            Request::Forget { container_id } => self.table.forget(&container_id),
+        }
+    }
+
+    fn launch(&mut self, spawn: &Spawn) -> Event {
+        let container_id = spawn.container_id.clone();
+        let result = if !is_file_name(&container_id) {
+            Err(SpawnFailure::new(libc::EINVAL, format!("'{container_id}' cannot be the id of a container")))
+        } else if self.table.contains(&container_id) {
+            Err(SpawnFailure::new(libc::EEXIST, format!("Container '{container_id}' exists already")))
+        } else {
+            children::spawn(spawn)
+        };
+        match result {
+            Ok(pid) => {
+                let cgroups =
+                    spawn.cgroup_procs.iter().filter_map(|procs| Some(Path::new(procs).parent()?.into()));
+                if let Err(error) = self.table.started(&container_id, pid, cgroups.collect()) {
+                    Self::complain("cannot write down the process of", &container_id, &error);
+                }
+                Event::Started { container_id, pid }
+            }
+            Err(SpawnFailure { errno, what }) => Event::LaunchFailed { container_id, errno, what },
+        }
+    }
+
+    fn list(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        for (container_id, container) in self.table.iter() {
+            let exited = match container.state {
+                State::Exited(status) => Some(status),
+                State::Child | State::Adopted(_) => None,
+            };
+            Event::Container { container_id: container_id.clone(), pid: container.pid, exited }
+                .encode(&mut agent.outbox);
+        }
+        Event::ListEnd.encode(&mut agent.outbox);
+    }
+
+    fn tell(&mut self, event: &Event) {
+        // Nobody listens, or has not said hello yet: what matters is in the table and goes with the list.
+        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.greeted) {
+            event.encode(&mut agent.outbox);
+        }
+    }
+
+    fn take_ended_children(&mut self) {
+        let mut signals = [0; 1024];
+        while matches!(rustix::io::read(&self.child_signals, &mut signals), Ok(length) if length == signals.len())
+        {
+        }
+        while let Some(pid) = sys::ended_child() {
+            // While its first process is not taken, the number of its group belongs to nobody else.
+            if self.table.is_running_pid(pid) {
+                let _ = sys::kill(-pid, libc::SIGKILL);
+            }
+            let status = sys::reap(pid);
+            self.ended(pid, status);
+        }
+    }
+
+    fn take_ended_adopted(&mut self) {
+        let mut descriptors: Vec<PollFd<'_>> =
+            self.table.adopted().map(|(pidfd, _)| PollFd::new(pidfd, PollFlags::IN)).collect();
+        if rustix::event::poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_err() {
+            return;
+        }
+        let ended: Vec<i32> = self
+            .table
+            .adopted()
+            .zip(&descriptors)
+            .filter(|(_, descriptor)| !descriptor.revents().is_empty())
+            .map(|((_, pid), _)| pid)
+            .collect();
+        for pid in ended {
+            let _ = sys::kill(-pid, libc::SIGKILL);
+            self.ended(pid, None);
+        }
+    }
+
+    fn ended(&mut self, pid: i32, status: Option<i32>) {
+        let Some((container_id, written)) = self.table.ended(pid, status) else { return };
+        if let Err(error) = written {
+            Self::complain("cannot write down the status of", &container_id, &error);
+        }
+        self.tell(&Event::Exited { container_id, status });
+        let now = Instant::now();
+        self.sweep_at.get_or_insert(now + SWEEP_DELAY);
+        if self.agent.is_none() {
+            self.idle_since = now;
+        }
+    }
+
+    /// Ends processes of ended containers that left their process group but not their session.
+    fn sweep(&mut self) {
+        if self.sweep_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        self.sweep_at = None;
+        for pid in own_children() {
+            let session = rustix::process::Pid::from_raw(pid)
+                .and_then(|pid| rustix::process::getsid(Some(pid)).ok())
+                .map(|session| session.as_raw_nonzero().get());
+            if !self.table.is_running_pid(pid)
+                && session.is_some_and(|session| {
+                    !self.table.is_running_pid(session) && self.table.ended_lately(session)
+                })
+            {
+                let _ = sys::kill(pid, libc::SIGKILL);
+            }
+        }
+    }
+
+    /// The end of an ephemeral supervisor: no process, cgroup or directory stays.
+    fn end_everything(&mut self) {
+        for pid in self.table.running_pids() {
+            let _ = sys::kill(-pid, libc::SIGKILL);
+        }
+        loop {
+            // What had left its group, and what becomes ours when its parent dies.
+            for pid in own_children() {
+                let _ = sys::kill(pid, libc::SIGKILL);
+            }
+            let Some(pid) = sys::wait_for_ended_child() else { break };
+            sys::reap(pid);
+        }
+        for (_, container) in self.table.iter() {
+            for cgroup in &container.cgroups {
+                let _ = std::fs::remove_dir(cgroup);
+            }
+        }
+        for directory in &self.arguments.remove_at_end {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+
+    fn complain(what: &str, container_id: &str, error: &io::Error) {
+        let _ = writeln!(io::stderr(), "tepui supervisor: {what} container {container_id}: {error}");
+    }
+}
+
+impl Agent {
+    fn has_frame(&self) -> bool {
+        !matches!(next_frame(&self.inbox, self.read), Ok(None))
+    }
+
+    /// False when the connection is over.
+    fn read_some(&mut self) -> bool {
+        self.inbox.drain(..self.read);
+        self.read = 0;
+        let length = self.inbox.len();
+        self.inbox.resize(length + READ_SIZE, 0);
+        let result = self.inbox.get_mut(length..).map_or(Ok(0), |room| self.stream.read(room));
+        self.inbox.truncate(length + result.as_ref().copied().unwrap_or(0));
+        match result {
+            Ok(0) => false,
+            Ok(_) => true,
+            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+        }
+    }
+
+    /// False when the connection is over.
+    fn write_some(&mut self) -> bool {
+        while !self.outbox.is_empty() {
+            match self.stream.write(&self.outbox) {
+                Ok(0) => return false,
+                Ok(length) => {
+                    self.outbox.drain(..length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+        if self.outbox.capacity() > OUT_MAX {
+            self.outbox = Vec::new();
+        }
+        true
+    }
+
+    fn next_request(&mut self) -> Result<Option<Request>, protocol::InvalidFrame> {
+        let Some((body, next)) = next_frame(&self.inbox, self.read)? else {
+            if self.read == self.inbox.len() && self.inbox.capacity() > 4 * READ_SIZE {
+                (self.inbox, self.read) = (Vec::new(), 0);
+            }
+            return Ok(None);
+        };
+        let request = Request::decode(body);
+        self.read = next;
+        request.map(Some)
+    }
+}
+
+/// All child processes, including those that were orphaned into our care.
+fn own_children() -> Vec<i32> {
+    let own = std::process::id();
+    let children: PathBuf = format!("/proc/self/task/{own}/children").into();
+    let list = std::fs::read_to_string(children).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+fn is_file_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 242 && text != "." && text != ".." && !text.contains(['/', '\0'])
+}

@@ -1,74 +1,202 @@
 //! The state machine's face: what goes in and what comes out. Must not live here: the rules, which have a file per family.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
+use bytes::Bytes;
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
 use tepui_model::{ConnectionId, Tick, Token};
 use tepui_wire_mesos::{Message, v1};
 
 use crate::{
     Upid,
     config::Config,
+    drain::Drain,
     effect::{Effect, Exit, LaunchFailure},
+    gc::Gc,
+    outbox::{After, Outbox},
     recovered::Recovered,
-    snapshot::Snapshot,
+    registration::Registration,
+    snapshot::{FrameworkView, Phase, Snapshot},
+    state::Framework,
+    stats::Stats,
+    timers::{Timer, Timers},
+    updates::Streams,
 };
 
 /// An agent.
 #[derive(Debug)]
 pub struct Agent {
-    config: Config,
+    pub(crate) config: Config,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) started: Tick,
+    pub(crate) phase: Phase,
+    pub(crate) agent_id: Option<v1::AgentId>,
+    pub(crate) master: Option<Upid>,
+    pub(crate) registration: Registration,
+    pub(crate) frameworks: BTreeMap<String, Framework>,
+    pub(crate) completed_frameworks: VecDeque<Arc<FrameworkView>>,
+    /// What was last written about frameworks, so that it is not written again for every task.
+    pub(crate) written_frameworks: BTreeMap<String, (Arc<v1::FrameworkInfo>, String)>,
+    /// Whose a container is: framework and executor.
+    pub(crate) containers: BTreeMap<String, (String, String)>,
+    /// Whose an event stream is: framework and executor.
+    pub(crate) connections: BTreeMap<ConnectionId, (String, String)>,
+    pub(crate) streams: Streams,
+    pub(crate) timers: Timers,
+    pub(crate) out: Outbox,
+    pub(crate) gc: Gc,
+    pub(crate) drain: Option<Drain>,
+    pub(crate) stats: Stats,
+    /// The shell was told to end the process.
+    pub(crate) stopped: bool,
 }
 
 impl Agent {
     /// Starts an agent on what the last one left behind. `seed` is all the chance that it will use.
-    pub fn new(config: Config, _seed: u64, _recovered: Recovered, _now: Tick) -> Self {
-        Self { config }
+    pub fn new(config: Config, seed: u64, recovered: Recovered, now: Tick) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let registration = Registration::new(&config, draw_uuid(&mut rng));
+        let gc = Gc::new(&config);
+        let mut agent = Self {
+            config,
+            rng,
+            started: now,
+            phase: Phase::Recovering,
+            agent_id: None,
+            master: None,
+            registration,
+            frameworks: BTreeMap::new(),
+            completed_frameworks: VecDeque::new(),
+            written_frameworks: BTreeMap::new(),
+            containers: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            streams: Streams::new(),
+            timers: Timers::default(),
+            out: Outbox::default(),
+            gc,
+            drain: None,
+            stats: Stats::default(),
+            stopped: false,
+        };
+        agent.schedule_heartbeat(now);
+        agent.recover(now, recovered);
+        agent
     }
 
     /// A master leads now, or none does.
-    pub fn handle_master_detected(&mut self, _now: Tick, _master: Option<Upid>) {}
+    pub fn handle_master_detected(&mut self, now: Tick, master: Option<Upid>) {
+        self.master_detected(now, master);
+    }
 
     /// A message of the agent protocol.
-    pub fn handle_message(&mut self, _now: Tick, _from: &Upid, _message: Message) {}
+    pub fn handle_message(&mut self, now: Tick, from: &Upid, message: Message) {
+        self.message(now, from, message);
+    }
 
     /// The linked connection to a peer broke, or could not be made.
-    pub fn handle_exited(&mut self, _now: Tick, _peer: &Upid) {}
+    pub fn handle_exited(&mut self, now: Tick, peer: &Upid) {
+        if self.master.as_ref() == Some(peer) {
+            self.master_lost(now);
+        }
+    }
 
-    /// An executor's call. Exactly one [`Effect::Reply`] or [`Effect::OpenStream`] follows for it, maybe later.
-    pub fn handle_call(&mut self, _now: Tick, _from: ConnectionId, _call: v1::executor::Call) {}
+    /// An executor's call. Exactly one [`Effect::Reply`] or [`Effect::OpenStream`] follows for it.
+    pub fn handle_call(&mut self, now: Tick, from: ConnectionId, call: v1::executor::Call) {
+        self.call(now, from, call);
+    }
 
-    /// An executor's stream ended, or was cut because it did not read.
-    pub fn handle_stream_closed(&mut self, _now: Tick, _stream: ConnectionId) {}
+    /// An executor's stream ended, or was cut because it did not read. The executor may subscribe again.
+    pub fn handle_stream_closed(&mut self, _now: Tick, stream: ConnectionId) {
+        self.forget_stream(stream);
+    }
 
     /// What became of an [`Effect::Launch`]: the process id of the container's first process, or why not.
-    pub fn handle_launched(&mut self, _now: Tick, _container: &v1::ContainerId, _outcome: Result<u32, LaunchFailure>) {}
+    pub fn handle_launched(
+        &mut self,
+        now: Tick,
+        container: &v1::ContainerId,
+        outcome: Result<u32, LaunchFailure>,
+    ) {
+        let Some((framework, executor)) = self.containers.get(&container.value).cloned() else {
+            if outcome.is_ok() {
+                self.out.push(Effect::Destroy { container: container.clone() });
+            }
+            return;
+        };
+        match outcome {
+            Ok(pid) => self.launched(now, &framework, &executor, pid),
+            Err(failure) => self.launch_failed(now, &framework, &executor, failure),
+        }
+    }
 
     /// A container ended, all of it.
-    pub fn handle_container_exited(&mut self, _now: Tick, _container: &v1::ContainerId, _exit: Exit) {}
+    pub fn handle_container_exited(&mut self, now: Tick, container: &v1::ContainerId, exit: Exit) {
+        if let Some((framework, executor)) = self.containers.get(&container.value).cloned() {
+            self.executor_exited(now, &framework, &executor, exit);
+        }
+    }
 
     /// An [`Effect::Persist`] is durable.
-    pub fn handle_persisted(&mut self, _now: Tick, _token: Token) {}
+    pub fn handle_persisted(&mut self, now: Tick, token: Token) {
+        for after in self.out.persisted(token) {
+            match after {
+                After::Registered => self.registered_durable(now),
+                After::Update { framework, task, uuid, executor } => {
+                    self.update_durable(now, &framework, &task, &uuid, executor.as_deref());
+                }
+                After::Acknowledgement { framework, task } => {
+                    self.acknowledgement_durable(now, &framework, &task)
+                }
+            }
+        }
+    }
 
     /// How full the disk of the work dir is, from 0 to 1. To be told about once a minute.
-    pub fn handle_disk_usage(&mut self, _now: Tick, _fraction: f64) {}
+    pub fn handle_disk_usage(&mut self, now: Tick, fraction: f64) {
+        self.disk_usage(now, fraction);
+    }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Tick) {}
+    pub fn handle_timeout(&mut self, now: Tick) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Registration => self.attempt_registration(now),
+                Timer::Ping => self.master_lost(now),
+                Timer::Recovery => self.recovery_over(now),
+                Timer::Heartbeat => {
+                    self.heartbeat();
+                    self.schedule_heartbeat(now);
+                }
+                Timer::Gc => self.collect_garbage(now),
+                Timer::ExecutorRegistration(container) => self.executor_not_registered(now, &container),
+                Timer::ShutdownGrace(container) => self.destroy_container(&container),
+                Timer::KillGrace(container) => self.kill_grace_over(&container),
+                Timer::Completion(container) => self.completion_time_reached(now, &container),
+                Timer::Retry { framework, task } => self.retry(now, &framework, &task),
+            }
+        }
+    }
 
     /// When [`Agent::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Tick> {
-        None
+        self.timers.next()
     }
 
     /// The next thing to do, until `None`. To be drained after every event, or after several of them: what is written is
     /// batched over the events between two drains.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        None
+        self.out.pop()
     }
 
     /// A picture for readers; costs a pointer for each task.
-    pub fn snapshot(&self, _now: Tick) -> Arc<Snapshot> {
-        unreachable!()
+    pub fn snapshot(&self, now: Tick) -> Arc<Snapshot> {
+        Arc::new(self.picture(now))
     }
 
     /// The settings.
@@ -78,7 +206,12 @@ impl Agent {
 
     /// The id that the master gave, once it is durable.
     pub fn agent_id(&self) -> Option<&v1::AgentId> {
-        None
+        self.agent_id.as_ref()
+    }
+
+    /// What the agent is doing.
+    pub fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Looks for contradictions in the agent's own books.
@@ -86,6 +219,22 @@ impl Agent {
     /// # Errors
     /// Says what does not fit.
     pub fn check_invariants(&self) -> Result<(), String> {
-        Ok(())
+        self.check_streams()?;
+        self.check_books()
     }
+
+    pub(crate) fn random_uuid(&mut self) -> Bytes {
+        Bytes::copy_from_slice(draw_uuid(&mut self.rng).as_bytes())
+    }
+
+    pub(crate) fn random_container_id(&mut self) -> v1::ContainerId {
+        v1::ContainerId { value: draw_uuid(&mut self.rng).to_string(), parent: None }
+    }
+}
+
+/// A version 4 UUID from the core's own generator.
+fn draw_uuid(rng: &mut ChaCha8Rng) -> uuid::Uuid {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }

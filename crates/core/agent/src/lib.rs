@@ -4,19 +4,42 @@
 //! No I/O, clock or entropy here: time and seed are arguments, and everything else is an [`Effect`].
 
 pub mod agent;
+mod command;
 pub mod config;
+mod drain;
 pub mod effect;
+mod environment;
+mod events;
+mod executor_api;
+mod exit;
+mod gc;
+mod invariants;
+mod kill;
+mod messages;
+mod outbox;
+mod picture;
 pub mod recovered;
+mod recovery;
+mod registration;
+mod resources;
+mod run_task;
 pub mod snapshot;
+mod state;
 pub mod stats;
-mod upid;
+mod status;
+mod timers;
+mod updates;
+pub mod views;
 
 pub use agent::Agent;
 pub use config::Config;
 pub use effect::{
-    Checkpoint, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits, Removal, Run,
+    Checkpoint, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits,
+    Removal, Run,
 };
-pub use recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask};
+pub use recovered::{
+    ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
+};
 pub use snapshot::{ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
 pub use stats::Stats;
-pub use upid::Upid;
+pub use tepui_wire_libprocess::Upid;

@@ -123,7 +123,8 @@ impl Stats {
         }
         for name in ["cpus", "gpus", "mem", "disk"] {
             let usage = self.resources.get(name).copied().unwrap_or_default();
-            let kinds = [("", usage.total, usage.used), ("_revocable", usage.revocable_total, usage.revocable_used)];
+            let kinds =
+                [("", usage.total, usage.used), ("_revocable", usage.revocable_total, usage.revocable_used)];
             for (kind, total, used) in kinds {
                 let percent = if total > 0.0 { used / total } else { 0.0 };
                 metrics.insert(format!("slave/{name}{kind}_total"), total);

@@ -1,0 +1,63 @@
+//! Emptying the agent on the master's word. Must not live here: how a task is killed.
+
+use std::time::Duration;
+
+use tepui_model::Tick;
+use tepui_wire_mesos::v1;
+
+use crate::{agent::Agent, effect::Checkpoint, state};
+
+/// A drain under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Drain {
+    pub(crate) config: v1::DrainConfig,
+    pub(crate) started: Tick,
+}
+
+impl Agent {
+    /// Kills every task, each with its own grace or the drain's, whichever is shorter. An agent with nothing on it is
+    /// drained already. A later word replaces an earlier one.
+    pub(crate) fn drain(&mut self, now: Tick, config: v1::DrainConfig) {
+        if self.frameworks.is_empty() {
+            return;
+        }
+        self.out.write(Checkpoint::Drain(Some(config)));
+        self.drain = Some(Drain { config, started: now });
+        let max_grace = config.max_grace_period.as_ref().map(state::duration);
+        let tasks: Vec<(String, String, Option<Duration>)> = self
+            .frameworks
+            .iter()
+            .flat_map(|(id, framework)| {
+                framework.executors.values().flat_map(|executor| &executor.tasks).map(|(task, entry)| {
+                    (id.clone(), task.clone(), grace_of(entry.task.kill_policy.as_ref()))
+                })
+            })
+            .collect();
+        for (framework, task, own) in tasks {
+            let grace = match (own, max_grace) {
+                (Some(own), Some(max)) => Some(own.min(max)),
+                (own, max) => max.or(own),
+            };
+            let policy = grace.map(|grace| v1::KillPolicy {
+                grace_period: Some(v1::DurationInfo {
+                    nanoseconds: i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX),
+                }),
+            });
+            self.kill_task(now, &framework, &task, policy);
+        }
+        self.finish_drain();
+    }
+
+    /// With nothing left the drain is over, and the next framework is welcome.
+    pub(crate) fn finish_drain(&mut self) {
+        if self.drain.is_some() && self.frameworks.is_empty() {
+            self.drain = None;
+            self.out.write(Checkpoint::Drain(None));
+        }
+    }
+}
+
+/// The grace of a kill policy, if it names one.
+pub(crate) fn grace_of(policy: Option<&v1::KillPolicy>) -> Option<Duration> {
+    policy.and_then(|policy| policy.grace_period.as_ref()).map(state::duration)
+}

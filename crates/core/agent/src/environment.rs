@@ -1,0 +1,89 @@
+//! The environment and the sandbox of a container. Must not live here: what is run in it.
+
+use tepui_model::format_duration;
+use tepui_wire_mesos::v1;
+
+use crate::{config::Config, state::Executor};
+
+/// What a process gets that has no `PATH` from elsewhere.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Where a container's sandbox lies.
+pub(crate) fn sandbox(
+    config: &Config,
+    agent: &str,
+    framework: &str,
+    executor: &str,
+    container: &str,
+) -> String {
+    let work_dir = config.work_dir.trim_end_matches('/');
+    format!("{work_dir}/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/{container}")
+}
+
+/// The environment of an executor or of a command task, in the order in which Mesos builds it; later entries win, and
+/// keep the place of the earlier one.
+pub(crate) fn environment(
+    config: &Config,
+    agent: &v1::AgentId,
+    framework: &v1::FrameworkInfo,
+    executor: &Executor,
+    role: Option<&str>,
+    own: Option<&v1::Environment>,
+) -> Vec<(String, String)> {
+    let mut environment = Environment::default();
+    let checkpoint = framework.checkpoint.unwrap_or(false);
+    environment.set("LIBPROCESS_IP", config.ip.clone());
+    for (name, value) in &config.executor_environment_variables {
+        environment.set(name, value.clone());
+    }
+    environment.set("LIBPROCESS_PORT", "0");
+    environment.set("MESOS_FRAMEWORK_ID", framework.id.as_ref().map_or("", |id| &id.value));
+    environment.set("MESOS_EXECUTOR_ID", executor.id());
+    environment.set("MESOS_DIRECTORY", executor.directory.clone());
+    environment.set("MESOS_SLAVE_ID", agent.value.clone());
+    environment.set("MESOS_SLAVE_PID", config.pid.to_string());
+    environment.set("MESOS_AGENT_ENDPOINT", config.endpoint.clone());
+    environment.set("MESOS_CHECKPOINT", if checkpoint { "1" } else { "0" });
+    environment.set("MESOS_HTTP_COMMAND_EXECUTOR", "0");
+    environment.set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", format_duration(executor.shutdown_grace(config)));
+    if checkpoint {
+        environment.set("MESOS_RECOVERY_TIMEOUT", format_duration(config.recovery_timeout));
+        environment
+            .set("MESOS_SUBSCRIPTION_BACKOFF_MAX", format_duration(config.executor_reregistration_timeout));
+    }
+    environment.set("MESOS_SANDBOX", executor.directory.clone());
+    if let Some(role) = role {
+        environment.set("MESOS_ALLOCATION_ROLE", role);
+    }
+    for variable in own.map(|own| own.variables.as_slice()).unwrap_or_default() {
+        // Secrets have no plain value, and there is nobody here who could resolve them.
+        if let Some(value) = &variable.value {
+            environment.set(&variable.name, value.clone());
+        }
+    }
+    environment.set_default("PATH", DEFAULT_PATH);
+    environment.0
+}
+
+#[derive(Default)]
+struct Environment(Vec<(String, String)>);
+
+impl Environment {
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        // Neither can be handed to a process.
+        let value = value.into();
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return;
+        }
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    fn set_default(&mut self, name: &str, value: &str) {
+        if !self.0.iter().any(|(known, _)| known == name) {
+            self.set(name, value);
+        }
+    }
+}

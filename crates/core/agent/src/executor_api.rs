@@ -1,0 +1,234 @@
+//! Executors' calls over HTTP: subscription, updates, messages. Must not live here: how an update travels on (see `updates`).
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
+use tepui_model::{ConnectionId, Reason, Reply, Source, TaskState, Tick};
+use tepui_wire_mesos::v1::{
+    self,
+    executor::{Call, call, event},
+};
+
+use crate::{
+    agent::Agent,
+    effect::{Checkpoint, Effect},
+    events,
+    snapshot::{ExecutorState, Phase},
+    state::{Stage, Task},
+    status::{self, Report},
+    timers::Timer,
+};
+
+/// So that both ends notice a connection that is only half there.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30 * 60);
+
+/// What a call is, once it is found to be well formed.
+enum Request {
+    Unknown,
+    Heartbeat,
+    Subscribe(call::Subscribe),
+    Update(Box<v1::TaskStatus>),
+    Message(Bytes),
+}
+
+impl Agent {
+    pub(crate) fn call(&mut self, now: Tick, from: ConnectionId, call: Call) {
+        let framework = call.framework_id.value.clone();
+        let executor = call.executor_id.value.clone();
+        let request = match validate(call) {
+            Ok(Request::Unknown) => return self.out.reply(from, Reply::error(501, "")),
+            Ok(Request::Heartbeat) => return self.out.reply(from, Reply::accepted()),
+            Ok(request) => request,
+            Err(words) => {
+                let words = format!("Failed to validate Executor::Call: {words}");
+                return self.out.reply(from, Reply::error(400, words));
+            }
+        };
+        if let Err(refusal) = self.may_call(&framework, &executor, &request) {
+            return self.out.reply(from, refusal);
+        }
+        match request {
+            Request::Subscribe(subscribe) => self.subscribe(now, from, &framework, &executor, subscribe),
+            Request::Update(status) => {
+                self.out.reply(from, Reply::accepted());
+                self.executor_update(now, &framework, &executor, *status);
+            }
+            Request::Message(data) => {
+                self.out.reply(from, Reply::accepted());
+                self.executor_message(&framework, &executor, data);
+            }
+            Request::Unknown | Request::Heartbeat => {}
+        }
+    }
+
+    fn may_call(&self, framework: &str, executor: &str, request: &Request) -> Result<(), Reply> {
+        let subscribing = matches!(request, Request::Subscribe(_));
+        if self.phase == Phase::Recovering && !subscribing {
+            return Err(Reply::error(503, "Agent has not finished recovery"));
+        }
+        let framework =
+            self.frameworks.get(framework).ok_or_else(|| Reply::error(400, "Framework cannot be found"))?;
+        let executor = framework
+            .executors
+            .get(executor)
+            .filter(|executor| executor.command.is_none())
+            .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
+        if executor.state == ExecutorState::Registering && !subscribing {
+            return Err(Reply::error(403, "Executor is not subscribed"));
+        }
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Tick,
+        from: ConnectionId,
+        framework_id: &str,
+        executor_id: &str,
+        subscribe: call::Subscribe,
+    ) {
+        let agent_info = self.agent_info();
+        let terminating = self.phase == Phase::Terminating;
+        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let (checkpoint, id) = (framework.checkpoint(), framework.id.clone());
+        let (terminating, info) = (terminating || framework.terminating, framework.info.clone());
+        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        self.out.push(Effect::OpenStream { to: from });
+        if terminating || matches!(executor.state, ExecutorState::Terminating | ExecutorState::Terminated) {
+            self.out.event(from, events::shutdown());
+            self.out.push(Effect::CloseStream { to: from });
+            return;
+        }
+        let earlier = executor.stream.replace(from);
+        let first = executor.state == ExecutorState::Registering;
+        executor.state = ExecutorState::Running;
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != from) {
+            self.connections.remove(&earlier);
+            self.out.push(Effect::CloseStream { to: earlier });
+        }
+        self.connections.insert(from, (framework_id.to_owned(), executor_id.to_owned()));
+        self.timers.cancel(&Timer::ExecutorRegistration(executor.container_id.value.clone()));
+        if first && checkpoint {
+            self.out.write(Checkpoint::Subscribed { run: executor.run(&id) });
+        }
+        let subscribed = event::Subscribed {
+            executor_info: (*executor.info).clone(),
+            framework_info: (*info).clone(),
+            agent_info,
+            container_id: Some(executor.container_id.clone()),
+        };
+        self.out.event(from, events::subscribed(subscribed));
+        self.resume_executor(now, &id, executor_id, subscribe);
+        self.recovery_progress(now);
+    }
+
+    /// Brings an executor that is back, and the agent, to one view of its tasks.
+    fn resume_executor(
+        &mut self,
+        now: Tick,
+        framework: &v1::FrameworkId,
+        executor_id: &str,
+        subscribe: call::Subscribe,
+    ) {
+        for update in subscribe.unacknowledged_updates {
+            // The same rules as for an update that comes by itself; a bad one is dropped, as nobody could be told.
+            if check_status(&update.status, executor_id, &framework.value).is_ok() {
+                self.executor_update(now, &framework.value, executor_id, update.status);
+            } else {
+                self.stats.invalid_status_updates += 1;
+            }
+        }
+        let held: BTreeSet<String> =
+            subscribe.unacknowledged_tasks.into_iter().map(|task| task.task_id.value).collect();
+        let partition_aware = crate::kill::is_partition_aware(self.frameworks.get(&framework.value));
+        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+        let lost: Vec<String> = executor
+            .tasks
+            .iter()
+            .filter(|(id, task)| {
+                task.stage == Stage::Launched && task.state() == TaskState::Staging && !held.contains(*id)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for task in lost {
+            let report = Report::new(Reason::AgentRestarted, "Task launched during agent restart");
+            self.report(now, framework, &task, status::dropped(partition_aware), Source::Agent, report);
+        }
+        self.deliver(&framework.value, executor_id);
+        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+        let mut kills = std::mem::take(&mut executor.kills);
+        kills.retain(|task, _| executor.tasks.get(task).is_some_and(Task::is_live));
+        if let Some(stream) = executor.stream {
+            for (task, policy) in kills {
+                self.out.event(stream, events::kill(&task, policy));
+            }
+        }
+        self.shut_down_if_useless(now, &framework.value, executor_id);
+    }
+
+    pub(crate) fn forget_stream(&mut self, stream: ConnectionId) {
+        let Some((framework, executor)) = self.connections.remove(&stream) else { return };
+        if let Some(executor) = self.executor_mut(&framework, &executor)
+            && executor.stream == Some(stream)
+        {
+            executor.stream = None;
+        }
+    }
+
+    pub(crate) fn heartbeat(&mut self) {
+        for stream in self.connections.keys() {
+            self.out.event(*stream, events::heartbeat());
+        }
+    }
+
+    pub(crate) fn schedule_heartbeat(&mut self, now: Tick) {
+        self.timers.set(Timer::Heartbeat, now + HEARTBEAT_INTERVAL);
+    }
+}
+
+/// Checks a call's form; the error is what the executor reads.
+fn validate(call: Call) -> Result<Request, String> {
+    let absent = |field: &str| format!("Expecting '{field}' to be present");
+    let kind = call.r#type.and_then(|kind| call::Type::try_from(kind).ok()).ok_or_else(|| absent("type"))?;
+    match kind {
+        call::Type::Unknown => Ok(Request::Unknown),
+        call::Type::Heartbeat => Ok(Request::Heartbeat),
+        call::Type::Subscribe => call.subscribe.map(Request::Subscribe).ok_or_else(|| absent("subscribe")),
+        call::Type::Message => {
+            call.message.map(|message| Request::Message(message.data)).ok_or_else(|| absent("message"))
+        }
+        call::Type::Update => {
+            let status = call.update.ok_or_else(|| absent("update"))?.status;
+            check_status(&status, &call.executor_id.value, &call.framework_id.value)?;
+            Ok(Request::Update(Box::new(status)))
+        }
+    }
+}
+
+/// The rules for a status that an executor may send.
+fn check_status(status: &v1::TaskStatus, executor: &str, framework: &str) -> Result<(), String> {
+    let uuid = status.uuid.as_ref().ok_or("Expecting 'uuid' to be present")?;
+    let version = uuid::Uuid::from_slice(uuid).map(|uuid| uuid.get_version_num());
+    if !version.is_ok_and(|version| (1..=5).contains(&version)) {
+        return Err("Not a valid UUID".to_owned());
+    }
+    if let Some(named) = status.executor_id.as_ref().filter(|id| id.value != executor) {
+        let named = &named.value;
+        return Err(format!(
+            "ExecutorID in Call: {executor} does not match ExecutorID in TaskStatus: {named}"
+        ));
+    }
+    if status.source != Some(Source::Executor.number()) {
+        return Err(format!(
+            "Received Call from executor {executor} of framework {framework} with invalid source, expecting \
+             'SOURCE_EXECUTOR'"
+        ));
+    }
+    match TaskState::from_number(status.state) {
+        Some(TaskState::Staging) => Err(format!(
+            "Received TASK_STAGING from executor {executor} of framework {framework} which is not allowed"
+        )),
+        Some(_) => Ok(()),
+        None => Err("Expecting 'state' to be present".to_owned()),
+    }
+}

@@ -1,0 +1,205 @@
+//! The end of containers, executors and frameworks, and their histories. Must not live here: who asked for an end (see `kill`).
+
+use std::sync::Arc;
+
+use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_wire_mesos::{internal, v1};
+
+use crate::{
+    agent::Agent,
+    effect::{Checkpoint, Effect, Exit, LaunchFailure, LaunchFailureReason, Removal},
+    kill,
+    picture::{executor_view, framework_view},
+    snapshot::{ExecutorState, Phase},
+    state::Termination,
+    status::{self, Report},
+    timers::Timer,
+};
+
+/// Raw wait status of a process that exited with 1.
+const EXIT_1: i32 = 1 << 8;
+
+impl Agent {
+    /// A container could not be started.
+    pub(crate) fn launch_failed(
+        &mut self,
+        now: Tick,
+        framework: &str,
+        executor_id: &str,
+        failure: LaunchFailure,
+    ) {
+        self.stats.container_launch_errors += 1;
+        let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        executor.launching = false;
+        let exit = match failure.reason {
+            // Mesos starts a helper, which finds no program and exits.
+            LaunchFailureReason::Exec => Exit { wait_status: Some(EXIT_1), limitation: None },
+            LaunchFailureReason::Sandbox => {
+                let directory = &executor.directory;
+                let words = format!("Failed to create executor directory '{directory}': {}", failure.message);
+                kill::end(executor, status::dropped(partition_aware), Reason::ExecutorTerminated, words);
+                Exit::default()
+            }
+            LaunchFailureReason::Fetch | LaunchFailureReason::Other => {
+                let words = format!("Failed to launch container: {}", failure.message);
+                kill::end(executor, TaskState::Failed, Reason::ContainerLaunchFailed, words);
+                Exit::default()
+            }
+        };
+        self.executor_exited(now, framework, executor_id, exit);
+    }
+
+    /// An executor's container is gone: its tasks have ended with it.
+    pub(crate) fn executor_exited(&mut self, now: Tick, framework: &str, executor_id: &str, exit: Exit) {
+        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let (framework_id, checkpoint) = (state.id.clone(), state.checkpoint());
+        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        if executor.state == ExecutorState::Terminated {
+            return;
+        }
+        let container = executor.container_id.clone();
+        let run = executor.run(&framework_id);
+        let directory = executor.directory.clone();
+        let stream = executor.stream.take();
+        let termination = executor.termination.clone();
+        let command_task = executor.command.is_some();
+        self.containers.remove(&container.value);
+        self.cancel_container_timers(&container.value);
+        if let Some(stream) = stream {
+            self.connections.remove(&stream);
+            self.out.push(Effect::CloseStream { to: stream });
+        }
+        if command_task && termination.is_none() {
+            self.command_exited(now, &framework_id, executor_id, &exit);
+        } else {
+            self.report_lost_tasks(now, &framework_id, executor_id, &exit, termination);
+        }
+        if let Some(executor) = self.executor_mut(framework, executor_id) {
+            executor.state = ExecutorState::Terminated;
+            executor.queue.clear();
+            executor.kills.clear();
+        }
+        self.out.drop_limits(&container);
+        self.stats.executors_terminated += 1;
+        if checkpoint {
+            self.out.write(Checkpoint::Sentinel { run });
+        }
+        self.schedule_gc(now, directory);
+        if !command_task {
+            self.tell_executor_exited(framework_id, executor_id, &exit);
+        }
+        self.finish_executor(now, framework, executor_id);
+        self.finish_framework(now, framework);
+    }
+
+    fn cancel_container_timers(&mut self, container: &str) {
+        let container = || container.to_owned();
+        for timer in [
+            Timer::ExecutorRegistration(container()),
+            Timer::ShutdownGrace(container()),
+            Timer::KillGrace(container()),
+            Timer::Completion(container()),
+        ] {
+            self.timers.cancel(&timer);
+        }
+    }
+
+    /// What an ended executor leaves unsaid about its tasks, the agent says.
+    fn report_lost_tasks(
+        &mut self,
+        now: Tick,
+        framework: &v1::FrameworkId,
+        executor_id: &str,
+        exit: &Exit,
+        termination: Option<Termination>,
+    ) {
+        let (state, report) = match (&exit.limitation, termination) {
+            (Some(limitation), _) => {
+                let report = Report {
+                    reason: Reason::from_number(limitation.reason.into()),
+                    message: Some(limitation.message.clone()),
+                    limitation: Some(v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
+                };
+                (TaskState::Failed, report)
+            }
+            (None, Some(Termination { state, reason, message })) => (state, Report::new(reason, message)),
+            (None, None) => {
+                (TaskState::Failed, Report::new(Reason::ExecutorTerminated, "Executor terminated"))
+            }
+        };
+        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+        let live: Vec<String> =
+            executor.tasks.iter().filter(|(_, task)| task.is_live()).map(|(id, _)| id.clone()).collect();
+        for task in live {
+            self.report(now, framework, &task, state, Source::Agent, report.clone());
+        }
+    }
+
+    fn tell_executor_exited(&mut self, framework_id: v1::FrameworkId, executor_id: &str, exit: &Exit) {
+        let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
+        if self.phase == Phase::Running {
+            let message = internal::ExitedExecutorMessage {
+                slave_id: slave_id.clone(),
+                framework_id,
+                executor_id: v1::ExecutorId { value: executor_id.to_owned() },
+                status: exit.wait_status.unwrap_or(-1),
+            };
+            self.out.send(master, message);
+        }
+    }
+
+    /// Moves an executor to the history once it has ended and everything about its tasks was acknowledged.
+    pub(crate) fn finish_executor(&mut self, now: Tick, framework_id: &str, executor_id: &str) {
+        let keep = self.config.max_completed_executors_per_framework;
+        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let over = framework.executors.get(executor_id).is_some_and(|executor| {
+            executor.state == ExecutorState::Terminated
+                && (framework.terminating || executor.tasks.is_empty())
+        });
+        if !over {
+            return;
+        }
+        let Some(mut executor) = framework.executors.remove(executor_id) else { return };
+        for (id, task) in std::mem::take(&mut executor.tasks) {
+            framework.tasks.remove(&id);
+            executor.completed_tasks.push_back(task.task);
+        }
+        if framework.checkpoint() {
+            self.out.remove(Removal::Run(executor.run(&framework.id)));
+        }
+        framework.completed_executors.push_back(Arc::new(executor_view(&executor)));
+        while framework.completed_executors.len() > keep {
+            framework.completed_executors.pop_front();
+        }
+        self.finish_framework(now, framework_id);
+    }
+
+    /// Moves a framework to the history once nothing of it is left.
+    pub(crate) fn finish_framework(&mut self, _now: Tick, framework_id: &str) {
+        let over = self.frameworks.get(framework_id).is_some_and(|framework| {
+            framework.executors.is_empty() && !self.streams.contains_key(framework_id)
+        });
+        if over && let Some(framework) = self.frameworks.remove(framework_id) {
+            self.completed_frameworks.push_back(Arc::new(framework_view(&framework)));
+            if framework.terminating {
+                self.forget_written(framework_id);
+            }
+            while self.completed_frameworks.len() > self.config.max_completed_frameworks {
+                let oldest = self.completed_frameworks.pop_front();
+                if let Some(id) = oldest.and_then(|oldest| oldest.info.id.clone()) {
+                    self.forget_written(&id.value);
+                }
+            }
+            self.finish_drain();
+        }
+        self.stop_if_done();
+    }
+
+    fn forget_written(&mut self, framework_id: &str) {
+        let live = self.frameworks.contains_key(framework_id);
+        if !live && self.written_frameworks.remove(framework_id).is_some() {
+            self.out.remove(Removal::Framework { framework_id: framework_id.to_owned() });
+        }
+    }
+}

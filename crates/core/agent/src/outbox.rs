@@ -1,0 +1,139 @@
+//! What is to be done, in order, with the writes of several events in one batch.
+//! Must not live here: what a finished write leads to.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use tepui_model::{ConnectionId, Reply, Token};
+use tepui_wire_mesos::{Message, v1};
+
+use crate::{
+    Upid,
+    effect::{Checkpoint, Effect, Limits, Removal},
+};
+
+/// What waits for a write.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum After {
+    /// The agent has an id.
+    Registered,
+    /// An update may be acknowledged to its executor and forwarded.
+    Update {
+        /// The framework's id.
+        framework: String,
+        /// The task's id.
+        task: String,
+        /// The update.
+        uuid: Bytes,
+        /// The executor that sent it; `None`: the agent made it.
+        executor: Option<String>,
+    },
+    /// An acknowledgement is known for good: the task's next update may go.
+    Acknowledgement {
+        /// The framework's id.
+        framework: String,
+        /// The task's id.
+        task: String,
+    },
+}
+
+/// Effects that were not taken yet, and what waits for writes.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    effects: VecDeque<Effect>,
+    /// Removals among `effects`: writes made after one must not overtake it.
+    removals: usize,
+    writes: Vec<Checkpoint>,
+    after: Vec<After>,
+    waiting: BTreeMap<Token, Vec<After>>,
+    next_token: u64,
+    limits: BTreeMap<String, (v1::ContainerId, Limits)>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(crate) fn send(&mut self, to: &Upid, message: impl Into<Message>) {
+        self.push(Effect::Send { to: to.clone(), message: Box::new(message.into()) });
+    }
+
+    pub(crate) fn reply(&mut self, to: ConnectionId, reply: Reply) {
+        self.push(Effect::Reply { to, reply });
+    }
+
+    pub(crate) fn event(&mut self, to: ConnectionId, event: v1::executor::Event) {
+        self.push(Effect::SendEvent { to, event: Box::new(event) });
+    }
+
+    /// Writes something that nothing waits for.
+    pub(crate) fn write(&mut self, checkpoint: Checkpoint) {
+        self.writes.push(checkpoint);
+    }
+
+    /// Writes something that `after` waits for.
+    pub(crate) fn write_then(&mut self, checkpoint: Checkpoint, after: After) {
+        self.writes.push(checkpoint);
+        self.after.push(after);
+    }
+
+    /// Forgets something: after the writes made so far, before those made later.
+    pub(crate) fn remove(&mut self, removal: Removal) {
+        if let Some(persist) = self.take_writes() {
+            self.push(persist);
+        }
+        self.removals += 1;
+        self.push(Effect::RemoveCheckpoint(removal));
+    }
+
+    /// Changes a container's limits; only the last change of a batch comes out.
+    pub(crate) fn set_limits(&mut self, container: &v1::ContainerId, limits: Limits) {
+        match self.limits.get_mut(&container.value) {
+            Some(entry) => entry.1 = limits,
+            None => {
+                self.limits.insert(container.value.clone(), (container.clone(), limits));
+            }
+        }
+    }
+
+    /// Forgets a change of limits that was not taken yet: the container is gone.
+    pub(crate) fn drop_limits(&mut self, container: &v1::ContainerId) {
+        self.limits.remove(&container.value);
+    }
+
+    /// What waited for a write.
+    pub(crate) fn persisted(&mut self, token: Token) -> Vec<After> {
+        self.waiting.remove(&token).unwrap_or_default()
+    }
+
+    /// The next effect. Limits come before the tasks that they are for, writes before what relies on them.
+    pub(crate) fn pop(&mut self) -> Option<Effect> {
+        if let Some((_, (container, limits))) = self.limits.pop_first() {
+            return Some(Effect::UpdateLimits { container, limits });
+        }
+        if self.removals == 0
+            && let Some(persist) = self.take_writes()
+        {
+            return Some(persist);
+        }
+        let Some(effect) = self.effects.pop_front() else {
+            return self.take_writes();
+        };
+        if matches!(effect, Effect::RemoveCheckpoint(_)) {
+            self.removals = self.removals.saturating_sub(1);
+        }
+        Some(effect)
+    }
+
+    fn take_writes(&mut self) -> Option<Effect> {
+        if self.writes.is_empty() {
+            return None;
+        }
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        let after = std::mem::take(&mut self.after);
+        self.waiting.insert(token, after);
+        Some(Effect::Persist { token, checkpoints: std::mem::take(&mut self.writes) })
+    }
+}

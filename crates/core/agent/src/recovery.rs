@@ -1,0 +1,259 @@
+//! Taking up what the last agent left. Must not live here: reading it from disk.
+
+use std::sync::Arc;
+
+use tepui_model::{Reason, Source, TaskState, Tick, format_duration};
+use tepui_wire_mesos::v1;
+
+use crate::{
+    agent::Agent,
+    command,
+    drain::Drain,
+    effect::{Effect, Exit},
+    environment, kill,
+    recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
+    resources::Sum,
+    snapshot::{ExecutorState, Phase},
+    state::{Executor, Framework, Stage, Task},
+    status::{self, Report},
+    timers::Timer,
+};
+
+/// An executor whose end was found out about: its ids, and how its container ended.
+struct Ended {
+    framework: String,
+    executor: String,
+    exit: Option<Exit>,
+}
+
+impl Agent {
+    /// Rebuilds frameworks, executors, tasks and streams; then waits for executors, or is done at once.
+    pub(crate) fn recover(&mut self, now: Tick, recovered: Recovered) {
+        self.stats.recovery_errors = recovered.errors;
+        for container in recovered.orphans {
+            self.out.push(Effect::Destroy { container });
+        }
+        for sandbox in recovered.sandboxes {
+            self.schedule_gc(sandbox.modified, sandbox.path);
+        }
+        self.agent_id = recovered.agent.and_then(|info| info.id);
+        let mut ended = Vec::new();
+        if self.agent_id.is_some() {
+            self.drain = recovered.drain.map(|config| Drain { config, started: now });
+            for framework in recovered.frameworks {
+                self.recover_framework(now, framework, recovered.rebooted, &mut ended);
+            }
+        }
+        for Ended { framework, executor, exit } in ended {
+            self.recover_ended(now, &framework, &executor, exit, recovered.rebooted);
+        }
+        self.tidy_recovered(now);
+        let timeout = self.config.executor_reregistration_timeout;
+        self.timers.set(Timer::Recovery, now + timeout);
+        self.recovery_progress(now);
+    }
+
+    fn recover_framework(
+        &mut self,
+        now: Tick,
+        recovered: RecoveredFramework,
+        rebooted: bool,
+        ended: &mut Vec<Ended>,
+    ) {
+        let Some(id) = recovered.info.id.clone() else { return };
+        let framework = Framework::new(id.clone(), recovered.info, recovered.pid.clone());
+        self.written_frameworks.insert(id.value.clone(), (framework.info.clone(), recovered.pid));
+        self.frameworks.insert(id.value.clone(), framework);
+        for executor in recovered.executors {
+            let name = executor.info.executor_id.value.clone();
+            let container = if rebooted { ContainerState::Unknown } else { executor.container.clone() };
+            let completed = executor.completed;
+            self.recover_executor(&id, executor);
+            match container {
+                _ if completed => self.recover_completed(now, &id.value, &name),
+                ContainerState::Alive => self.recover_alive(now, &id, &name),
+                ContainerState::Exited(exit) => {
+                    ended.push(Ended { framework: id.value.clone(), executor: name, exit: Some(exit) });
+                }
+                ContainerState::Unknown => {
+                    ended.push(Ended { framework: id.value.clone(), executor: name, exit: None });
+                }
+            }
+        }
+    }
+
+    fn recover_executor(&mut self, framework_id: &v1::FrameworkId, recovered: RecoveredExecutor) {
+        let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
+        let name = recovered.info.executor_id.value.clone();
+        let container = &recovered.container_id.value;
+        let directory = environment::sandbox(&self.config, agent, &framework_id.value, &name, container);
+        let mut executor =
+            Executor::new(recovered.info, recovered.container_id, directory, recovered.command_task);
+        executor.pid = recovered.pid;
+        // Whatever it has was given to it, as far as anyone knows.
+        executor.delivered = recovered.subscribed || !recovered.tasks.is_empty();
+        let run = executor.run(framework_id);
+        let mut names = Vec::new();
+        for RecoveredTask { mut task, deadline, records } in recovered.tasks {
+            let id = task.task_id.value.clone();
+            if self.recover_stream(&framework_id.value, &mut task, run.clone(), records) {
+                executor.completed_tasks.push_back(Arc::new(task));
+                continue;
+            }
+            let terminal = status::is_terminal(task.state);
+            let usage = Sum::of_task(&task);
+            let stage = if terminal { Stage::Terminated } else { Stage::Launched };
+            let task = Task { task: Arc::new(task), info: None, stage, usage, deadline };
+            executor.add_task(id.clone(), task);
+            if terminal {
+                executor.usage.subtract(&usage);
+            }
+            names.push(id);
+        }
+        let keep = self.config.max_completed_tasks_per_executor;
+        while executor.completed_tasks.len() > keep {
+            executor.completed_tasks.pop_front();
+        }
+        let owner = (framework_id.value.clone(), name.clone());
+        self.containers.insert(executor.container_id.value.clone(), owner);
+        if let Some(framework) = self.frameworks.get_mut(&framework_id.value) {
+            framework.tasks.extend(names.into_iter().map(|task| (task, name.clone())));
+            framework.executors.insert(name, executor);
+        }
+    }
+
+    /// An executor that had ended, with updates that were not acknowledged.
+    fn recover_completed(&mut self, now: Tick, framework: &str, executor: &str) {
+        let Some(executor) = self.executor_mut(framework, executor) else { return };
+        executor.state = ExecutorState::Terminated;
+        let (container, directory) = (executor.container_id.value.clone(), executor.directory.clone());
+        self.containers.remove(&container);
+        self.schedule_gc(now, directory);
+    }
+
+    /// A container that still runs. A custom executor has to subscribe; a command is simply watched on.
+    fn recover_alive(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
+        let default_grace = self.config.kill_grace_period;
+        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        if executor.command.is_none() {
+            return;
+        }
+        executor.state = ExecutorState::Running;
+        let container = executor.container_id.clone();
+        let task = executor.tasks.iter_mut().find(|(_, task)| task.is_live());
+        let Some((id, state, deadline)) = task.map(|(id, task)| {
+            // What was never said is said now.
+            if task.state() == TaskState::Staging {
+                task.stage = Stage::Queued;
+            }
+            (id.clone(), task.state(), task.deadline)
+        }) else {
+            self.out.push(Effect::Destroy { container });
+            return;
+        };
+        if let Some(deadline) = deadline {
+            self.timers.set(Timer::Completion(container.value.clone()), deadline);
+        }
+        match state {
+            TaskState::Staging => self.command_started(now, framework_id, executor_id),
+            TaskState::Starting => {
+                self.report(now, framework_id, &id, TaskState::Running, Source::Executor, Report::default());
+            }
+            TaskState::Killing => {
+                let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+                let grace = command::command_grace(executor, None, default_grace);
+                if let Some(command) = &mut executor.command {
+                    command.killed = true;
+                }
+                self.out.push(Effect::Signal {
+                    container: container.clone(),
+                    signal: command::SIGTERM,
+                    whole_group: true,
+                });
+                self.timers.set(Timer::KillGrace(container.value), now + grace);
+            }
+            _ => {}
+        }
+    }
+
+    /// A container that ended while nobody watched.
+    fn recover_ended(
+        &mut self,
+        now: Tick,
+        framework: &str,
+        executor_id: &str,
+        exit: Option<Exit>,
+        rebooted: bool,
+    ) {
+        let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        let killing = executor.tasks.values().any(|task| task.state() == TaskState::Killing);
+        if let Some(command) = executor.command.as_mut().filter(|_| killing) {
+            command.killed = true;
+        }
+        if exit.is_none() {
+            let (reason, words) = if rebooted {
+                (Reason::AgentRestarted, "Agent host was rebooted")
+            } else {
+                (Reason::ExecutorTerminated, "Executor terminated")
+            };
+            kill::end(executor, status::gone(partition_aware), reason, words.to_owned());
+        }
+        self.executor_exited(now, framework, executor_id, exit.unwrap_or_default());
+    }
+
+    /// Moves what turned out to be over into the histories.
+    fn tidy_recovered(&mut self, now: Tick) {
+        let names: Vec<(String, Vec<String>)> = self
+            .frameworks
+            .iter()
+            .map(|(id, framework)| (id.clone(), framework.executors.keys().cloned().collect()))
+            .collect();
+        for (framework, executors) in names {
+            for executor in executors {
+                self.finish_executor(now, &framework, &executor);
+            }
+            self.finish_framework(now, &framework);
+        }
+        self.finish_drain();
+    }
+
+    /// Goes on as soon as every executor is back.
+    pub(crate) fn recovery_progress(&mut self, now: Tick) {
+        if self.phase == Phase::Recovering && self.waiting_executors().is_empty() {
+            self.recovery_over(now);
+        }
+    }
+
+    fn waiting_executors(&self) -> Vec<(String, String)> {
+        self.frameworks
+            .iter()
+            .flat_map(|(id, framework)| {
+                framework.executors.iter().map(move |(name, executor)| (id, name, executor))
+            })
+            .filter(|(_, _, executor)| executor.state == ExecutorState::Registering)
+            .map(|(id, name, _)| (id.clone(), name.clone()))
+            .collect()
+    }
+
+    /// The wait is over: executors that did not come back are ended, and the master may be told.
+    pub(crate) fn recovery_over(&mut self, now: Tick) {
+        if self.phase != Phase::Recovering {
+            return;
+        }
+        let timeout = format_duration(self.config.executor_reregistration_timeout);
+        for (framework, executor) in self.waiting_executors() {
+            let partition_aware = kill::is_partition_aware(self.frameworks.get(&framework));
+            let Some(executor) = self.executor_mut(&framework, &executor) else { continue };
+            let words = format!("Executor did not reregister within {timeout}");
+            let reason = Reason::ExecutorReregistrationTimeout;
+            kill::end(executor, status::gone(partition_aware), reason, words);
+            let container = executor.container_id.clone();
+            self.out.push(Effect::Destroy { container });
+        }
+        self.phase = Phase::Disconnected;
+        self.timers.cancel(&Timer::Recovery);
+        self.stats.recovery_time_secs = Some(now.since(self.started).as_secs_f64());
+        self.attempt_registration(now);
+    }
+}

@@ -1,0 +1,350 @@
+//! Finding and keeping the master: registration, pings, lost connections.
+//! Must not live here: what the master's other messages ask for.
+
+use std::{collections::VecDeque, time::Duration};
+
+use rand_chacha::rand_core::Rng;
+use tepui_model::{Reason, Source, Tick};
+use tepui_wire_mesos::{Message, internal, v1};
+
+use crate::{
+    Upid,
+    agent::Agent,
+    config::Config,
+    effect::{Checkpoint, Effect},
+    outbox::After,
+    resources,
+    snapshot::{ExecutorState, Phase},
+    state, status,
+    status::Report,
+    timers::Timer,
+};
+
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Until the master says something else.
+const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
+/// Messages that are kept while the agent's new id is written down; the master sends hardly any before it.
+const MAX_HELD: usize = 10_000;
+
+/// Where the agent is in getting registered.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    /// Tells the master whether the agent's resources are those that it knows.
+    resource_version: uuid::Uuid,
+    backoff: Duration,
+    ping_timeout: Duration,
+    /// The id that is being written down, and the master that gave it, unless that was lost meanwhile.
+    new_id: Option<(v1::AgentId, Option<Upid>)>,
+    /// The connection broke since the last attempt: an answer to that attempt is worth nothing.
+    broken: bool,
+    /// What came meanwhile.
+    held: VecDeque<(Upid, Message)>,
+}
+
+impl Registration {
+    pub(crate) fn new(config: &Config, resource_version: uuid::Uuid) -> Self {
+        Self {
+            resource_version,
+            backoff: config.registration_backoff_factor,
+            ping_timeout: DEFAULT_PING_TIMEOUT,
+            new_id: None,
+            broken: false,
+            held: VecDeque::new(),
+        }
+    }
+
+    fn version_uuid(&self) -> v1::Uuid {
+        v1::Uuid { value: bytes::Bytes::copy_from_slice(self.resource_version.as_bytes()) }
+    }
+}
+
+impl Agent {
+    pub(crate) fn master_detected(&mut self, now: Tick, master: Option<Upid>) {
+        if self.master == master && self.phase == Phase::Running {
+            return;
+        }
+        self.disconnect();
+        self.master = master;
+        self.registration.backoff = self.config.registration_backoff_factor;
+        self.timers.cancel(&Timer::Registration);
+        if self.phase == Phase::Disconnected {
+            self.attempt_registration(now);
+        }
+    }
+
+    /// The connection broke or the pings stopped: the same master may be back in a moment.
+    pub(crate) fn master_lost(&mut self, now: Tick) {
+        self.registration.broken = true;
+        if let Some((_, master)) = &mut self.registration.new_id {
+            *master = None;
+        }
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.disconnect();
+        self.registration.backoff = self.config.registration_backoff_factor;
+        self.schedule_registration(now);
+    }
+
+    /// Leaves the state of being registered.
+    fn disconnect(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Disconnected;
+        }
+        self.timers.cancel(&Timer::Ping);
+        self.pause_updates();
+    }
+
+    /// Sends a registration and plans the next, in case that nothing comes of it.
+    pub(crate) fn attempt_registration(&mut self, now: Tick) {
+        let Some(master) = self.master.clone() else { return };
+        if self.phase != Phase::Disconnected || self.registration.new_id.is_some() {
+            return;
+        }
+        self.registration.broken = false;
+        self.out.push(Effect::Link { to: master.clone() });
+        match self.agent_id.clone() {
+            None => self.out.send(&master, self.register_message()),
+            Some(id) => self.out.send(&master, self.reregister_message(id)),
+        }
+        self.schedule_registration(now);
+    }
+
+    /// A random wait of at most the current backoff, which doubles. Never a very short one: a message lists every task.
+    fn schedule_registration(&mut self, now: Tick) {
+        let backoff = self.registration.backoff;
+        let half = backoff / 2;
+        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let wait = half + Duration::from_nanos(self.rng.next_u64() % spread);
+        self.registration.backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        self.timers.set(Timer::Registration, now + wait);
+    }
+
+    fn register_message(&self) -> internal::RegisterSlaveMessage {
+        internal::RegisterSlaveMessage {
+            slave: self.slave_info(None),
+            checkpointed_resources: Vec::new(),
+            version: Some(self.config.version.clone()),
+            agent_capabilities: capabilities(),
+            resource_version_uuid: Some(self.registration.version_uuid()),
+        }
+    }
+
+    fn reregister_message(&self, id: v1::AgentId) -> internal::ReregisterSlaveMessage {
+        let mut message = internal::ReregisterSlaveMessage {
+            slave: self.slave_info(Some(id)),
+            version: Some(self.config.version.clone()),
+            agent_capabilities: capabilities(),
+            resource_version_uuid: Some(self.registration.version_uuid()),
+            ..internal::ReregisterSlaveMessage::default()
+        };
+        for framework in self.frameworks.values() {
+            message.frameworks.push((*framework.info).clone());
+            for executor in framework.executors.values() {
+                if executor.command.is_none() && executor.state != ExecutorState::Terminated {
+                    let mut info = (*executor.info).clone();
+                    resources::downgrade(&mut info.resources);
+                    message.executor_infos.push(info);
+                }
+                for task in executor.tasks.values() {
+                    let mut task = (*task.task).clone();
+                    resources::downgrade(&mut task.resources);
+                    message.tasks.push(task);
+                }
+            }
+        }
+        message
+    }
+
+    /// The agent as the agent protocol describes it.
+    fn slave_info(&self, id: Option<v1::AgentId>) -> internal::SlaveInfo {
+        let mut resources = self.config.resources.clone();
+        resources::downgrade(&mut resources);
+        internal::SlaveInfo {
+            hostname: self.config.hostname.clone(),
+            port: Some(i32::from(self.config.port)),
+            resources,
+            attributes: self.config.attributes.clone(),
+            id,
+            domain: self.config.domain.clone(),
+            checkpoint: Some(true),
+        }
+    }
+
+    /// The agent as v1 describes it.
+    pub(crate) fn agent_info(&self) -> v1::AgentInfo {
+        v1::AgentInfo {
+            hostname: self.config.hostname.clone(),
+            port: Some(i32::from(self.config.port)),
+            resources: self.config.resources.clone(),
+            attributes: self.config.attributes.clone(),
+            id: self.agent_id.clone(),
+            domain: self.config.domain.clone(),
+        }
+    }
+
+    /// The master took the agent as a new one.
+    pub(crate) fn slave_registered(
+        &mut self,
+        now: Tick,
+        from: &Upid,
+        message: internal::SlaveRegisteredMessage,
+    ) {
+        if !self.expects_registration(from) || tepui_model::validate_id(&message.slave_id.value).is_err() {
+            return;
+        }
+        self.take_ping_timeout(message.connection);
+        match &self.agent_id {
+            // An answer that was repeated or came late.
+            Some(id) if *id == message.slave_id => self.running(now),
+            Some(_) => self.stats.dropped_messages += 1,
+            None if self.registration.new_id.is_some() => {}
+            None => {
+                let info = self.slave_info(Some(message.slave_id.clone()));
+                self.registration.new_id = Some((message.slave_id, Some(from.clone())));
+                self.timers.cancel(&Timer::Registration);
+                self.out.write_then(Checkpoint::Agent(Box::new(info)), After::Registered);
+            }
+        }
+    }
+
+    /// The id is safe: now it may be used.
+    pub(crate) fn registered_durable(&mut self, now: Tick) {
+        let Some((id, master)) = self.registration.new_id.take() else { return };
+        self.agent_id = Some(id);
+        let held = std::mem::take(&mut self.registration.held);
+        if self.phase == Phase::Disconnected {
+            if master.is_some() && master == self.master {
+                self.running(now);
+            } else {
+                self.attempt_registration(now);
+            }
+        }
+        for (from, message) in held {
+            self.message(now, &from, message);
+        }
+    }
+
+    /// Keeps a message for the moment when the new id may be used. `true`: kept.
+    pub(crate) fn hold(&mut self, from: &Upid, message: &Message) -> bool {
+        let waiting = self.registration.new_id.is_some() && self.agent_id.is_none();
+        if !waiting
+            || matches!(message, Message::PingSlave(_) | Message::SlaveRegistered(_) | Message::Shutdown(_))
+        {
+            return false;
+        }
+        if self.registration.held.len() < MAX_HELD {
+            self.registration.held.push_back((from.clone(), message.clone()));
+        } else {
+            self.stats.dropped_messages += 1;
+        }
+        true
+    }
+
+    /// The master knows the agent again.
+    pub(crate) fn slave_reregistered(
+        &mut self,
+        now: Tick,
+        from: &Upid,
+        message: internal::SlaveReregisteredMessage,
+    ) {
+        if !self.expects_registration(from) || self.agent_id.as_ref() != Some(&message.slave_id) {
+            self.stats.dropped_messages += 1;
+            return;
+        }
+        self.take_ping_timeout(message.connection);
+        self.running(now);
+        for reconciliation in message.reconciliations {
+            self.reconcile(now, reconciliation);
+        }
+    }
+
+    fn expects_registration(&self, from: &Upid) -> bool {
+        let broken = self.phase == Phase::Disconnected && self.registration.broken;
+        self.master.as_ref() == Some(from)
+            && !broken
+            && matches!(self.phase, Phase::Disconnected | Phase::Running)
+    }
+
+    fn take_ping_timeout(&mut self, connection: Option<internal::MasterSlaveConnection>) {
+        let seconds = connection.and_then(|connection| connection.total_ping_timeout_seconds);
+        self.registration.ping_timeout = seconds
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .filter(|timeout| !timeout.is_zero())
+            .unwrap_or(DEFAULT_PING_TIMEOUT);
+    }
+
+    fn running(&mut self, now: Tick) {
+        let was_running = self.phase == Phase::Running;
+        self.phase = Phase::Running;
+        self.timers.cancel(&Timer::Registration);
+        self.timers.set(Timer::Ping, now + self.registration.ping_timeout);
+        if was_running {
+            return;
+        }
+        let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
+        let update = internal::UpdateSlaveMessage {
+            slave_id: slave_id.clone(),
+            update_oversubscribed_resources: Some(false),
+            operations: Some(internal::update_slave_message::Operations::default()),
+            resource_version_uuid: Some(self.registration.version_uuid()),
+            resource_providers: Some(internal::update_slave_message::ResourceProviders::default()),
+            oversubscribed_resources: Vec::new(),
+        };
+        self.out.send(master, update);
+        self.resume_updates(now);
+    }
+
+    /// Tasks that the master believes to be here: those that are not are reported dropped.
+    fn reconcile(&mut self, now: Tick, reconciliation: internal::ReconcileTasksMessage) {
+        let id = reconciliation.framework_id;
+        let known = self.frameworks.get(&id.value);
+        let partition_aware = known.map(|framework| framework.partition_aware()).unwrap_or_else(|| {
+            reconciliation.framework.as_ref().is_some_and(|info| {
+                state::has_capability(info, v1::framework_info::capability::Type::PartitionAware)
+            })
+        });
+        for status in reconciliation.statuses {
+            let task = status.task_id.value;
+            let known =
+                self.frameworks.get(&id.value).is_some_and(|framework| framework.tasks.contains_key(&task));
+            if !known {
+                let report = Report::new(Reason::Reconciliation, "Reconciliation: task unknown to the agent");
+                self.report(now, &id, &task, status::dropped(partition_aware), Source::Agent, report);
+            }
+        }
+    }
+
+    /// The master's observer asks whether we live, and says whether the master thinks us registered.
+    pub(crate) fn ping(&mut self, now: Tick, from: &Upid, ping: internal::PingSlaveMessage) {
+        self.out.send(from, internal::PongSlaveMessage {});
+        if self.phase != Phase::Running {
+            return;
+        }
+        if ping.connected {
+            self.timers.set(Timer::Ping, now + self.registration.ping_timeout);
+            return;
+        }
+        self.disconnect();
+        self.registration.backoff = self.config.registration_backoff_factor;
+        self.attempt_registration(now);
+    }
+}
+
+/// What agents of Mesos's own age can do.
+fn capabilities() -> Vec<v1::agent_info::Capability> {
+    use v1::agent_info::capability::Type;
+    [
+        Type::MultiRole,
+        Type::HierarchicalRole,
+        Type::ReservationRefinement,
+        Type::ResourceProvider,
+        Type::ResizeVolume,
+        Type::AgentOperationFeedback,
+        Type::AgentDraining,
+        Type::TaskResourceLimits,
+    ]
+    .into_iter()
+    .map(|kind| v1::agent_info::Capability { r#type: Some(kind.into()) })
+    .collect()
+}

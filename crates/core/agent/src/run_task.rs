@@ -1,0 +1,387 @@
+//! Tasks that the master sends: to a new executor, to a running one, or not at all.
+//! Must not live here: what a command task's process does (see `command`), and an executor's calls (see `executor_api`).
+
+use std::sync::Arc;
+
+use tepui_model::{Reason, Source, TaskState, Tick, validate_id};
+use tepui_wire_mesos::{internal, v1};
+
+use crate::{
+    agent::Agent,
+    command,
+    effect::{Checkpoint, Effect, Launch, LaunchKind},
+    environment, events, resources,
+    resources::Sum,
+    snapshot::{ExecutorState, Phase},
+    state::{Executor, Framework, Queued, Stage, Task},
+    status::{self, Report},
+};
+
+/// What has to be known of a launch beside its tasks.
+struct Request {
+    framework: v1::FrameworkInfo,
+    pid: Option<String>,
+    /// `None`: command tasks.
+    executor: Option<v1::ExecutorInfo>,
+    /// The master expects that the executor is not there yet.
+    launch_executor: bool,
+    group: bool,
+}
+
+impl Agent {
+    pub(crate) fn run_task(&mut self, now: Tick, message: internal::RunTaskMessage) {
+        let request = Request {
+            framework: message.framework,
+            pid: message.pid,
+            executor: message.task.executor.clone(),
+            launch_executor: message.launch_executor.unwrap_or(true),
+            group: false,
+        };
+        self.run(now, request, vec![message.task]);
+    }
+
+    pub(crate) fn run_task_group(&mut self, now: Tick, message: internal::RunTaskGroupMessage) {
+        let request = Request {
+            framework: message.framework,
+            pid: None,
+            executor: Some(message.executor),
+            launch_executor: message.launch_executor.unwrap_or(true),
+            group: true,
+        };
+        self.run(now, request, message.task_group.tasks);
+    }
+
+    fn run(&mut self, now: Tick, request: Request, mut tasks: Vec<v1::TaskInfo>) {
+        let Some(framework_id) = request.framework.id.clone() else {
+            self.stats.dropped_messages += 1;
+            return;
+        };
+        tasks.retain(|task| self.accepts(now, &framework_id, task));
+        let Some(first) = tasks.first() else { return };
+        let executor_id = match &request.executor {
+            Some(executor) => executor.executor_id.value.clone(),
+            None => first.task_id.value.clone(),
+        };
+        self.know_framework(&framework_id, &request);
+        let ids = [framework_id.value.as_str(), &executor_id];
+        let ids = ids.into_iter().chain(tasks.iter().map(|task| task.task_id.value.as_str()));
+        // Ids become names of directories: a master that lets a bad one through must not lead us out of ours.
+        if let Some(error) = ids.map(validate_id).find_map(Result::err) {
+            let report = Report::new(Reason::TaskInvalid, error.to_string());
+            self.refuse(now, &framework_id, &tasks, TaskState::Error, &report);
+            return;
+        }
+        let partition_aware =
+            self.frameworks.get(&framework_id.value).is_some_and(Framework::partition_aware);
+        let dropped = status::dropped(partition_aware);
+        if self.drain.is_some() {
+            let report = Report::new(Reason::AgentDraining, "Agent is draining");
+            self.refuse(now, &framework_id, &tasks, dropped, &report);
+            return;
+        }
+        let state = self
+            .frameworks
+            .get(&framework_id.value)
+            .and_then(|framework| framework.executors.get(&executor_id));
+        let refusal = match state.map(|executor| (executor.state, executor.command.is_some())) {
+            None if request.launch_executor || request.executor.is_none() => None,
+            None => Some("No executor is expected to launch and there is no executor running"),
+            Some((ExecutorState::Terminating, _)) => Some("Executor terminating"),
+            Some((ExecutorState::Terminated, _)) => Some("Executor terminated"),
+            Some((_, command)) if command || request.executor.is_none() => {
+                Some("The executor's id is that of a command task")
+            }
+            Some(_) => None,
+        };
+        if let Some(words) = refusal {
+            let report = Report::new(Reason::ExecutorTerminated, words);
+            self.refuse(now, &framework_id, &tasks, dropped, &report);
+            self.finish_framework(now, &framework_id.value);
+            return;
+        }
+        self.take(now, &framework_id, &executor_id, request, tasks);
+    }
+
+    /// Whether a task is for us and new. A repeated one is not answered: an answer would be taken for the first one's.
+    fn accepts(&mut self, now: Tick, framework: &v1::FrameworkId, task: &v1::TaskInfo) -> bool {
+        let ours = self.agent_id.as_ref() == Some(&task.agent_id) && self.phase == Phase::Running;
+        let stopping = self.frameworks.get(&framework.value).is_some_and(|framework| framework.terminating);
+        // The scheduler may use the id again as soon as it has acknowledged; that is being written down.
+        self.acknowledgement_durable(now, &framework.value, &task.task_id.value);
+        let known = self
+            .frameworks
+            .get(&framework.value)
+            .is_some_and(|known| known.tasks.contains_key(&task.task_id.value));
+        let accepted = ours && !stopping && !known;
+        if !accepted {
+            self.stats.dropped_messages += 1;
+        }
+        accepted
+    }
+
+    /// Meets a framework, or meets it again.
+    fn know_framework(&mut self, id: &v1::FrameworkId, request: &Request) {
+        let pid = request.pid.clone().unwrap_or_default();
+        match self.frameworks.get_mut(&id.value) {
+            Some(framework) => {
+                if *framework.info != request.framework {
+                    framework.info = Arc::new(request.framework.clone());
+                }
+                if request.pid.is_some() {
+                    framework.pid = pid;
+                }
+            }
+            None => {
+                let mut framework = Framework::new(id.clone(), request.framework.clone(), pid);
+                // Its history goes on where it ended.
+                let past =
+                    self.completed_frameworks.iter().position(|past| past.info.id.as_ref() == Some(id));
+                if let Some(past) = past.and_then(|index| self.completed_frameworks.remove(index)) {
+                    framework.completed_executors.extend(past.completed_executors.iter().cloned());
+                }
+                self.frameworks.insert(id.value.clone(), framework);
+            }
+        }
+        self.write_framework(&id.value);
+    }
+
+    fn refuse(
+        &mut self,
+        now: Tick,
+        framework: &v1::FrameworkId,
+        tasks: &[v1::TaskInfo],
+        state: TaskState,
+        report: &Report,
+    ) {
+        for task in tasks {
+            self.report(now, framework, &task.task_id.value, state, Source::Agent, report.clone());
+        }
+    }
+
+    /// Gives tasks to their executor, and asks for one if there is none.
+    fn take(
+        &mut self,
+        now: Tick,
+        framework_id: &v1::FrameworkId,
+        executor_id: &str,
+        request: Request,
+        tasks: Vec<v1::TaskInfo>,
+    ) {
+        let new = !self
+            .frameworks
+            .get(&framework_id.value)
+            .is_some_and(|framework| framework.executors.contains_key(executor_id));
+        if new {
+            let info = match (request.executor, tasks.first()) {
+                (Some(info), _) => self.complete_executor_info(framework_id, info),
+                (None, Some(task)) => command::executor_info(&self.config, framework_id, task),
+                (None, None) => return,
+            };
+            let command = tasks.first().is_some_and(|task| task.executor.is_none()) && !request.group;
+            self.add_executor(framework_id, info, command);
+        }
+        let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
+        for task in tasks {
+            self.add_task(now, framework_id, executor_id, task);
+        }
+        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        if request.group {
+            executor.queue.push_back(Queued::Group(ids));
+        } else {
+            executor.queue.extend(ids.into_iter().map(Queued::Task));
+        }
+        if new {
+            self.launch(framework_id, executor_id);
+            return;
+        }
+        let limits = executor.limits();
+        let container = executor.container_id.clone();
+        if executor.pid.is_some() {
+            self.out.set_limits(&container, limits);
+        }
+        self.deliver(&framework_id.value, executor_id);
+    }
+
+    /// Fills in what schedulers leave to the agent.
+    fn complete_executor_info(
+        &self,
+        framework_id: &v1::FrameworkId,
+        mut info: v1::ExecutorInfo,
+    ) -> v1::ExecutorInfo {
+        info.framework_id = Some(framework_id.clone());
+        resources::upgrade(&mut info.resources);
+        if info.command.is_none() && info.r#type() == v1::executor_info::Type::Default {
+            info.command = Some(command::helper(&self.config, "mesos-default-executor"));
+        }
+        info
+    }
+
+    fn add_executor(&mut self, framework_id: &v1::FrameworkId, info: v1::ExecutorInfo, command: bool) {
+        let container_id = self.random_container_id();
+        let executor_id = info.executor_id.value.clone();
+        let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
+        let directory =
+            environment::sandbox(&self.config, agent, &framework_id.value, &executor_id, &container_id.value);
+        let executor = Executor::new(info, container_id, directory, command);
+        let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        if framework.checkpoint() {
+            self.out.write(Checkpoint::Executor {
+                run: executor.run(framework_id),
+                info: Box::new((*executor.info).clone()),
+                command_task: command,
+            });
+        }
+        let owner = (framework_id.value.clone(), executor_id.clone());
+        self.containers.insert(executor.container_id.value.clone(), owner);
+        framework.executors.insert(executor_id, executor);
+    }
+
+    fn add_task(
+        &mut self,
+        now: Tick,
+        framework_id: &v1::FrameworkId,
+        executor_id: &str,
+        mut info: v1::TaskInfo,
+    ) {
+        let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        let checkpoint = framework.checkpoint();
+        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        resources::upgrade(&mut info.resources);
+        let id = info.task_id.value.clone();
+        let record = record_of(framework_id, &info);
+        let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
+        let deadline = deadline.filter(|_| executor.command.is_some());
+        if checkpoint {
+            self.out.write(Checkpoint::Task {
+                run: executor.run(framework_id),
+                task: Box::new(record.clone()),
+                deadline,
+            });
+        }
+        let usage = Sum::of_task(&record);
+        let task = Task {
+            task: Arc::new(record),
+            info: Some(Box::new(info)),
+            stage: Stage::Queued,
+            usage,
+            deadline,
+        };
+        executor.add_task(id.clone(), task);
+        framework.tasks.insert(id, executor_id.to_owned());
+    }
+
+    /// Asks for an executor's container.
+    fn launch(&mut self, framework_id: &v1::FrameworkId, executor_id: &str) {
+        let (Some(agent_id), Some(framework)) =
+            (self.agent_id.as_ref(), self.frameworks.get_mut(&framework_id.value))
+        else {
+            return;
+        };
+        let checkpoint = framework.checkpoint();
+        let info = framework.info.clone();
+        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        executor.launching = true;
+        let task = executor.tasks.values().next().and_then(|task| task.info.as_deref());
+        let command_task = executor.command.is_some();
+        let (command, container, role) = match task.filter(|_| command_task) {
+            Some(task) => (
+                task.command.clone().unwrap_or_default(),
+                task.container.clone(),
+                task.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.clone()),
+            ),
+            None => {
+                (executor.info.command.clone().unwrap_or_default(), executor.info.container.clone(), None)
+            }
+        };
+        let user = command.user.clone().unwrap_or_else(|| info.user.clone());
+        let own = command.environment.as_ref();
+        let launch = Launch {
+            container_id: executor.container_id.clone(),
+            framework_id: framework_id.clone(),
+            executor_id: executor.info.executor_id.clone(),
+            kind: if command_task { LaunchKind::Command } else { LaunchKind::Executor },
+            user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
+            environment: environment::environment(
+                &self.config,
+                agent_id,
+                &info,
+                executor,
+                role.as_deref(),
+                own,
+            ),
+            command,
+            sandbox: executor.directory.clone(),
+            container,
+            limits: executor.limits(),
+            checkpoint,
+            shutdown_grace_period: executor.shutdown_grace(&self.config),
+        };
+        self.out.push(Effect::Launch(Box::new(launch)));
+    }
+
+    /// Delivers what is queued, if the executor listens.
+    pub(crate) fn deliver(&mut self, framework_id: &str, executor_id: &str) {
+        let Some(executor) = self
+            .frameworks
+            .get_mut(framework_id)
+            .and_then(|framework| framework.executors.get_mut(executor_id))
+            .filter(|executor| executor.state == ExecutorState::Running && executor.command.is_none())
+        else {
+            return;
+        };
+        let Some(stream) = executor.stream else { return };
+        while let Some(queued) = executor.queue.pop_front() {
+            match queued {
+                Queued::Task(id) => {
+                    if let Some(info) = take_info(executor, &id) {
+                        self.out.event(stream, events::launch(*info));
+                    }
+                }
+                Queued::Group(ids) => {
+                    let infos: Vec<_> =
+                        ids.iter().filter_map(|id| take_info(executor, id)).map(|info| *info).collect();
+                    if !infos.is_empty() {
+                        self.out.event(stream, events::launch_group(infos));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn executor_mut(&mut self, framework: &str, executor: &str) -> Option<&mut Executor> {
+        self.frameworks.get_mut(framework)?.executors.get_mut(executor)
+    }
+}
+
+/// Takes a queued task's description for its delivery; `None` if it was killed meanwhile.
+fn take_info(executor: &mut Executor, id: &str) -> Option<Box<v1::TaskInfo>> {
+    let task = executor.tasks.get_mut(id).filter(|task| task.stage == Stage::Queued)?;
+    let info = task.info.take()?;
+    task.stage = Stage::Launched;
+    executor.delivered = true;
+    Some(info)
+}
+
+/// What is remembered of a task.
+fn record_of(framework_id: &v1::FrameworkId, info: &v1::TaskInfo) -> v1::Task {
+    let command = info.command.as_ref().or_else(|| info.executor.as_ref()?.command.as_ref());
+    v1::Task {
+        name: info.name.clone(),
+        task_id: info.task_id.clone(),
+        framework_id: framework_id.clone(),
+        executor_id: info.executor.as_ref().map(|executor| executor.executor_id.clone()),
+        agent_id: info.agent_id.clone(),
+        state: TaskState::Staging.number(),
+        resources: info.resources.clone(),
+        statuses: Vec::new(),
+        status_update_state: None,
+        status_update_uuid: None,
+        labels: info.labels.clone(),
+        discovery: info.discovery.clone(),
+        container: info.container.clone(),
+        health_check: info.health_check.clone(),
+        kill_policy: info.kill_policy.clone(),
+        user: command.and_then(|command| command.user.clone()),
+        limits: info.limits.clone(),
+    }
+}

@@ -1,0 +1,222 @@
+//! Frameworks, executors and tasks as the agent keeps them. Must not live here: what events do to them.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use tepui_model::{ConnectionId, Reason, TaskState, Tick};
+use tepui_wire_mesos::v1;
+
+use crate::{
+    config::Config,
+    effect::{Limits, Run},
+    resources::Sum,
+    snapshot::{ExecutorState, ExecutorView},
+};
+
+/// A framework that has, or had, something on this agent.
+#[derive(Debug)]
+pub(crate) struct Framework {
+    pub(crate) id: v1::FrameworkId,
+    pub(crate) info: Arc<v1::FrameworkInfo>,
+    /// UPID of its scheduler; empty or nobody's for one over HTTP.
+    pub(crate) pid: String,
+    /// Being shut down: nothing of it is reported any more.
+    pub(crate) terminating: bool,
+    pub(crate) executors: BTreeMap<String, Executor>,
+    /// Which executor a task that is not over belongs to.
+    pub(crate) tasks: BTreeMap<String, String>,
+    pub(crate) completed_executors: VecDeque<Arc<ExecutorView>>,
+}
+
+impl Framework {
+    pub(crate) fn new(id: v1::FrameworkId, info: v1::FrameworkInfo, pid: String) -> Self {
+        Self {
+            id,
+            info: Arc::new(info),
+            pid,
+            terminating: false,
+            executors: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            completed_executors: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn checkpoint(&self) -> bool {
+        self.info.checkpoint.unwrap_or(false)
+    }
+
+    pub(crate) fn partition_aware(&self) -> bool {
+        has_capability(&self.info, v1::framework_info::capability::Type::PartitionAware)
+    }
+
+    pub(crate) fn task_killing_state(&self) -> bool {
+        has_capability(&self.info, v1::framework_info::capability::Type::TaskKillingState)
+    }
+
+    /// The executor of a task that is not over.
+    pub(crate) fn executor_of(&mut self, task: &str) -> Option<&mut Executor> {
+        let executor = self.tasks.get(task)?;
+        self.executors.get_mut(executor)
+    }
+}
+
+/// Whether the framework tells a dropped task from a lost one.
+pub(crate) fn has_capability(info: &v1::FrameworkInfo, kind: v1::framework_info::capability::Type) -> bool {
+    info.capabilities.iter().any(|capability| capability.r#type == Some(kind.into()))
+}
+
+/// An executor, or what stands for one in the case of a command task.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) info: Arc<v1::ExecutorInfo>,
+    pub(crate) container_id: v1::ContainerId,
+    pub(crate) directory: String,
+    pub(crate) state: ExecutorState,
+    /// Present for a command task: the agent itself is the executor.
+    pub(crate) command: Option<Command>,
+    /// The open event stream.
+    pub(crate) stream: Option<ConnectionId>,
+    pub(crate) pid: Option<u32>,
+    /// The shell was asked to start the container and has not said what came of it.
+    pub(crate) launching: bool,
+    /// A LAUNCH was sent at some time.
+    pub(crate) delivered: bool,
+    /// Tasks that are not over.
+    pub(crate) tasks: BTreeMap<String, Task>,
+    /// Tasks and groups that wait for a stream. May name tasks that were killed meanwhile.
+    pub(crate) queue: VecDeque<Queued>,
+    /// Kills for tasks that were delivered, to be told when the executor is back.
+    pub(crate) kills: BTreeMap<String, Option<v1::KillPolicy>>,
+    pub(crate) completed_tasks: VecDeque<Arc<v1::Task>>,
+    /// Why the agent ends it; told to the tasks when it has ended.
+    pub(crate) termination: Option<Termination>,
+    /// What its own resources and those of its live tasks add up to.
+    pub(crate) usage: Sum,
+}
+
+impl Executor {
+    pub(crate) fn new(
+        info: v1::ExecutorInfo,
+        container_id: v1::ContainerId,
+        directory: String,
+        command: bool,
+    ) -> Self {
+        let usage = Sum::of(&info.resources);
+        Self {
+            info: Arc::new(info),
+            container_id,
+            directory,
+            state: ExecutorState::Registering,
+            command: command.then(Command::default),
+            stream: None,
+            pid: None,
+            launching: false,
+            delivered: false,
+            tasks: BTreeMap::new(),
+            queue: VecDeque::new(),
+            kills: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            termination: None,
+            usage,
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.info.executor_id.value
+    }
+
+    pub(crate) fn run(&self, framework: &v1::FrameworkId) -> Run {
+        Run {
+            framework_id: framework.value.clone(),
+            executor_id: self.id().to_owned(),
+            container_id: self.container_id.value.clone(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.usage.limits()
+    }
+
+    /// Adds a task that is not over.
+    pub(crate) fn add_task(&mut self, id: String, task: Task) {
+        self.usage.add(&task.usage);
+        self.tasks.insert(id, task);
+    }
+
+    pub(crate) fn shutdown_grace(&self, config: &Config) -> Duration {
+        self.info.shutdown_grace_period.as_ref().map_or(config.executor_shutdown_grace_period, duration)
+    }
+}
+
+/// What waits for an executor's stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// One task.
+    Task(String),
+    /// A task group, delivered as one.
+    Group(Vec<String>),
+}
+
+/// A task that is not over: it has not ended, or its end was not acknowledged.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) task: Arc<v1::Task>,
+    /// As the master sent it, until it is delivered.
+    pub(crate) info: Option<Box<v1::TaskInfo>>,
+    pub(crate) stage: Stage,
+    /// What it adds to its container while it lives.
+    pub(crate) usage: Sum,
+    /// When it has to be over.
+    pub(crate) deadline: Option<Tick>,
+}
+
+impl Task {
+    pub(crate) fn state(&self) -> TaskState {
+        TaskState::from_number(self.task.state).unwrap_or(TaskState::Staging)
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.stage != Stage::Terminated
+    }
+}
+
+/// Where a task is on this agent:
+///
+/// ```text
+/// Queued -> Launched -> Terminated -> (acknowledged: over)
+///      \________________/
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Waits for its executor.
+    Queued,
+    /// Given to its executor.
+    Launched,
+    /// Ended; its updates are not all acknowledged.
+    Terminated,
+}
+
+/// What the agent keeps as the executor of a command task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Command {
+    /// A kill or shutdown was asked for: what follows is TASK_KILLED.
+    pub(crate) killed: bool,
+    /// It was killed because its time was over.
+    pub(crate) timed_out: bool,
+}
+
+/// Why an executor is ended by the agent, in the words that its tasks' updates will have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Termination {
+    pub(crate) state: TaskState,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}
+
+/// A duration of the wire; negative ones are none.
+pub(crate) fn duration(info: &v1::DurationInfo) -> Duration {
+    Duration::from_nanos(u64::try_from(info.nanoseconds).unwrap_or(0))
+}

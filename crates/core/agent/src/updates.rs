@@ -1,0 +1,623 @@
+//! Status updates on their way from an executor to the master: one stream for each task, its head in flight until it is
+//! acknowledged. Must not live here: who may send an update (see `executor_api`), and what an executor's end means (see `exit`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_wire_mesos::{internal, v1};
+
+use crate::{
+    agent::Agent,
+    effect::{Checkpoint, Removal, Run},
+    events,
+    outbox::After,
+    snapshot::Phase,
+    state::{Executor, Framework, Stage},
+    status::{self, Report},
+    timers::Timer,
+};
+
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+const LAST_RETRY: Duration = Duration::from_secs(600);
+/// Acknowledged updates of a task that are recognised when an executor sends them again.
+const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
+/// Streams of tasks that the agent does not know, for each framework: an executor must not fill the memory with them.
+const MAX_UNKNOWN_TASKS: usize = 1000;
+
+/// The updates of one task.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Where they are written down; `None`: kept in memory only.
+    run: Option<Run>,
+    pending: VecDeque<Pending>,
+    pending_ids: BTreeSet<Bytes>,
+    acknowledged: VecDeque<Bytes>,
+    latest: TaskState,
+    /// The head was sent and its timer runs.
+    in_flight: bool,
+    /// The head's acknowledgement is being written.
+    acknowledging: bool,
+    interval: Duration,
+    /// The agent has no such task.
+    unknown: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    update: internal::StatusUpdate,
+    durable: bool,
+}
+
+/// All streams by framework and task.
+pub(crate) type Streams = BTreeMap<String, BTreeMap<String, Stream>>;
+
+impl Stream {
+    fn new(run: Option<Run>, unknown: bool) -> Self {
+        Self {
+            run,
+            pending: VecDeque::new(),
+            pending_ids: BTreeSet::new(),
+            acknowledged: VecDeque::new(),
+            latest: TaskState::Staging,
+            in_flight: false,
+            acknowledging: false,
+            interval: FIRST_RETRY,
+            unknown,
+        }
+    }
+
+    fn push(&mut self, update: internal::StatusUpdate, durable: bool) {
+        self.latest = TaskState::from_number(update.status.state).unwrap_or(self.latest);
+        self.pending_ids.extend(update.uuid.clone());
+        self.pending.push_back(Pending { update, durable });
+    }
+
+    /// Takes the head, which was acknowledged.
+    fn pop(&mut self) {
+        let Some(uuid) = self.pending.pop_front().and_then(|head| head.update.uuid) else { return };
+        self.pending_ids.remove(&uuid);
+        if self.acknowledged.len() == REMEMBERED_ACKNOWLEDGEMENTS {
+            self.acknowledged.pop_front();
+        }
+        self.acknowledged.push_back(uuid);
+    }
+
+    /// Whether everything was said and acknowledged.
+    fn is_over(&self) -> bool {
+        self.pending.is_empty() && (self.latest.is_terminal() || self.unknown)
+    }
+
+    fn find(&self, uuid: &Bytes) -> Option<&Pending> {
+        self.pending.iter().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
+    }
+
+    /// Rebuilds a stream from its log. The log holds only what was durable.
+    fn replay(run: Run, records: Vec<internal::StatusUpdateRecord>) -> Self {
+        let mut stream = Self::new(Some(run), false);
+        for record in records {
+            match (record.r#type(), record.update, record.uuid) {
+                (internal::status_update_record::Type::Update, Some(update), _) => {
+                    let seen = update.uuid.as_ref().is_none_or(|uuid| {
+                        stream.pending_ids.contains(uuid) || stream.acknowledged.contains(uuid)
+                    });
+                    if !seen && !stream.latest.is_terminal() {
+                        stream.push(update, true);
+                    }
+                }
+                (internal::status_update_record::Type::Ack, _, Some(uuid)) => {
+                    if stream.head_uuid() == Some(&uuid) {
+                        stream.pop();
+                    }
+                }
+                _ => {}
+            }
+        }
+        stream
+    }
+
+    fn head_uuid(&self) -> Option<&Bytes> {
+        self.pending.front().and_then(|head| head.update.uuid.as_ref())
+    }
+}
+
+impl Agent {
+    /// A status from an executor, already found to be well formed. `true`: it was taken (or had been before).
+    pub(crate) fn executor_update(
+        &mut self,
+        now: Tick,
+        framework: &str,
+        executor: &str,
+        mut status: v1::TaskStatus,
+    ) -> bool {
+        let Some(agent_id) = self.agent_id.clone() else { return false };
+        let wrong_agent = status.agent_id.as_ref().is_some_and(|id| *id != agent_id);
+        let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
+        else {
+            self.stats.invalid_status_updates += 1;
+            return false;
+        };
+        if wrong_agent || status.uuid.is_none() {
+            self.stats.invalid_status_updates += 1;
+            return false;
+        }
+        self.stats.valid_status_updates += 1;
+        status.agent_id = Some(agent_id);
+        status.source = Some(Source::Executor.number());
+        let timestamp = *status.timestamp.get_or_insert_with(|| now.as_secs_f64());
+        if let Some(executor) = state.executor_of(&status.task_id.value) {
+            fill_container_status(&mut status, executor, &self.config.ip);
+        }
+        let framework_id = state.id.clone();
+        self.mark_drained(framework, &mut status);
+        let update = internal::StatusUpdate {
+            framework_id,
+            executor_id: Some(v1::ExecutorId { value: executor.to_owned() }),
+            slave_id: status.agent_id.clone(),
+            timestamp,
+            uuid: status.uuid.clone(),
+            latest_state: None,
+            status,
+        };
+        self.enqueue(now, update, Some(executor));
+        true
+    }
+
+    /// Something that the agent itself says about a task, for itself or (command tasks) as its executor.
+    pub(crate) fn report(
+        &mut self,
+        now: Tick,
+        framework: &v1::FrameworkId,
+        task: &str,
+        state: TaskState,
+        source: Source,
+        report: Report,
+    ) {
+        if self.frameworks.get(&framework.value).is_some_and(|framework| framework.terminating) {
+            return;
+        }
+        let uuid = self.random_uuid();
+        let mut status = status::status(now, task, state, source, uuid, report);
+        status.agent_id = self.agent_id.clone();
+        if let Some(executor) =
+            self.frameworks.get_mut(&framework.value).and_then(|state| state.executor_of(task))
+        {
+            status.executor_id = Some(executor.info.executor_id.clone());
+            if source == Source::Executor {
+                fill_container_status(&mut status, executor, &self.config.ip);
+            }
+        }
+        self.mark_drained(&framework.value, &mut status);
+        let update = internal::StatusUpdate {
+            framework_id: framework.clone(),
+            executor_id: status.executor_id.clone(),
+            slave_id: status.agent_id.clone(),
+            timestamp: now.as_secs_f64(),
+            uuid: status.uuid.clone(),
+            latest_state: None,
+            status,
+        };
+        self.enqueue(now, update, None);
+    }
+
+    /// Kills in a drain say so.
+    fn mark_drained(&self, framework: &str, status: &mut v1::TaskStatus) {
+        let Some(drain) = &self.drain else { return };
+        if status.state == TaskState::Killing.number() || status.state == TaskState::Killed.number() {
+            status.reason = Some(Reason::AgentDraining.number());
+        }
+        let partition_aware = self.frameworks.get(framework).is_some_and(Framework::partition_aware);
+        if drain.config.mark_gone() && partition_aware && status.state == TaskState::Killed.number() {
+            status.state = TaskState::GoneByOperator.number();
+        }
+    }
+
+    /// Puts an update at the end of its task's stream, unless it is there already, and has it written down.
+    fn enqueue(&mut self, now: Tick, update: internal::StatusUpdate, from: Option<&str>) {
+        let (Some(uuid), framework, task) =
+            (update.uuid.clone(), update.framework_id.value.clone(), update.status.task_id.value.clone())
+        else {
+            return;
+        };
+        if self.repeated(&framework, &task, &uuid, from) {
+            return;
+        }
+        let (run, known) = match self.frameworks.get_mut(&framework) {
+            None => (None, false),
+            Some(state) => {
+                let checkpoint = state.checkpoint();
+                let id = state.id.clone();
+                match state.executor_of(&task) {
+                    None => (None, false),
+                    Some(executor) => (checkpoint.then(|| executor.run(&id)), true),
+                }
+            }
+        };
+        let streams = self.streams.entry(framework.clone()).or_default();
+        if !known
+            && !streams.contains_key(&task)
+            && streams.len() >= MAX_UNKNOWN_TASKS + self.known_tasks(&framework)
+        {
+            self.stats.invalid_status_updates += 1;
+            self.drop_empty_streams(&framework);
+            return;
+        }
+        self.apply_status(&framework, &task, &update.status);
+        let Some(streams) = self.streams.get_mut(&framework) else { return };
+        let stream = streams.entry(task.clone()).or_insert_with(|| Stream::new(run, !known));
+        let record = stream.run.clone().map(|run| Checkpoint::UpdateAppended {
+            run,
+            task_id: task.clone(),
+            record: Box::new(internal::StatusUpdateRecord {
+                r#type: internal::status_update_record::Type::Update.into(),
+                update: Some(update.clone()),
+                uuid: None,
+            }),
+        });
+        stream.push(update, record.is_none());
+        let executor = from.map(ToOwned::to_owned);
+        match record {
+            Some(record) => self.out.write_then(record, After::Update { framework, task, uuid, executor }),
+            None => self.update_durable(now, &framework, &task, &uuid, executor.as_deref()),
+        }
+    }
+
+    fn known_tasks(&self, framework: &str) -> usize {
+        self.frameworks.get(framework).map_or(0, |framework| framework.tasks.len())
+    }
+
+    pub(crate) fn drop_empty_streams(&mut self, framework: &str) {
+        if self.streams.get(framework).is_some_and(BTreeMap::is_empty) {
+            self.streams.remove(framework);
+        }
+    }
+
+    /// Deals with an update that was sent before, or that comes after the task's end.
+    fn repeated(&mut self, framework: &str, task: &str, uuid: &Bytes, from: Option<&str>) -> bool {
+        match self.streams.get(framework).and_then(|streams| streams.get(task)) {
+            Some(stream) => {
+                if stream.pending_ids.contains(uuid) {
+                    // One that is still being written is acknowledged once it is.
+                    if stream.find(uuid).is_some_and(|pending| pending.durable) {
+                        self.acknowledge_to_executor(framework, task, uuid, from);
+                    }
+                    return true;
+                }
+                if stream.acknowledged.contains(uuid) || stream.latest.is_terminal() {
+                    self.acknowledge_to_executor(framework, task, uuid, from);
+                    return true;
+                }
+                false
+            }
+            None => {
+                // The end of a task that is over already, from an executor that did not see its acknowledgement.
+                let over = from.is_some_and(|executor| {
+                    self.frameworks
+                        .get(framework)
+                        .and_then(|framework| framework.executors.get(executor))
+                        .is_some_and(|executor| {
+                            executor.completed_tasks.iter().any(|over| over.task_id.value == task)
+                        })
+                });
+                if over {
+                    self.acknowledge_to_executor(framework, task, uuid, from);
+                }
+                over
+            }
+        }
+    }
+
+    /// Brings the task's own record up to what an update says.
+    fn apply_status(&mut self, framework: &str, task_id: &str, status: &v1::TaskStatus) {
+        let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task_id))
+        else {
+            return;
+        };
+        let Some(task) = executor.tasks.get_mut(task_id) else { return };
+        let record = Arc::make_mut(&mut task.task);
+        record.state = status.state;
+        // The data is the scheduler's business and can be large.
+        let status = v1::TaskStatus { data: None, ..status.clone() };
+        match record.statuses.last_mut() {
+            Some(last) if last.state == status.state => *last = status,
+            _ => record.statuses.push(status),
+        }
+        let state = task.state();
+        if task.is_live() && state.is_terminal() {
+            task.stage = Stage::Terminated;
+            task.info = None;
+            let usage = task.usage;
+            executor.usage.subtract(&usage);
+            if executor.command.is_none() && executor.pid.is_some() {
+                self.out.set_limits(&executor.container_id, executor.usage.limits());
+            }
+            self.count_terminal(state);
+        }
+    }
+
+    fn count_terminal(&mut self, state: TaskState) {
+        match state {
+            TaskState::Finished => self.stats.tasks_finished += 1,
+            TaskState::Failed => self.stats.tasks_failed += 1,
+            TaskState::Killed => self.stats.tasks_killed += 1,
+            TaskState::Gone => self.stats.tasks_gone += 1,
+            _ => self.stats.tasks_lost += 1,
+        }
+    }
+
+    /// An update cannot be lost any more: its executor may forget it and the master may have it.
+    pub(crate) fn update_durable(
+        &mut self,
+        now: Tick,
+        framework: &str,
+        task: &str,
+        uuid: &Bytes,
+        executor: Option<&str>,
+    ) {
+        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+            return;
+        };
+        if let Some(pending) =
+            stream.pending.iter_mut().rev().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
+        {
+            pending.durable = true;
+        }
+        if !stream.unknown {
+            self.acknowledge_to_executor(framework, task, uuid, executor);
+        }
+        self.forward(now, framework, task);
+    }
+
+    fn acknowledge_to_executor(&mut self, framework: &str, task: &str, uuid: &Bytes, executor: Option<&str>) {
+        let stream = executor
+            .and_then(|executor| self.frameworks.get(framework)?.executors.get(executor))
+            .and_then(|executor| executor.stream);
+        if let Some(stream) = stream {
+            self.out.event(stream, events::acknowledged(task, uuid.clone()));
+        }
+    }
+
+    /// Sends the head of a stream if it may go and is not under way.
+    pub(crate) fn forward(&mut self, now: Tick, framework: &str, task: &str) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+            return;
+        };
+        if stream.in_flight
+            || stream.acknowledging
+            || !stream.pending.front().is_some_and(|head| head.durable)
+        {
+            return;
+        }
+        stream.interval = FIRST_RETRY;
+        self.send_head(now, framework, task);
+    }
+
+    fn send_head(&mut self, now: Tick, framework: &str, task: &str) {
+        let Some(master) = &self.master else { return };
+        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+            return;
+        };
+        let Some(head) = stream.pending.front() else { return };
+        let mut update = head.update.clone();
+        update.latest_state = Some(stream.latest.number());
+        stream.in_flight = true;
+        let timer = Timer::Retry { framework: framework.to_owned(), task: task.to_owned() };
+        self.timers.set(timer, now + stream.interval);
+        if let Some(task) = self
+            .frameworks
+            .get_mut(framework)
+            .and_then(|state| state.executor_of(task))
+            .and_then(|executor| executor.tasks.get_mut(task))
+        {
+            let record = Arc::make_mut(&mut task.task);
+            record.status_update_state = Some(update.status.state);
+            record.status_update_uuid.clone_from(&update.uuid);
+        }
+        let pid = Some(self.config.pid.to_string());
+        self.out.send(master, internal::StatusUpdateMessage { update, pid });
+    }
+
+    /// Sends an update again that was not acknowledged, and waits twice as long.
+    pub(crate) fn retry(&mut self, now: Tick, framework: &str, task: &str) {
+        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+            return;
+        };
+        if !stream.in_flight || self.phase != Phase::Running {
+            return;
+        }
+        stream.interval = (stream.interval * 2).min(LAST_RETRY);
+        self.stats.status_update_retries += 1;
+        self.send_head(now, framework, task);
+    }
+
+    /// Without a master nothing is in flight.
+    pub(crate) fn pause_updates(&mut self) {
+        for (framework, streams) in &mut self.streams {
+            for (task, stream) in streams {
+                if stream.in_flight {
+                    stream.in_flight = false;
+                    self.timers.cancel(&Timer::Retry { framework: framework.clone(), task: task.clone() });
+                }
+            }
+        }
+    }
+
+    /// With a master again every head goes out.
+    pub(crate) fn resume_updates(&mut self, now: Tick) {
+        let heads: Vec<(String, String)> = self
+            .streams
+            .iter()
+            .flat_map(|(framework, streams)| streams.keys().map(|task| (framework.clone(), task.clone())))
+            .collect();
+        for (framework, task) in heads {
+            self.forward(now, &framework, &task);
+        }
+    }
+
+    /// The scheduler has the update.
+    pub(crate) fn acknowledgement(
+        &mut self,
+        now: Tick,
+        message: internal::StatusUpdateAcknowledgementMessage,
+    ) {
+        let (framework, task) = (message.framework_id.value, message.task_id.value);
+        if self.agent_id.as_ref() != Some(&message.slave_id) {
+            self.stats.dropped_messages += 1;
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(&framework).and_then(|streams| streams.get_mut(&task)) else {
+            self.stats.dropped_messages += 1;
+            return;
+        };
+        let is_head = stream.head_uuid() == Some(&message.uuid);
+        if !is_head || stream.acknowledging || !stream.pending.front().is_some_and(|head| head.durable) {
+            self.stats.dropped_messages += 1;
+            return;
+        }
+        stream.in_flight = false;
+        stream.acknowledging = true;
+        self.timers.cancel(&Timer::Retry { framework: framework.clone(), task: task.clone() });
+        let record = stream.run.clone().map(|run| Checkpoint::UpdateAppended {
+            run,
+            task_id: task.clone(),
+            record: Box::new(internal::StatusUpdateRecord {
+                r#type: internal::status_update_record::Type::Ack.into(),
+                update: None,
+                uuid: Some(message.uuid),
+            }),
+        });
+        match record {
+            Some(record) => self.out.write_then(record, After::Acknowledgement { framework, task }),
+            None => self.acknowledgement_durable(now, &framework, &task),
+        }
+    }
+
+    /// The acknowledgement cannot be lost any more: the task's next update may go, or the task is over.
+    pub(crate) fn acknowledgement_durable(&mut self, now: Tick, framework: &str, task: &str) {
+        let Some(streams) = self.streams.get_mut(framework) else { return };
+        let Some(stream) = streams.get_mut(task).filter(|stream| stream.acknowledging) else { return };
+        stream.acknowledging = false;
+        stream.pop();
+        if !stream.is_over() {
+            self.forward(now, framework, task);
+            return;
+        }
+        streams.remove(task);
+        self.drop_empty_streams(framework);
+        self.task_over(now, framework, task);
+    }
+
+    /// Moves a task whose end was acknowledged to its executor's history.
+    fn task_over(&mut self, now: Tick, framework_id: &str, task_id: &str) {
+        let keep = self.config.max_completed_tasks_per_executor;
+        if let Some(framework) = self.frameworks.get_mut(framework_id) {
+            let checkpoint = framework.checkpoint();
+            let id = framework.id.clone();
+            if let Some(executor) =
+                framework.tasks.remove(task_id).and_then(|executor| framework.executors.get_mut(&executor))
+                && let Some(task) = executor.tasks.remove(task_id)
+            {
+                executor.completed_tasks.push_back(task.task);
+                let run = checkpoint.then(|| executor.run(&id));
+                while executor.completed_tasks.len() > keep {
+                    let oldest = executor.completed_tasks.pop_front();
+                    if let (Some(run), Some(oldest)) = (&run, oldest) {
+                        let task_id = oldest.task_id.value.clone();
+                        self.out.remove(Removal::Task { run: run.clone(), task_id });
+                    }
+                }
+                let executor_id = executor.id().to_owned();
+                self.finish_executor(now, framework_id, &executor_id);
+            }
+        }
+        self.finish_framework(now, framework_id);
+    }
+
+    /// Forgets all updates of a framework, without a word to anyone.
+    pub(crate) fn drop_streams(&mut self, framework: &str) {
+        for task in self.streams.remove(framework).unwrap_or_default().into_keys() {
+            self.timers.cancel(&Timer::Retry { framework: framework.to_owned(), task });
+        }
+    }
+
+    /// Takes up a task's log again. Says whether everything in it is acknowledged and the task over.
+    pub(crate) fn recover_stream(
+        &mut self,
+        framework: &str,
+        task: &mut v1::Task,
+        run: Run,
+        records: Vec<internal::StatusUpdateRecord>,
+    ) -> bool {
+        for status in records.iter().filter_map(|record| record.update.as_ref()).map(|update| &update.status)
+        {
+            if status::is_terminal(task.state) {
+                break;
+            }
+            task.state = status.state;
+            let status = v1::TaskStatus { data: None, ..status.clone() };
+            match task.statuses.last_mut() {
+                Some(last) if last.state == status.state => *last = status,
+                _ => task.statuses.push(status),
+            }
+        }
+        let stream = Stream::replay(run, records);
+        if stream.is_over() {
+            return true;
+        }
+        if stream.latest != TaskState::Staging || !stream.pending.is_empty() {
+            self.streams.entry(framework.to_owned()).or_default().insert(task.task_id.value.clone(), stream);
+        }
+        false
+    }
+
+    /// Looks for streams that contradict themselves.
+    pub(crate) fn check_streams(&self) -> Result<(), String> {
+        for (framework, streams) in &self.streams {
+            for (task, stream) in streams {
+                let name = format!("stream of task {task} of framework {framework}");
+                let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
+                if stream.in_flight != self.timers.at(&timer).is_some() {
+                    return Err(format!("{name}: in flight and its timer disagree"));
+                }
+                if stream.in_flight && stream.acknowledging {
+                    return Err(format!("{name}: in flight although acknowledged"));
+                }
+                if stream.in_flight && !stream.pending.front().is_some_and(|head| head.durable) {
+                    return Err(format!("{name}: forwarded before it was durable"));
+                }
+                if stream.pending.len() != stream.pending_ids.len() {
+                    return Err(format!("{name}: an update is in it twice"));
+                }
+                let ends = stream.pending.iter().rev().skip(1);
+                if ends.clone().any(|pending| status::is_terminal(pending.update.status.state)) {
+                    return Err(format!("{name}: something follows a terminal state"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds what is known of the container. A status that names a nested container speaks for itself.
+fn fill_container_status(status: &mut v1::TaskStatus, executor: &Executor, ip: &str) {
+    let container = status.container_status.get_or_insert_default();
+    let own = container.container_id.as_ref().is_none_or(|id| *id == executor.container_id);
+    if !own {
+        return;
+    }
+    container.container_id = Some(executor.container_id.clone());
+    container.executor_pid = container.executor_pid.or(executor.pid);
+    if container.network_infos.is_empty() {
+        let address = v1::network_info::IpAddress { protocol: None, ip_address: Some(ip.to_owned()) };
+        container
+            .network_infos
+            .push(v1::NetworkInfo { ip_addresses: vec![address], ..v1::NetworkInfo::default() });
+    }
+}

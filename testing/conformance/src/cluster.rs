@@ -38,7 +38,16 @@ impl Master {
     pub fn start_at(port: u16, work: &Path, arguments: &[&str]) -> Outcome<Self> {
         let mut command = Command::new(peers::tepui()?);
         command
-            .args(["master", "--ip", "127.0.0.1", "--hostname", "127.0.0.1", "--port", &port.to_string(), "--work-dir"])
+            .args([
+                "master",
+                "--ip",
+                "127.0.0.1",
+                "--hostname",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--work-dir",
+            ])
             .arg(work)
             .args(arguments);
         let mut process = Running::start("master", &mut command, work)?;
@@ -90,6 +99,7 @@ pub struct Genuine {
     pub port: u16,
     /// The port of a proxy that adds the prefix, as a stand-alone master or agent would.
     pub plain_port: u16,
+    home: PathBuf,
     _proxy: Running,
 }
 
@@ -111,6 +121,7 @@ impl Genuine {
             .env("MESOS_RUNTIME_DIR", home.join("run"))
             .env("MESOS_FETCHER_CACHE_DIR", home.join("fetch"))
             .env("MESOS_NUM_SLAVES", agents.to_string())
+            .env("MESOS_HOSTNAME", "127.0.0.1")
             .env("MESOS_RESOURCES", RESOURCES)
             .env("MESOS_LAUNCHER", "posix")
             .env("MESOS_ISOLATION", "posix/cpu,posix/mem")
@@ -130,7 +141,12 @@ impl Genuine {
         proxy.args([plain_port.to_string(), port.to_string()]);
         let mut proxy = Running::start("prefix-proxy", &mut proxy, &home)?;
         proxy.wait_until(READY, || answers(plain_port, "/health"))?;
-        Ok(Some(Self { process, port, plain_port, _proxy: proxy }))
+        Ok(Some(Self { process, port, plain_port, home, _proxy: proxy }))
+    }
+
+    /// The work directory of one of its agents, counted from 0.
+    pub fn agent_work(&self, index: usize) -> PathBuf {
+        self.home.join("work/agents").join(index.to_string()).join("work")
     }
 }
 

@@ -33,7 +33,10 @@ impl Response {
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -107,7 +110,8 @@ pub struct Connection {
 impl Connection {
     /// Connects to a port of 127.0.0.1.
     pub fn open(port: u16) -> Outcome<Self> {
-        let stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(5))?;
+        let stream =
+            TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(5))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new(), ended: false })
     }
@@ -130,7 +134,9 @@ impl Connection {
                 self.received.extend_from_slice(&buffer[..count]);
                 Ok(true)
             }
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+            {
                 Ok(false)
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
@@ -165,7 +171,9 @@ impl Connection {
         let left = end.saturating_duration_since(Instant::now());
         if !self.receive(left)? && (self.ended || left.is_zero()) {
             let end = if self.ended { "the connection closed" } else { "time is up" };
-            return Err(format!("{end} before {what}; got {:?}", String::from_utf8_lossy(&self.received)).into());
+            return Err(
+                format!("{end} before {what}; got {:?}", String::from_utf8_lossy(&self.received)).into()
+            );
         }
         Ok(())
     }

@@ -116,7 +116,8 @@ pub fn tail(text: &str) -> String {
 /// Runs a program to its end. Its output is the answer when it exits with 0, and part of the error otherwise.
 pub fn run_to_end(name: &str, command: &mut Command, directory: &Path, limit: Duration) -> Outcome<String> {
     let mut running = Running::start(name, command, directory)?;
-    let status = running.wait(limit).map_err(|error| format!("{error}; its output:\n{}", tail(&running.output())))?;
+    let status =
+        running.wait(limit).map_err(|error| format!("{error}; its output:\n{}", tail(&running.output())))?;
     if status.success() {
         Ok(running.output())
     } else {

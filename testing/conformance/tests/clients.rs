@@ -29,13 +29,20 @@ fn ours(yard: &Yard) -> Outcome<Ours> {
 /// After a teardown no executor is left behind.
 fn nothing_is_left(cluster: &Ours) -> Outcome {
     let sandboxes = cluster.agent.work.join("slaves");
-    wait_for("the end of all executors", Duration::from_secs(20), || inhabitants(&sandboxes).is_empty().then_some(()))
+    wait_for("the end of all executors", Duration::from_secs(20), || {
+        inhabitants(&sandboxes).is_empty().then_some(())
+    })
 }
 
 fn pymesos(yard: &Yard, parser: Parser) -> Outcome {
     let cluster = ours(yard)?;
     let master = format!("127.0.0.1:{}", cluster.master.port);
-    run_to_end("operator", peers::pymesos(parser, "pymesos_operator.py")?.args([&master, "1"]), yard.path(), LIMIT)?;
+    run_to_end(
+        "operator",
+        peers::pymesos(parser, "pymesos_operator.py")?.args([&master, "1"]),
+        yard.path(),
+        LIMIT,
+    )?;
     for acknowledge in ["explicit", "implicit"] {
         let mut client = peers::pymesos(parser, "pymesos_scheduler.py")?;
         run_to_end(acknowledge, client.args([&master, acknowledge]), yard.path(), LIMIT)?;

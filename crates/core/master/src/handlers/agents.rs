@@ -1,0 +1,428 @@
+//! Agents: registering, being pinged, going away. Coming back is next door, in `reregister`.
+
+use std::sync::Arc;
+
+use tepui_model::{AgentId, FrameworkId, Reason, TaskId, TaskState, Tick};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{
+    Message, internal,
+    v1::{
+        self,
+        framework_info::capability::Type as Capability,
+        scheduler::{Event, event},
+    },
+};
+
+use super::{
+    Pending, executors, offers,
+    reconcile::time_info,
+    subscribe::{send_event, typed},
+    updates,
+};
+use crate::{
+    Agent, AgentState, Effect, Master, Task, convert, master::Timer, offer, operators, registry, status,
+};
+
+/// Why an agent is removed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It said so.
+    Unregistered,
+    /// Another agent registered at its address.
+    Replaced,
+    /// An operator said so.
+    Gone,
+}
+
+impl Removal {
+    fn message(self) -> &'static str {
+        match self {
+            Self::Unregistered => "the agent unregistered",
+            Self::Replaced => "a new agent registered at the same address",
+            Self::Gone => "agent has been marked gone",
+        }
+    }
+}
+
+/// RegisterSlave: a new agent.
+pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::RegisterSlaveMessage) {
+    master.stats.count("master/messages_register_slave");
+    if master.registering.contains(from) {
+        return;
+    }
+    if let Some(known) = master.agent_at.get(from).and_then(|id| master.agents.get(id)) {
+        if known.is_active() {
+            // It has not heard that it is registered.
+            let id = known.id.clone();
+            return welcome(master, &id);
+        }
+        let id = known.id.clone();
+        end(master, &id, Removal::Replaced, None);
+    }
+    if let Err(reason) = check(&message.slave, message.version.as_deref()) {
+        master.stats.count("master/dropped_messages");
+        return master.warn(format!("Dropping the registration of the agent at {from}: {reason}"));
+    }
+    let id = AgentId::from(format!("{}-S{}", master.config.info.id, master.next_agent));
+    master.next_agent += 1;
+    let mut message = Box::new(message);
+    message.slave.id = Some(v1::AgentId { value: id.as_str().to_owned() });
+    let write = registry::write_agent(id.as_str(), message.slave.clone(), from);
+    master.registering.insert(from.clone());
+    master.persist(vec![write], Pending::AdmitAgent { id, pid: from.clone(), message });
+}
+
+/// Whether an agent can be taken: a version that speaks this protocol, and resources that can be counted.
+pub(crate) fn check(info: &internal::SlaveInfo, version: Option<&str>) -> Result<(), String> {
+    let version = version.unwrap_or_default();
+    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
+    if major.is_none_or(|major| major < 1) {
+        return Err(format!("its version '{version}' is older than 1.0.0"));
+    }
+    convert::resources(&info.resources).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// The agent is written: it is registered.
+pub(crate) fn admitted(
+    master: &mut Master,
+    id: AgentId,
+    pid: &Upid,
+    message: internal::RegisterSlaveMessage,
+) {
+    master.registering.remove(pid);
+    let total = convert::resources(&message.slave.resources).unwrap_or_default();
+    let agent = Agent {
+        id: id.clone(),
+        pid: pid.clone(),
+        info: Arc::new(message.slave),
+        state: AgentState::Active,
+        version: message.version.unwrap_or_default(),
+        capabilities: message.agent_capabilities,
+        registered: master.now,
+        reregistered: None,
+        total: Arc::new(total),
+        resource_version: message.resource_version_uuid,
+        observer: new_observer(master),
+        unanswered_pings: 0,
+    };
+    master.stats.count("master/slave_registrations");
+    insert(master, agent);
+    offer::agent_added(master, &id, &std::collections::BTreeMap::new());
+    welcome(master, &id);
+    ping_due(master, &id);
+}
+
+pub(crate) fn new_observer(master: &mut Master) -> Arc<str> {
+    master.next_observer += 1;
+    format!("slave-observer({})", master.next_observer).into()
+}
+
+/// Enters an agent into the books and keeps a connection to it.
+pub(crate) fn insert(master: &mut Master, agent: Agent) {
+    operators::agent_added(master, &agent);
+    master.effects.push_back(Effect::Link { to: agent.pid.clone() });
+    master.agent_at.insert(agent.pid.clone(), agent.id.clone());
+    master.agents.insert(agent.id.clone(), Arc::new(agent));
+}
+
+fn welcome(master: &mut Master, id: &AgentId) {
+    let Some(agent) = master.agents.get(id) else { return };
+    let message =
+        internal::SlaveRegisteredMessage { slave_id: agent.wire_id(), connection: Some(connection(master)) };
+    let pid = agent.pid.clone();
+    master.send(pid, message);
+}
+
+/// How long the agent is to wait for a ping.
+pub(crate) fn connection(master: &Master) -> internal::MasterSlaveConnection {
+    let seconds = master.config.total_ping_timeout().as_secs_f64();
+    internal::MasterSlaveConnection { total_ping_timeout_seconds: Some(seconds) }
+}
+
+/// A ping is due, or too many went unanswered.
+pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
+    let (to, from_id, connected) = if let Some(agent) = master.agents.get_mut(id) {
+        if agent.unanswered_pings >= master.config.max_agent_ping_timeouts {
+            return mark_unreachable(master, id, "health check timed out");
+        }
+        let agent = Arc::make_mut(agent);
+        agent.unanswered_pings += 1;
+        (agent.pid.clone(), agent.observer.to_string(), agent.is_active())
+    } else if let Some(pid) = master.recovered_agents.get(id).and_then(|agent| agent.pid.clone()) {
+        // It may not have noticed that its master was started anew: this makes it re-register.
+        (pid, "slave-observer(0)".to_owned(), false)
+    } else {
+        return;
+    };
+    let message = Message::PingSlave(internal::PingSlaveMessage { connected });
+    master.effects.push_back(Effect::Send { from_id, to, message });
+    master.timers.set(Timer::Ping(id.clone()), master.now + master.config.agent_ping_timeout);
+}
+
+/// PongSlave.
+pub(crate) fn pong(master: &mut Master, from: &Upid) {
+    if let Some(agent) = master.agent_at.get(from).and_then(|id| master.agents.get_mut(id))
+        && agent.unanswered_pings > 0
+    {
+        Arc::make_mut(agent).unanswered_pings = 0;
+    }
+}
+
+/// Tells somebody who takes itself for a registered agent that it is not one.
+pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
+    let message = Message::PingSlave(internal::PingSlaveMessage { connected: false });
+    master.effects.push_back(Effect::Send {
+        from_id: "slave-observer(0)".to_owned(),
+        to: to.clone(),
+        message,
+    });
+}
+
+/// The link to `peer` broke.
+pub(crate) fn exited(master: &mut Master, peer: &Upid) {
+    let Some(agent) = master.agent_at.get(peer).and_then(|id| master.agents.get_mut(id)) else { return };
+    if !agent.is_active() {
+        return;
+    }
+    let agent = Arc::make_mut(agent);
+    agent.state = AgentState::Disconnected;
+    let (id, hostname, checkpoint) = (agent.id.clone(), agent.info.hostname.clone(), agent.info.checkpoint);
+    master.log(format!("Agent {id} at {peer} disconnected"));
+    master.allocator.deactivate_agent(&id);
+    offers::rescind_all_of_agent(master, &id);
+    master.timers.set(Timer::Reregistration(id.clone()), master.now + master.config.agent_reregister_timeout);
+    // What is not checkpointed does not outlive a restart of the agent.
+    for (framework_id, task_id) in tasks_of(master, &id) {
+        let Some(framework) = master.frameworks.get(&framework_id) else { continue };
+        if framework.checkpoint() && checkpoint.unwrap_or(true) {
+            continue;
+        }
+        let lost = Lost {
+            state: TaskState::Gone,
+            reason: Reason::AgentDisconnected,
+            message: format!("Agent {hostname} disconnected"),
+            unreachable: None,
+        };
+        lose_task(master, &framework_id, &task_id, &lost);
+    }
+    let frameworks: Vec<FrameworkId> = master
+        .frameworks
+        .values()
+        .filter(|framework| !(framework.checkpoint() && checkpoint.unwrap_or(true)))
+        .map(|framework| framework.id.clone())
+        .collect();
+    for framework in frameworks {
+        executors::remove_all_of_agent(master, &id, Some(&framework));
+    }
+}
+
+/// A disconnected or recovered agent has not come back in time.
+pub(crate) fn reregistration_timeout(master: &mut Master, id: &AgentId) {
+    if master.recovered_agents.contains_key(id) {
+        master.stats.count("master/recovery_slave_removals");
+        mark_unreachable(master, id, "agent did not re-register within the timeout after master failover");
+    } else if master.agents.get(id).is_some_and(|agent| !agent.is_active()) {
+        mark_unreachable(master, id, "agent did not re-register within the timeout after disconnecting");
+    }
+}
+
+fn mark_unreachable(master: &mut Master, id: &AgentId, message: &'static str) {
+    if !master.removing.insert(id.clone()) {
+        return;
+    }
+    master.stats.count("master/slave_unreachable_scheduled");
+    master.log(format!("Marking agent {id} unreachable: {message}"));
+    let writes =
+        vec![registry::remove_agent(id.as_str()), registry::write_unreachable(id.as_str(), master.now)];
+    master.persist(writes, Pending::MarkUnreachable { id: id.clone(), since: master.now, message });
+}
+
+/// It is written that an agent is unreachable: now everybody hears of it.
+pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick, message: &str) {
+    master.removing.remove(id);
+    master.unreachable.insert(id.clone(), since);
+    master.stats.count("master/slave_unreachable_completed");
+    master.stats.count("master/slave_removals");
+    master.stats.count("master/slave_removals/reason_unhealthy");
+    let hostname = hostname(master, id);
+    let lost = Lost {
+        state: TaskState::Unreachable,
+        reason: Reason::AgentRemoved,
+        message: format!("Agent {hostname} removed: {message}"),
+        unreachable: Some(since),
+    };
+    take_out(master, id, &lost);
+}
+
+/// UnregisterSlave.
+pub(crate) fn unregister(master: &mut Master, from: &Upid, message: &internal::UnregisterSlaveMessage) {
+    master.stats.count("master/messages_unregister_slave");
+    let Some(agent) = master.agents.get(message.slave_id.value.as_str()).filter(|agent| agent.pid == *from)
+    else {
+        let text = format!(
+            "Ignoring that agent {} unregisters from {from}: it is not registered there",
+            message.slave_id.value
+        );
+        return master.warn(text);
+    };
+    let id = agent.id.clone();
+    end(master, &id, Removal::Unregistered, None);
+}
+
+/// Removes an agent for good; `reply` is answered when that is written.
+pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option<tepui_model::ConnectionId>) {
+    let fresh = master.removing.insert(id.clone());
+    if !fresh && why != Removal::Gone {
+        return;
+    }
+    let mut writes = vec![registry::remove_agent(id.as_str())];
+    if why == Removal::Gone {
+        writes.push(registry::remove_unreachable(id.as_str()));
+        writes.push(registry::write_gone(id.as_str(), master.now));
+    }
+    master.persist(writes, Pending::RemoveAgent { id: id.clone(), why, reply });
+}
+
+/// The removal is written.
+pub(crate) fn removed(master: &mut Master, id: &AgentId, why: Removal) {
+    master.removing.remove(id);
+    master.stats.count("master/slave_removals");
+    match why {
+        Removal::Unregistered => master.stats.count("master/slave_removals/reason_unregistered"),
+        Removal::Replaced => master.stats.count("master/slave_removals/reason_registered"),
+        Removal::Gone => {
+            master.unreachable.remove(id);
+            master.gone.insert(id.clone(), master.now);
+            if let Some(agent) = master.agents.get(id) {
+                let pid = agent.pid.clone();
+                let message = Some("Agent has been marked gone".to_owned());
+                master.send(pid, internal::ShutdownMessage { message });
+            }
+        }
+    }
+    let by_operator = why == Removal::Gone;
+    let lost = Lost {
+        state: if by_operator { TaskState::GoneByOperator } else { TaskState::Gone },
+        reason: if by_operator { Reason::AgentRemovedByOperator } else { Reason::AgentRemoved },
+        message: format!("Agent {} removed: {}", hostname(master, id), why.message()),
+        unreachable: None,
+    };
+    take_out(master, id, &lost);
+}
+
+fn hostname(master: &Master, id: &AgentId) -> String {
+    let registered = master.agents.get(id).map(|agent| agent.info.hostname.clone());
+    let recovered = || master.recovered_agents.get(id).map(|agent| agent.info.hostname.clone());
+    registered.or_else(recovered).unwrap_or_else(|| id.to_string())
+}
+
+/// Takes an agent out of all books: its tasks are reported, then its offers rescinded, then everybody hears
+/// that it failed.
+fn take_out(master: &mut Master, id: &AgentId, lost: &Lost) {
+    for timer in [Timer::Ping(id.clone()), Timer::Reregistration(id.clone())] {
+        master.timers.cancel(&timer);
+    }
+    let recovered = master.recovered_agents.remove(id).is_some();
+    master.allocator.deactivate_agent(id);
+    for (framework, task) in tasks_of(master, id) {
+        lose_task(master, &framework, &task, lost);
+    }
+    executors::remove_all_of_agent(master, id, None);
+    offers::rescind_all_of_agent(master, id);
+    master.allocator.remove_agent(id);
+    if let Some(agent) = master.agents.remove(id) {
+        if master.agent_at.get(&agent.pid) == Some(id) {
+            master.agent_at.remove(&agent.pid);
+            master.effects.push_back(Effect::Unlink { to: agent.pid.clone() });
+        }
+        operators::agent_removed(master, &agent);
+    } else if !recovered {
+        return;
+    }
+    let frameworks: Vec<FrameworkId> = master.frameworks.keys().cloned().collect();
+    for framework in frameworks {
+        let agent_id = Some(v1::AgentId { value: id.as_str().to_owned() });
+        let failure = event::Failure { agent_id, ..event::Failure::default() };
+        send_event(master, &framework, Event { failure: Some(failure), ..typed(event::Type::Failure) });
+    }
+}
+
+pub(crate) fn tasks_of(master: &Master, id: &AgentId) -> Vec<(FrameworkId, TaskId)> {
+    master.agent_tasks.get(id).map_or_else(Vec::new, |tasks| tasks.iter().cloned().collect())
+}
+
+/// What becomes of the tasks of an agent that goes.
+struct Lost {
+    /// As a PARTITION_AWARE framework sees it.
+    state: TaskState,
+    reason: Reason,
+    message: String,
+    /// Since when, if the tasks may come back.
+    unreachable: Option<Tick>,
+}
+
+fn lose_task(master: &mut Master, framework_id: &FrameworkId, id: &TaskId, lost: &Lost) {
+    let Some(framework) = master.frameworks.get(framework_id) else { return };
+    let Some(task) = framework.tasks.get(id).cloned() else { return };
+    let aware = framework.has(Capability::PartitionAware);
+    // A task that has ended keeps its end; as nobody can repeat the update now, the scheduler gets it from here.
+    let state = if task.state.is_terminal() { task.state } else { lost.state.as_seen_by(aware) };
+    let mut status =
+        status::from_master(id, Some(&task.agent_id), state, lost.reason, lost.message.clone(), master.now);
+    status.unreachable_time = lost.unreachable.map(time_info);
+    if let Some(executor) = &task.executor_id {
+        status.executor_id = Some(v1::ExecutorId { value: executor.as_str().to_owned() });
+    }
+    if lost.unreachable.is_some() && !task.state.is_terminal() {
+        park(master, framework_id, &task, &status);
+    } else {
+        updates::apply_from_master(master, &task, &status);
+        updates::complete(master, framework_id, id);
+    }
+    updates::send_status(master, framework_id, status);
+}
+
+/// A task whose agent is out of reach waits among the unreachable ones, whatever its framework is told.
+fn park(master: &mut Master, framework_id: &FrameworkId, task: &Task, status: &v1::TaskStatus) {
+    let Some(mut parked) = updates::take(master, framework_id, &task.id) else { return };
+    let limit = master.config.max_unreachable_tasks_per_framework;
+    let task = Arc::make_mut(&mut parked);
+    task.state = TaskState::Unreachable;
+    task.add_status(status);
+    operators::task_updated(master, task, status);
+    updates::count_end(master, status);
+    if let Some(framework) = master.frameworks.get_mut(framework_id) {
+        Arc::make_mut(framework).remember_unreachable(parked, limit);
+    }
+}
+
+/// UpdateSlave: what the agent has changed.
+pub(crate) fn update(master: &mut Master, from: &Upid, message: &internal::UpdateSlaveMessage) {
+    master.stats.count("master/messages_update_slave");
+    let Some(agent) = master.agents.get_mut(message.slave_id.value.as_str()) else {
+        master
+            .warn(format!("Ignoring an update of agent {}, which is not registered", message.slave_id.value));
+        return prompt_reregistration(master, from);
+    };
+    let agent = Arc::make_mut(agent);
+    if let Some(uuid) = &message.resource_version_uuid {
+        agent.resource_version = Some(uuid.clone());
+    }
+    if message.update_oversubscribed_resources != Some(true) {
+        return;
+    }
+    let Ok(revocable) = convert::resources(&message.oversubscribed_resources) else {
+        return master.warn(format!(
+            "Ignoring oversubscribed resources of agent {}: they are invalid",
+            message.slave_id.value
+        ));
+    };
+    let total = agent.total.non_revocable() + &revocable.revocable();
+    if *agent.total == total {
+        return;
+    }
+    agent.total = Arc::new(total.clone());
+    let id = agent.id.clone();
+    offers::rescind_all_of_agent(master, &id);
+    master.allocator.update_agent_total(&id, total);
+}

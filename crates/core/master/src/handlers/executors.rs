@@ -1,0 +1,125 @@
+//! Executors: known from their first task until the agent reports their end.
+
+use std::sync::Arc;
+
+use tepui_model::{AgentId, ExecutorId, FrameworkId, Resources};
+use tepui_wire_mesos::{
+    internal,
+    v1::{
+        self, ExecutorInfo,
+        scheduler::{Event, event},
+    },
+};
+
+use super::subscribe::{send_event, typed};
+use crate::{
+    Master,
+    offer::{self, Refusal},
+    task::Executor,
+};
+
+/// Remembers an executor that is about to be launched; its resources are already counted as used.
+pub(crate) fn add(
+    master: &mut Master,
+    framework: &FrameworkId,
+    agent: &AgentId,
+    info: ExecutorInfo,
+    resources: Resources,
+) {
+    let id = ExecutorId::new(info.executor_id.value.as_str());
+    let executor = Executor { info: Arc::new(info), resources: Arc::new(resources), shutdown: false };
+    if let Some(framework) = master.frameworks.get_mut(framework) {
+        Arc::make_mut(framework).executors.insert((agent.clone(), id.clone()), Arc::new(executor));
+    }
+    master.agent_executors.entry(agent.clone()).or_default().insert((framework.clone(), id));
+}
+
+/// Forgets an executor and gives its resources back.
+pub(crate) fn remove(
+    master: &mut Master,
+    framework_id: &FrameworkId,
+    agent: &AgentId,
+    id: &ExecutorId,
+) -> bool {
+    if let Some(executors) = master.agent_executors.get_mut(agent) {
+        executors.remove(&(framework_id.clone(), id.clone()));
+        if executors.is_empty() {
+            master.agent_executors.remove(agent);
+        }
+    }
+    let key = (agent.clone(), id.clone());
+    let Some(framework) = master.frameworks.get_mut(framework_id) else { return false };
+    if !framework.executors.contains_key(&key) {
+        return false;
+    }
+    let Some(executor) = Arc::make_mut(framework).executors.remove(&key) else { return false };
+    offer::recover(master, framework_id, agent, &executor.resources, Refusal::None);
+    true
+}
+
+/// Forgets all executors of a framework.
+pub(crate) fn remove_all_of_framework(master: &mut Master, id: &FrameworkId) {
+    let keys: Vec<_> = master
+        .frameworks
+        .get(id)
+        .map_or_else(Vec::new, |framework| framework.executors.keys().cloned().collect());
+    for (agent, executor) in keys {
+        remove(master, id, &agent, &executor);
+    }
+}
+
+/// Forgets all executors of an agent, or those of one framework.
+pub(crate) fn remove_all_of_agent(master: &mut Master, agent: &AgentId, only: Option<&FrameworkId>) {
+    let keys: Vec<_> = master
+        .agent_executors
+        .get(agent)
+        .into_iter()
+        .flatten()
+        .filter(|(framework, _)| only.is_none_or(|only| only == framework))
+        .cloned()
+        .collect();
+    for (framework, executor) in keys {
+        remove(master, &framework, agent, &executor);
+    }
+}
+
+/// ExitedExecutor: the scheduler gets a FAILURE. What its tasks end with comes by itself.
+pub(crate) fn exited(master: &mut Master, message: &internal::ExitedExecutorMessage) {
+    master.stats.count("master/messages_exited_executor");
+    let agent = AgentId::new(message.slave_id.value.as_str());
+    if !master.agents.contains_key(&agent) {
+        master.warn(format!(
+            "Ignoring the end of executor '{}' of framework {} on agent {agent}, which is not registered",
+            message.executor_id.value, message.framework_id.value
+        ));
+        return;
+    }
+    let framework = FrameworkId::new(message.framework_id.value.as_str());
+    let executor = ExecutorId::new(message.executor_id.value.as_str());
+    remove(master, &framework, &agent, &executor);
+    let failure = event::Failure {
+        agent_id: Some(message.slave_id.clone()),
+        executor_id: Some(message.executor_id.clone()),
+        status: Some(message.status),
+    };
+    send_event(master, &framework, Event { failure: Some(failure), ..typed(event::Type::Failure) });
+}
+
+/// ExecutorToFramework: a MESSAGE for the scheduler; best effort.
+pub(crate) fn message(master: &mut Master, message: internal::ExecutorToFrameworkMessage) {
+    master.stats.count("master/messages_executor_to_framework");
+    let known = master.agents.contains_key(message.slave_id.value.as_str())
+        && master.frameworks.get(message.framework_id.value.as_str()).is_some_and(|f| f.is_connected());
+    if !known {
+        master.stats.count("master/invalid_executor_to_framework_messages");
+        return;
+    }
+    master.stats.count("master/valid_executor_to_framework_messages");
+    let id = FrameworkId::new(message.framework_id.value.as_str());
+    let message = event::Message {
+        agent_id: v1::AgentId { value: message.slave_id.value },
+        executor_id: message.executor_id,
+        data: message.data,
+    };
+    send_event(master, &id, Event { message: Some(message), ..typed(event::Type::Message) });
+}

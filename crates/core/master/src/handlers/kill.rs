@@ -1,0 +1,128 @@
+//! KILL, SHUTDOWN, ACKNOWLEDGE and MESSAGE: what goes through to an agent.
+
+use std::sync::Arc;
+
+use tepui_model::{ExecutorId, FrameworkId};
+use tepui_wire_mesos::{internal, v1::scheduler::call};
+
+use super::{reconcile, updates};
+use crate::{Master, task::KillWish};
+
+/// KILL. The wish is remembered with the task, so that it is not lost with a broken link.
+pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
+    master.stats.count("master/messages_kill_task");
+    let Some(framework) = master.frameworks.get_mut(id) else { return };
+    let Some(task) = framework.tasks.get(kill.task_id.value.as_str()) else {
+        // The scheduler learns what is known instead.
+        return reconcile::one(
+            master,
+            id,
+            &kill.task_id.value,
+            kill.agent_id.as_ref().map(|id| id.value.as_str()),
+        );
+    };
+    if let Some(claimed) = &kill.agent_id
+        && !claimed.value.is_empty()
+        && claimed.value != task.agent_id.as_str()
+    {
+        let text = format!(
+            "Dropping KILL of task '{}' of framework {id}: it is on agent {}, not on {}",
+            task.id, task.agent_id, claimed.value
+        );
+        return master.warn(text);
+    }
+    let agent_id = task.agent_id.clone();
+    if !task.state.is_terminal() {
+        let task_id = task.id.clone();
+        if let Some(task) = Arc::make_mut(framework).tasks.get_mut(&task_id) {
+            Arc::make_mut(task).kill = Some(Box::new(KillWish { policy: kill.kill_policy.clone() }));
+        }
+    }
+    if let Some(agent) = master.agents.get(&agent_id)
+        && agent.is_active()
+    {
+        let pid = agent.pid.clone();
+        let message = internal::KillTaskMessage {
+            framework_id: tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() },
+            task_id: kill.task_id,
+            kill_policy: kill.kill_policy,
+        };
+        master.send(pid, message);
+    }
+}
+
+/// SHUTDOWN of an executor; remembered with it, like a kill.
+pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown: &call::Shutdown) {
+    let Some(agent) = master.agents.get(shutdown.agent_id.value.as_str()) else {
+        let text = format!(
+            "Dropping SHUTDOWN of executor '{}' of framework {id}: agent {} is not registered",
+            shutdown.executor_id.value, shutdown.agent_id.value
+        );
+        return master.warn(text);
+    };
+    let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_active());
+    let key = (agent_id, ExecutorId::new(shutdown.executor_id.value.as_str()));
+    if let Some(framework) = master.frameworks.get_mut(id)
+        && let Some(executor) = Arc::make_mut(framework).executors.get_mut(&key)
+    {
+        Arc::make_mut(executor).shutdown = true;
+    }
+    if active {
+        let message = internal::ShutdownExecutorMessage {
+            executor_id: Some(shutdown.executor_id.clone()),
+            framework_id: Some(tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() }),
+        };
+        master.send(pid, message);
+    }
+}
+
+/// ACKNOWLEDGE: passed on to the agent; a task whose end is acknowledged is over. If it gets lost, the agent
+/// sends the update again, and the scheduler its acknowledgement.
+pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: call::Acknowledge) {
+    master.stats.count("master/messages_status_update_acknowledgement");
+    let agent = master.agents.get(acknowledge.agent_id.value.as_str()).filter(|agent| agent.is_active());
+    let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
+        master.stats.count("master/invalid_status_update_acknowledgements");
+        return;
+    };
+    let task = master
+        .frameworks
+        .get(id)
+        .and_then(|framework| framework.tasks.get(acknowledge.task_id.value.as_str()));
+    if let Some(task) = task
+        && task.agent_id.as_str() == acknowledge.agent_id.value
+        && task
+            .forwarded
+            .as_ref()
+            .is_some_and(|(state, uuid)| state.is_terminal() && *uuid == acknowledge.uuid)
+    {
+        let task_id = task.id.clone();
+        updates::complete(master, id, &task_id);
+    }
+    master.stats.count("master/valid_status_update_acknowledgements");
+    let message = internal::StatusUpdateAcknowledgementMessage {
+        slave_id: acknowledge.agent_id,
+        framework_id: tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() },
+        task_id: acknowledge.task_id,
+        uuid: acknowledge.uuid,
+    };
+    master.send(pid, message);
+}
+
+/// MESSAGE: passed on to the executor's agent; best effort.
+pub(crate) fn message(master: &mut Master, id: &FrameworkId, message: call::Message) {
+    master.stats.count("master/messages_framework_to_executor");
+    let agent = master.agents.get(message.agent_id.value.as_str()).filter(|agent| agent.is_active());
+    let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
+        master.stats.count("master/invalid_framework_to_executor_messages");
+        return;
+    };
+    master.stats.count("master/valid_framework_to_executor_messages");
+    let message = internal::FrameworkToExecutorMessage {
+        slave_id: message.agent_id,
+        framework_id: tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() },
+        executor_id: message.executor_id,
+        data: message.data,
+    };
+    master.send(pid, message);
+}

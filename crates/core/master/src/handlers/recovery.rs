@@ -1,0 +1,115 @@
+//! What a master takes over: from the registry at its start, and from agents that know more.
+
+use std::sync::Arc;
+
+use tepui_model::{AgentId, FrameworkId, Tick};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{internal, v1};
+
+use super::{Pending, agents, framework};
+use crate::{
+    Framework, FrameworkState, Master, Registry, Write, master::Timer, offer, registry,
+    registry::FrameworkRecord,
+};
+
+/// An agent of the registry that has not come back.
+#[derive(Debug)]
+pub(crate) struct RecoveredAgent {
+    pub(crate) info: Arc<internal::SlaveInfo>,
+    /// Where it was, if that is known.
+    pub(crate) pid: Option<Upid>,
+}
+
+/// Takes over the registry.
+pub(crate) fn restore(master: &mut Master, registry: Registry) {
+    for (id, record) in registry.frameworks {
+        restore_framework(master, &id, record);
+    }
+    let mut completed: Vec<_> = std::mem::take(&mut master.completed_frameworks).into();
+    completed.sort_by_key(|framework| framework.unregistered);
+    master.completed_frameworks = completed.into();
+    for (id, record) in registry.agents {
+        let id = AgentId::from(id);
+        let agent = RecoveredAgent { info: Arc::new(record.info), pid: record.pid.parse().ok() };
+        master.recovered_agents.insert(id.clone(), agent);
+        master
+            .timers
+            .set(Timer::Reregistration(id.clone()), master.now + master.config.agent_reregister_timeout);
+        agents::ping_due(master, &id);
+    }
+    master.unreachable = registry.unreachable.into_iter().map(|(id, since)| (id.into(), since)).collect();
+    master.gone = registry.gone.into_iter().map(|(id, since)| (id.into(), since)).collect();
+    master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
+}
+
+fn restore_framework(master: &mut Master, id: &str, record: FrameworkRecord) {
+    let id = FrameworkId::new(id);
+    let registered = Tick::from_nanos(record.registered);
+    let mut framework = Framework::new(id.clone(), record.info, FrameworkState::Recovered, registered);
+    framework.disconnected = record.disconnected.map(Tick::from_nanos);
+    if let Some(completed) = record.completed {
+        framework.state = FrameworkState::Completed;
+        framework.unregistered = Some(Tick::from_nanos(completed));
+        master.completed_frameworks.push_back(Arc::new(framework));
+        return;
+    }
+    enter(master, framework);
+}
+
+/// Enters a framework whose scheduler is not here, with the time that it has to come.
+fn enter(master: &mut Master, framework: Framework) {
+    let id = framework.id.clone();
+    let deadline = match framework.disconnected {
+        // It was away already: its time goes on running.
+        Some(disconnected) => disconnected + framework.failover_timeout(),
+        // It was the master that went away: nobody's scheduler is to be punished for that.
+        None => master.now + framework.failover_timeout().max(master.config.agent_reregister_timeout),
+    };
+    master.frameworks.insert(id.clone(), Arc::new(framework));
+    offer::framework_added(master, &id);
+    master.timers.set(Timer::Failover(id), deadline);
+}
+
+/// An agent runs something of a framework; if the registry has lost it, it is known again from here on.
+pub(crate) fn framework_reported(master: &mut Master, info: &v1::FrameworkInfo) {
+    let Some(id) = info.id.as_ref().filter(|id| tepui_model::validate_id(&id.value).is_ok()) else { return };
+    if master.frameworks.contains_key(id.value.as_str()) || framework::is_completed(master, &id.value) {
+        return;
+    }
+    let id = FrameworkId::new(id.value.as_str());
+    let framework = Framework::new(id, info.clone(), FrameworkState::Recovered, master.now);
+    let write = registry::write_framework(info.clone(), master.now, None, None);
+    enter(master, framework);
+    master.persist(vec![write], Pending::Nothing);
+}
+
+/// Forgets agents that have been unreachable or gone for too long, or are too many: the oldest first.
+pub(crate) fn prune(master: &mut Master) {
+    master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
+    let mut writes: Vec<Write> = Vec::new();
+    let (age, count) = (master.config.registry_max_agent_age, master.config.registry_max_agent_count);
+    for id in expired(&master.unreachable, master.now, age, count) {
+        master.unreachable.remove(&id);
+        writes.push(registry::remove_unreachable(id.as_str()));
+    }
+    for id in expired(&master.gone, master.now, age, count) {
+        master.gone.remove(&id);
+        writes.push(registry::remove_gone(id.as_str()));
+    }
+    if !writes.is_empty() {
+        master.persist(writes, Pending::Nothing);
+    }
+}
+
+fn expired(
+    list: &std::collections::BTreeMap<AgentId, Tick>,
+    now: Tick,
+    age: std::time::Duration,
+    count: usize,
+) -> Vec<AgentId> {
+    let mut oldest: Vec<(Tick, &AgentId)> = list.iter().map(|(id, since)| (*since, id)).collect();
+    oldest.sort_unstable();
+    let too_many = list.len().saturating_sub(count);
+    let old = |(index, (since, _)): &(usize, (Tick, &AgentId))| *index < too_many || now.since(*since) > age;
+    oldest.into_iter().enumerate().take_while(old).map(|(_, (_, id))| id.clone()).collect()
+}

@@ -1,0 +1,360 @@
+//! ReregisterSlave: an agent comes back, and what it runs is compared with what the master knows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tepui_model::{AgentId, ExecutorId, FrameworkId, Reason, Resources, TaskId};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{internal, v1};
+
+use super::{
+    Pending,
+    agents::{self, Removal},
+    executors, framework, recovery, updates,
+};
+use crate::{
+    Agent, AgentState, Effect, Master, Task, convert, master::Timer, offer, operators, registry, status,
+};
+
+/// ReregisterSlave.
+pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::ReregisterSlaveMessage) {
+    master.stats.count("master/messages_reregister_slave");
+    let id = message.slave.id.as_ref().map_or("", |id| id.value.as_str());
+    if let Err(error) = tepui_model::validate_id(id) {
+        master.stats.count("master/dropped_messages");
+        return master.warn(format!("Dropping the re-registration of the agent at {from}: {error}"));
+    }
+    let id = AgentId::new(id);
+    if master.registering.contains(from) || master.removing.contains(&id) {
+        // It tries again.
+        return;
+    }
+    if master.gone.contains_key(&id) {
+        master.log(format!("Refusing the re-registration of agent {id}, which has been marked gone"));
+        let message = Some("Agent has been marked gone".to_owned());
+        return master.send(from.clone(), internal::ShutdownMessage { message });
+    }
+    if let Err(reason) = agents::check(&message.slave, message.version.as_deref()) {
+        master.stats.count("master/dropped_messages");
+        return master.warn(format!("Dropping the re-registration of agent {id} at {from}: {reason}"));
+    }
+    if let Some(other) = master.agent_at.get(from).filter(|other| **other != id).cloned() {
+        agents::end(master, &other, Removal::Replaced, None);
+    }
+    let known = master.agents.get(&id).map(|agent| (&agent.pid, &*agent.info));
+    let recovered = master.recovered_agents.get(&id);
+    let known = known.or_else(|| Some((recovered?.pid.as_ref()?, &*recovered?.info)));
+    if known == Some((from, &message.slave)) {
+        return readmitted(master, from, message);
+    }
+    let mut writes = vec![registry::write_agent(id.as_str(), message.slave.clone(), from)];
+    if master.unreachable.contains_key(&id) {
+        writes.push(registry::remove_unreachable(id.as_str()));
+    }
+    master.registering.insert(from.clone());
+    master.persist(writes, Pending::ReadmitAgent { pid: from.clone(), message: Box::new(message) });
+}
+
+/// What the registry says fits: the agent is registered again.
+pub(crate) fn readmitted(master: &mut Master, pid: &Upid, message: internal::ReregisterSlaveMessage) {
+    master.registering.remove(pid);
+    let id = AgentId::new(message.slave.id.as_ref().map_or("", |id| id.value.as_str()));
+    if master.removing.contains(&id) || master.gone.contains_key(&id) {
+        return;
+    }
+    master.stats.count("master/slave_reregistrations");
+    for info in &message.frameworks {
+        recovery::framework_reported(master, info);
+    }
+    if master.agents.contains_key(&id) {
+        known(master, &id, pid, message);
+    } else {
+        unknown(master, &id, pid, message);
+    }
+}
+
+/// What an agent has to be told once it is registered again.
+#[derive(Default)]
+struct Orders {
+    reconciliations: BTreeMap<FrameworkId, Vec<v1::TaskStatus>>,
+    shut_down: BTreeSet<FrameworkId>,
+    kills: Vec<internal::KillTaskMessage>,
+    shut_down_executors: Vec<(FrameworkId, ExecutorId)>,
+}
+
+/// An agent that this master does not have: everything that it runs is new here.
+fn unknown(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::ReregisterSlaveMessage) {
+    let was_unreachable = master.unreachable.remove(id).is_some();
+    master.recovered_agents.remove(id);
+    master.timers.cancel(&Timer::Reregistration(id.clone()));
+    let total = convert::resources(&message.slave.resources).unwrap_or_default();
+    let agent = Agent {
+        id: id.clone(),
+        pid: pid.clone(),
+        info: Arc::new(message.slave),
+        state: AgentState::Active,
+        version: message.version.unwrap_or_default(),
+        capabilities: message.agent_capabilities,
+        registered: master.now,
+        reregistered: Some(master.now),
+        total: Arc::new(total),
+        resource_version: message.resource_version_uuid,
+        observer: agents::new_observer(master),
+        unanswered_pings: 0,
+    };
+    agents::insert(master, agent);
+    let mut orders = Orders::default();
+    let mut used: BTreeMap<FrameworkId, Resources> = BTreeMap::new();
+    for info in message.executor_infos {
+        add_executor(master, id, info, &mut used, &mut orders);
+    }
+    for task in message.tasks {
+        add_task(master, id, task, was_unreachable, &mut used, &mut orders);
+    }
+    offer::agent_added(master, id, &used);
+    finish(master, id, &message.frameworks, orders);
+    agents::ping_due(master, id);
+}
+
+fn add_executor(
+    master: &mut Master,
+    agent: &AgentId,
+    info: v1::ExecutorInfo,
+    used: &mut BTreeMap<FrameworkId, Resources>,
+    orders: &mut Orders,
+) {
+    let framework_id = FrameworkId::new(info.framework_id.as_ref().map_or("", |id| id.value.as_str()));
+    if !is_alive(master, &framework_id) {
+        orders.shut_down.insert(framework_id);
+        return;
+    }
+    let Ok(resources) = convert::resources(&info.resources) else { return };
+    *used.entry(framework_id.clone()).or_default() += &resources;
+    executors::add(master, &framework_id, agent, info, resources);
+}
+
+fn is_alive(master: &Master, id: &FrameworkId) -> bool {
+    master.frameworks.contains_key(id) && !framework::is_completed(master, id.as_str())
+}
+
+fn add_task(
+    master: &mut Master,
+    agent: &AgentId,
+    task: v1::Task,
+    was_unreachable: bool,
+    used: &mut BTreeMap<FrameworkId, Resources>,
+    orders: &mut Orders,
+) {
+    let framework_id = FrameworkId::new(task.framework_id.value.as_str());
+    if !is_alive(master, &framework_id) {
+        orders.shut_down.insert(framework_id);
+        return;
+    }
+    let Ok(resources) = convert::resources(&task.resources) else { return };
+    let Some(mut task) = Task::reported(framework_id.clone(), task, Arc::new(resources)) else { return };
+    task.agent_id = agent.clone();
+    let Some(framework) = master.frameworks.get_mut(&framework_id) else { return };
+    if framework.tasks.contains_key(&task.id) {
+        // Used again elsewhere while this agent was away: the older copy has to go.
+        orders.kills.push(kill_message(&framework_id, &task.id, None));
+        return;
+    }
+    if let Some(parked) = Arc::make_mut(framework).forget_unreachable(&task.id) {
+        task.kill.clone_from(&parked.kill);
+    }
+    if !task.state.is_terminal() {
+        *used.entry(framework_id.clone()).or_default() += &task.resources;
+        if let Some(kill) = &task.kill {
+            orders.kills.push(kill_message(&framework_id, &task.id, kill.policy.clone()));
+        }
+    }
+    if was_unreachable {
+        let status = status::from_master(
+            &task.id,
+            Some(agent),
+            task.state,
+            Reason::AgentReregistered,
+            "Unreachable agent re-registered",
+            master.now,
+        );
+        operators::task_updated(master, &task, &status);
+        updates::send_status(master, &framework_id, status);
+    } else {
+        operators::task_added(master, &task);
+    }
+    updates::insert_task(master, task);
+}
+
+fn kill_message(
+    framework_id: &FrameworkId,
+    task: &TaskId,
+    policy: Option<v1::KillPolicy>,
+) -> internal::KillTaskMessage {
+    internal::KillTaskMessage {
+        framework_id: v1::FrameworkId { value: framework_id.as_str().to_owned() },
+        task_id: v1::TaskId { value: task.as_str().to_owned() },
+        kill_policy: policy,
+    }
+}
+
+/// An agent that this master has, after a break of the link or a restart.
+fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::ReregisterSlaveMessage) {
+    master.timers.cancel(&Timer::Reregistration(id.clone()));
+    let Some(agent) = master.agents.get_mut(id) else { return };
+    let agent = Arc::make_mut(agent);
+    let total = convert::resources(&message.slave.resources).unwrap_or_default();
+    let old_pid = std::mem::replace(&mut agent.pid, pid.clone());
+    agent.total = Arc::new(agent.total.revocable() + &total);
+    agent.info = Arc::new(message.slave);
+    agent.state = AgentState::Active;
+    agent.version = message.version.unwrap_or_default();
+    agent.capabilities = message.agent_capabilities;
+    agent.reregistered = Some(master.now);
+    agent.unanswered_pings = 0;
+    if message.resource_version_uuid.is_some() {
+        agent.resource_version = message.resource_version_uuid;
+    }
+    if old_pid != *pid && master.agent_at.get(&old_pid) == Some(id) {
+        master.agent_at.remove(&old_pid);
+        master.effects.push_back(Effect::Unlink { to: old_pid });
+    }
+    master.agent_at.insert(pid.clone(), id.clone());
+    master.effects.push_back(Effect::Link { to: pid.clone() });
+
+    let mut orders = Orders::default();
+    compare_executors(master, id, message.executor_infos, &mut orders);
+    compare_tasks(master, id, &message.tasks, &mut orders);
+    offer::agent_updated(master, id);
+    finish(master, id, &message.frameworks, orders);
+}
+
+fn compare_executors(
+    master: &mut Master,
+    agent: &AgentId,
+    reported: Vec<v1::ExecutorInfo>,
+    orders: &mut Orders,
+) {
+    let mut there = BTreeSet::new();
+    for info in reported {
+        let framework_id = FrameworkId::new(info.framework_id.as_ref().map_or("", |id| id.value.as_str()));
+        let executor_id = ExecutorId::new(info.executor_id.value.as_str());
+        there.insert((framework_id.clone(), executor_id.clone()));
+        let known = master.frameworks.get(&framework_id).and_then(|framework| {
+            framework.executors.get(&(agent.clone(), executor_id.clone())).map(|executor| executor.shutdown)
+        });
+        match known {
+            Some(true) => orders.shut_down_executors.push((framework_id, executor_id)),
+            Some(false) => {}
+            None => {
+                let mut used = BTreeMap::new();
+                add_executor(master, agent, info, &mut used, orders);
+                for (framework, resources) in used {
+                    master.allocator.allocated(&framework, agent, &resources);
+                }
+            }
+        }
+    }
+    let gone: Vec<_> = master
+        .agent_executors
+        .get(agent)
+        .into_iter()
+        .flatten()
+        .filter(|executor| !there.contains(*executor))
+        .cloned()
+        .collect();
+    for (framework, executor) in gone {
+        executors::remove(master, &framework, agent, &executor);
+    }
+}
+
+fn compare_tasks(master: &mut Master, agent: &AgentId, reported: &[v1::Task], orders: &mut Orders) {
+    let mut there = BTreeSet::new();
+    for task in reported {
+        let framework_id = FrameworkId::new(task.framework_id.value.as_str());
+        let id = TaskId::new(task.task_id.value.as_str());
+        there.insert((framework_id.clone(), id.clone()));
+        if !is_alive(master, &framework_id) {
+            orders.shut_down.insert(framework_id);
+            continue;
+        }
+        let known = master.frameworks.get(&framework_id).and_then(|framework| framework.tasks.get(&id));
+        let ended =
+            tepui_model::TaskState::from_number(task.state).is_none_or(tepui_model::TaskState::is_terminal);
+        match known.filter(|known| known.agent_id == *agent) {
+            Some(known) if !known.state.is_terminal() => {
+                if let Some(kill) = &known.kill {
+                    orders.kills.push(kill_message(&framework_id, &id, kill.policy.clone()));
+                }
+            }
+            Some(_) => {}
+            // Its scheduler was told that it is lost when the link broke.
+            None if !ended => orders.kills.push(kill_message(&framework_id, &id, None)),
+            None => {}
+        }
+    }
+    for (framework_id, id) in agents::tasks_of(master, agent) {
+        if there.contains(&(framework_id.clone(), id.clone())) {
+            continue;
+        }
+        let Some(task) = master.frameworks.get(&framework_id).and_then(|framework| framework.tasks.get(&id))
+        else {
+            continue;
+        };
+        // A task that did not arrive, or whose end was forgotten: the agent says which.
+        let mut status = status::from_master(
+            &id,
+            Some(agent),
+            task.state,
+            Reason::Reconciliation,
+            "Reconciliation: Task is unknown to the agent",
+            master.now,
+        );
+        status.message = None;
+        orders.reconciliations.entry(framework_id).or_default().push(status);
+    }
+}
+
+/// Tells the agent that it is registered again, and then what it has to do.
+fn finish(master: &mut Master, id: &AgentId, frameworks: &[v1::FrameworkInfo], orders: Orders) {
+    let Some(agent) = master.agents.get(id) else { return };
+    let pid = agent.pid.clone();
+    let reconciliation =
+        |(id, statuses): (FrameworkId, Vec<v1::TaskStatus>)| internal::ReconcileTasksMessage {
+            framework_id: v1::FrameworkId { value: id.as_str().to_owned() },
+            statuses,
+            framework: master.frameworks.get(&id).map(|framework| (*framework.info).clone()),
+        };
+    let message = internal::SlaveReregisteredMessage {
+        slave_id: agent.wire_id(),
+        reconciliations: orders.reconciliations.into_iter().map(reconciliation).collect(),
+        connection: Some(agents::connection(master)),
+    };
+    master.send(pid.clone(), message);
+    for framework in orders.shut_down {
+        let framework_id = v1::FrameworkId { value: framework.as_str().to_owned() };
+        master.send(pid.clone(), internal::ShutdownFrameworkMessage { framework_id });
+    }
+    for kill in orders.kills {
+        master.send(pid.clone(), kill);
+    }
+    for (framework, executor) in orders.shut_down_executors {
+        let message = internal::ShutdownExecutorMessage {
+            executor_id: Some(v1::ExecutorId { value: executor.as_str().to_owned() }),
+            framework_id: Some(v1::FrameworkId { value: framework.as_str().to_owned() }),
+        };
+        master.send(pid.clone(), message);
+    }
+    for info in frameworks {
+        let Some(framework) = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str())) else {
+            continue;
+        };
+        let message = internal::UpdateFrameworkMessage {
+            framework_id: framework.wire_id(),
+            pid: Some("@0.0.0.0:0".to_owned()),
+            framework_info: Some((*framework.info).clone()),
+        };
+        master.send(pid.clone(), message);
+    }
+}

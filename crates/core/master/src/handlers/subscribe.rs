@@ -1,0 +1,283 @@
+//! SUBSCRIBE and UPDATE_FRAMEWORK, heartbeats, and the loss of a scheduler.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tepui_model::{ConnectionId, FrameworkId, Reply, Role};
+use tepui_wire_mesos::{
+    internal,
+    v1::{
+        self, FrameworkInfo,
+        scheduler::{Event, OfferConstraints, call, event},
+    },
+};
+
+use super::{Pending, framework, offers};
+use crate::{
+    Effect, Framework, FrameworkState, Master,
+    framework::roles,
+    master::{Stream, Timer},
+    offer, operators, registry,
+    validate::{self, Invalid, invalid},
+};
+
+/// A subscription, or an update of one, whose framework is being written.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    connection: ConnectionId,
+    /// With its id.
+    info: FrameworkInfo,
+    suppressed: BTreeSet<Role>,
+    constraints: Option<OfferConstraints>,
+}
+
+/// SUBSCRIBE: what is wrong in meaning is told on a stream that then ends.
+pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call::Subscribe) {
+    let mut info = subscribe.framework_info;
+    info.id = info.id.filter(|id| !id.value.is_empty());
+    master.stats.count(if info.id.is_some() {
+        "master/messages_reregister_framework"
+    } else {
+        "master/messages_register_framework"
+    });
+    if let Err(Invalid(text)) = check(master, &info, &subscribe.suppressed_roles) {
+        let stream_id = Some(master.new_uuid());
+        master.effects.push_back(Effect::OpenStream { to: from, stream_id });
+        return dismiss(master, from, text);
+    }
+    let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
+    let registered = known.map_or(master.now, |known| known.registered);
+    if let Some(known) = known {
+        // These two stay what they were; Mesos only warns of it.
+        info.user.clone_from(&known.info.user);
+        info.checkpoint = known.info.checkpoint;
+    }
+    if info.id.is_none() {
+        let id = format!("{}-{:04}", master.config.info.id, master.next_framework);
+        master.next_framework += 1;
+        info.id = Some(v1::FrameworkId { value: id });
+    }
+    master.streams.insert(from, Stream::Subscribing { closed: false });
+    let write = registry::write_framework(info.clone(), registered, None, None);
+    let subscription = Subscription {
+        connection: from,
+        info,
+        suppressed: subscribe.suppressed_roles.into_iter().map(Role::from).collect(),
+        constraints: subscribe.offer_constraints,
+    };
+    master.persist(vec![write], Pending::Subscribe(Box::new(subscription)));
+}
+
+fn check(master: &Master, info: &FrameworkInfo, suppressed: &[String]) -> Result<(), Invalid> {
+    validate::framework::check(&master.config, info)?;
+    if let Some(id) = &info.id
+        && framework::is_completed(master, &id.value)
+    {
+        return invalid("Framework has been removed");
+    }
+    validate::framework::check_suppressed(info, suppressed)?;
+    let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
+    if let Some(known) = known
+        && known.info.principal != info.principal
+    {
+        return invalid("Changing framework's principal is not allowed.");
+    }
+    Ok(())
+}
+
+/// The framework is written: it is subscribed.
+pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
+    let connection = subscription.connection;
+    let closed = !matches!(master.streams.get(&connection), Some(Stream::Subscribing { closed: false }));
+    let value = subscription.info.id.as_ref().map_or("", |id| id.value.as_str());
+    let id = FrameworkId::new(value);
+    let new = !master.frameworks.contains_key(&id);
+    if new {
+        let framework =
+            Framework::new(id.clone(), subscription.info.clone(), FrameworkState::Disconnected, master.now);
+        master.frameworks.insert(id.clone(), Arc::new(framework));
+        offer::framework_added(master, &id);
+    } else {
+        leave_stream(master, &id, Some("Framework failed over"));
+        offers::discard_all_of_framework(master, &id, false);
+    }
+    let stream_id = master.new_uuid();
+    let now = master.now;
+    let apply = |framework: &mut Framework| {
+        framework.reregistered = (!new).then_some(now);
+        framework.state = FrameworkState::Active;
+        framework.disconnected = None;
+        framework.connection = Some(connection);
+        framework.stream_id = Some(stream_id);
+    };
+    adopt(master, &id, subscription, apply);
+    master.timers.cancel(&Timer::Failover(id.clone()));
+    offer::framework_activated(master, &id);
+    let Some(framework) = master.frameworks.get(&id).cloned() else { return };
+    if new {
+        operators::framework_added(master, &framework);
+    } else {
+        operators::framework_updated(master, &framework);
+        tell_agents(master, &framework);
+    }
+    if closed {
+        master.streams.remove(&connection);
+        return disconnect(master, &id);
+    }
+    master.streams.insert(connection, Stream::Scheduler(id));
+    master.effects.push_back(Effect::OpenStream { to: connection, stream_id: Some(stream_id) });
+    let subscribed = event::Subscribed {
+        framework_id: framework.wire_id(),
+        heartbeat_interval_seconds: Some(master.config.heartbeat_interval.as_secs_f64()),
+        master_info: Some(master.config.info.clone()),
+    };
+    let event = Event { subscribed: Some(subscribed), ..typed(event::Type::Subscribed) };
+    master.effects.push_back(Effect::SendEvent { to: connection, event });
+    heartbeat(master, connection);
+}
+
+/// Takes over what the scheduler says about its framework.
+fn adopt(
+    master: &mut Master,
+    id: &FrameworkId,
+    subscription: Subscription,
+    apply: impl FnOnce(&mut Framework),
+) {
+    if let Some(framework) = master.frameworks.get_mut(id) {
+        let framework = Arc::make_mut(framework);
+        framework.roles = roles(&subscription.info);
+        framework.info = Arc::new(subscription.info);
+        framework.suppressed = subscription.suppressed;
+        framework.offer_constraints = subscription.constraints.map(Arc::new);
+        apply(framework);
+    }
+    offers::rescind_of_foreign_roles(master, id);
+    offer::framework_updated(master, id);
+}
+
+/// Tells every agent where the framework's scheduler is now, and what changed about it.
+fn tell_agents(master: &mut Master, framework: &Framework) {
+    let message = internal::UpdateFrameworkMessage {
+        framework_id: framework.wire_id(),
+        // Nobody: the scheduler speaks HTTP.
+        pid: Some("@0.0.0.0:0".to_owned()),
+        framework_info: Some((*framework.info).clone()),
+    };
+    let connected: Vec<_> =
+        master.agents.values().filter(|agent| agent.is_active()).map(|agent| agent.pid.clone()).collect();
+    for pid in connected {
+        master.send(pid, message.clone());
+    }
+}
+
+/// UPDATE_FRAMEWORK: as SUBSCRIBE, but what may not change is an error.
+pub(crate) fn update_framework(
+    master: &mut Master,
+    from: ConnectionId,
+    id: &FrameworkId,
+    update: call::UpdateFramework,
+) {
+    let Some(known) = master.frameworks.get(id).cloned() else { return };
+    let info = update.framework_info;
+    let checked = validate::framework::check(&master.config, &info)
+        .and_then(|()| validate::framework::check_suppressed(&info, &update.suppressed_roles))
+        .and_then(|()| validate::framework::check_update(&known.info, &info));
+    if let Err(Invalid(text)) = checked {
+        let text = format!("'UpdateFramework.framework_info' is not valid: {text}");
+        return master.reply(from, Reply::error(400, text));
+    }
+    let write = registry::write_framework(info.clone(), known.registered, None, None);
+    let update = Subscription {
+        connection: from,
+        info,
+        suppressed: update.suppressed_roles.into_iter().map(Role::from).collect(),
+        constraints: update.offer_constraints,
+    };
+    master.persist(vec![write], Pending::UpdateFramework { to: from, update: Box::new(update) });
+}
+
+/// The update is written: it holds.
+pub(crate) fn updated(master: &mut Master, to: ConnectionId, update: Subscription) {
+    let id = FrameworkId::new(update.info.id.as_ref().map_or("", |id| id.value.as_str()));
+    adopt(master, &id, update, |_| {});
+    if let Some(framework) = master.frameworks.get(&id).cloned() {
+        operators::framework_updated(master, &framework);
+        tell_agents(master, &framework);
+    }
+    master.reply(to, Reply::ok());
+}
+
+/// A HEARTBEAT now, and again after the interval.
+pub(crate) fn heartbeat(master: &mut Master, connection: ConnectionId) {
+    master.effects.push_back(Effect::SendEvent { to: connection, event: typed(event::Type::Heartbeat) });
+    master.timers.set(Timer::Heartbeat(connection), master.now + master.config.heartbeat_interval);
+}
+
+/// The other side of a stream has gone.
+pub(crate) fn stream_closed(master: &mut Master, connection: ConnectionId) {
+    match master.streams.remove(&connection) {
+        Some(Stream::Subscribing { .. }) => {
+            master.streams.insert(connection, Stream::Subscribing { closed: true });
+        }
+        Some(Stream::Scheduler(id)) => {
+            master.timers.cancel(&Timer::Heartbeat(connection));
+            disconnect(master, &id);
+        }
+        Some(Stream::Operator) => operators::closed(master, connection),
+        None => {}
+    }
+}
+
+/// The scheduler has gone: nothing is offered to it, and its time to come back runs.
+fn disconnect(master: &mut Master, id: &FrameworkId) {
+    offers::discard_all_of_framework(master, id, false);
+    offer::framework_deactivated(master, id);
+    let Some(framework) = master.frameworks.get_mut(id) else { return };
+    let framework = Arc::make_mut(framework);
+    framework.state = FrameworkState::Disconnected;
+    framework.disconnected = Some(master.now);
+    framework.connection = None;
+    framework.stream_id = None;
+    let deadline = master.now + framework.failover_timeout();
+    let write = registry::write_framework(
+        (*framework.info).clone(),
+        framework.registered,
+        framework.disconnected,
+        None,
+    );
+    master.timers.set(Timer::Failover(id.clone()), deadline);
+    master.persist(vec![write], Pending::Nothing);
+}
+
+/// Ends a framework's stream, if it has one, with an ERROR if there is something to say.
+pub(crate) fn leave_stream(master: &mut Master, id: &FrameworkId, error: Option<&str>) {
+    let Some(framework) = master.frameworks.get_mut(id) else { return };
+    let Some(connection) = framework.connection else { return };
+    let framework = Arc::make_mut(framework);
+    framework.connection = None;
+    framework.stream_id = None;
+    master.streams.remove(&connection);
+    master.timers.cancel(&Timer::Heartbeat(connection));
+    match error {
+        Some(error) => dismiss(master, connection, error.to_owned()),
+        None => master.effects.push_back(Effect::CloseStream { to: connection }),
+    }
+}
+
+/// Says why on an open stream, and ends it.
+fn dismiss(master: &mut Master, connection: ConnectionId, message: String) {
+    let event = Event { error: Some(event::Error { message }), ..typed(event::Type::Error) };
+    master.effects.push_back(Effect::SendEvent { to: connection, event });
+    master.effects.push_back(Effect::CloseStream { to: connection });
+}
+
+/// An event of this type with nothing in it.
+pub(crate) fn typed(r#type: event::Type) -> Event {
+    Event { r#type: Some(r#type as i32), ..Event::default() }
+}
+
+/// Sends an event to a framework's scheduler; lost if that is not there.
+pub(crate) fn send_event(master: &mut Master, id: &FrameworkId, event: Event) {
+    if let Some(to) = master.frameworks.get(id).and_then(|framework| framework.connection) {
+        master.effects.push_back(Effect::SendEvent { to, event });
+    }
+}

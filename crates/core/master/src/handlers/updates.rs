@@ -1,0 +1,213 @@
+//! Status updates: from agents, and those that the master makes itself; and what tasks hold meanwhile.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tepui_model::{AgentId, FrameworkId, Source, TaskId, TaskState};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{
+    internal,
+    v1::{
+        TaskStatus,
+        scheduler::{Event, event},
+    },
+};
+
+use super::subscribe::{send_event, typed};
+use crate::{
+    Master, Task,
+    offer::{self, Refusal},
+    operators,
+};
+
+/// StatusUpdate of an agent. It goes to the scheduler whether or not the task is known: only the scheduler's
+/// acknowledgement stops the agent from sending it again.
+pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal::StatusUpdateMessage) {
+    master.stats.count("master/messages_status_update");
+    let update = message.update;
+    let agent_id = update.slave_id.as_ref().map_or("", |id| id.value.as_str());
+    let Some(agent) = master.agents.get(agent_id) else {
+        master.stats.count("master/invalid_status_updates");
+        master.warn(format!(
+            "Ignoring an update of task '{}' from agent {agent_id} at {from}, which is not registered",
+            update.status.task_id.value
+        ));
+        return super::agents::prompt_reregistration(master, from);
+    };
+    let agent_id = agent.id.clone();
+    let Some(framework) = master.frameworks.get(update.framework_id.value.as_str()) else {
+        master.stats.count("master/invalid_status_updates");
+        master.warn(format!(
+            "Ignoring an update of task '{}' of framework {}, which is not known",
+            update.status.task_id.value, update.framework_id.value
+        ));
+        return;
+    };
+    let framework_id = framework.id.clone();
+    let uuid = update.uuid.filter(|uuid| !uuid.is_empty());
+    let mut status = update.status;
+    // The update's own fields are what counts, where it has them.
+    status.uuid.clone_from(&uuid);
+    status.agent_id = update.slave_id;
+    status.timestamp = Some(update.timestamp);
+    status.executor_id = update.executor_id.or(status.executor_id);
+    if let Some(uuid) = &uuid
+        && is_stale_copy(master, &framework_id, &agent_id, &status)
+    {
+        // The id was used again elsewhere while this agent was out of reach. The scheduler must not take the
+        // end of the old copy for the end of the new one.
+        let ack = internal::StatusUpdateAcknowledgementMessage {
+            slave_id: tepui_wire_mesos::v1::AgentId { value: agent_id.as_str().to_owned() },
+            framework_id: update.framework_id,
+            task_id: status.task_id,
+            uuid: uuid.clone(),
+        };
+        return master.send(from.clone(), ack);
+    }
+    let valid = apply(master, &framework_id, &agent_id, &status, uuid.as_ref(), update.latest_state);
+    let counter = if valid { "master/valid_status_updates" } else { "master/invalid_status_updates" };
+    master.stats.count(counter);
+    send_status(master, &framework_id, status);
+}
+
+fn is_stale_copy(
+    master: &Master,
+    framework_id: &FrameworkId,
+    agent_id: &AgentId,
+    status: &TaskStatus,
+) -> bool {
+    let framework = master.frameworks.get(framework_id);
+    let task = framework.and_then(|framework| framework.tasks.get(status.task_id.value.as_str()));
+    task.is_some_and(|task| task.agent_id != *agent_id)
+}
+
+/// Takes over what an update says about a task; whether there is such a task there.
+fn apply(
+    master: &mut Master,
+    framework_id: &FrameworkId,
+    agent_id: &AgentId,
+    status: &TaskStatus,
+    uuid: Option<&Bytes>,
+    latest: Option<i32>,
+) -> bool {
+    let (Some(state), Some(framework)) =
+        (TaskState::from_number(status.state), master.frameworks.get_mut(framework_id))
+    else {
+        return false;
+    };
+    let known = framework.tasks.get(status.task_id.value.as_str()).filter(|task| task.agent_id == *agent_id);
+    let Some(id) = known.map(|task| task.id.clone()) else { return false };
+    let Some(task) = Arc::make_mut(framework).tasks.get_mut(&id) else { return false };
+    let task = Arc::make_mut(task);
+    let was_terminal = task.state.is_terminal();
+    if !was_terminal {
+        // Later updates may wait at the agent for the acknowledgement of this one: it names the latest state.
+        task.state = latest.and_then(TaskState::from_number).unwrap_or(state);
+    }
+    task.add_status(status);
+    if let Some(uuid) = uuid {
+        task.forwarded = Some((state, uuid.clone()));
+    }
+    let ended = !was_terminal && task.state.is_terminal();
+    let task = task.clone();
+    if ended {
+        release(master, &task);
+    }
+    operators::task_updated(master, &task, status);
+    if ended {
+        count_end(master, &TaskStatus { state: task.state.number(), ..status.clone() });
+    }
+    if uuid.is_none() && task.state.is_terminal() {
+        complete(master, framework_id, &id);
+    }
+    true
+}
+
+/// A state that the master itself decides on, of a task that it knows.
+pub(crate) fn apply_from_master(master: &mut Master, task: &Task, status: &TaskStatus) {
+    let Some(state) = TaskState::from_number(status.state) else { return };
+    let Some(framework) = master.frameworks.get_mut(&task.framework_id) else { return };
+    let Some(task) = Arc::make_mut(framework).tasks.get_mut(&task.id) else { return };
+    let task = Arc::make_mut(task);
+    let was_terminal = task.state.is_terminal();
+    if !was_terminal {
+        task.state = state;
+    }
+    task.add_status(status);
+    let task = task.clone();
+    if !was_terminal {
+        release(master, &task);
+        operators::task_updated(master, &task, status);
+        count_end(master, status);
+    }
+}
+
+/// Adds a task; its resources are already counted as used.
+pub(crate) fn insert_task(master: &mut Master, task: Task) {
+    let key = (task.framework_id.clone(), task.id.clone());
+    master.agent_tasks.entry(task.agent_id.clone()).or_default().insert(key);
+    if let Some(framework) = master.frameworks.get_mut(&task.framework_id) {
+        Arc::make_mut(framework).tasks.insert(task.id.clone(), Arc::new(task));
+    }
+}
+
+/// Gives back what a task held that has just ended.
+fn release(master: &mut Master, task: &Task) {
+    offer::recover(master, &task.framework_id, &task.agent_id, &task.resources, Refusal::None);
+}
+
+/// Takes a task out of the framework's live ones; gives back what it still holds.
+pub(crate) fn take(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) -> Option<Arc<Task>> {
+    let framework = master.frameworks.get_mut(framework_id)?;
+    let task = Arc::make_mut(framework).tasks.remove(id)?;
+    if let Some(tasks) = master.agent_tasks.get_mut(&task.agent_id) {
+        tasks.remove(&(framework_id.clone(), id.clone()));
+        if tasks.is_empty() {
+            master.agent_tasks.remove(&task.agent_id);
+        }
+    }
+    if !task.state.is_terminal() && !task.state.is_unreachable() {
+        release(master, &task);
+    }
+    Some(task)
+}
+
+/// A task is over: it is remembered as completed.
+pub(crate) fn complete(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) {
+    let Some(task) = take(master, framework_id, id) else { return };
+    let limit = master.config.max_completed_tasks_per_framework;
+    if let Some(framework) = master.frameworks.get_mut(framework_id) {
+        Arc::make_mut(framework).remember_completed(task, limit);
+    }
+}
+
+/// Sends a status to a framework's scheduler; lost if that is not there.
+pub(crate) fn send_status(master: &mut Master, id: &FrameworkId, status: TaskStatus) {
+    send_event(master, id, Event { update: Some(event::Update { status }), ..typed(event::Type::Update) });
+}
+
+/// Counts a state that ends a task, by state and by who said so and why.
+pub(crate) fn count_end(master: &mut Master, status: &TaskStatus) {
+    let Some(state) = TaskState::from_number(status.state) else { return };
+    let counter = match state {
+        TaskState::Finished => "master/tasks_finished",
+        TaskState::Failed => "master/tasks_failed",
+        TaskState::Killed => "master/tasks_killed",
+        TaskState::Error => "master/tasks_error",
+        TaskState::Lost => "master/tasks_lost",
+        TaskState::Dropped => "master/tasks_dropped",
+        TaskState::Gone => "master/tasks_gone",
+        TaskState::GoneByOperator => "master/tasks_gone_by_operator",
+        _ => return,
+    };
+    master.stats.count(counter);
+    let source = status.source.and_then(Source::from_number);
+    let reason = status.reason.and_then(tepui_model::Reason::from_number);
+    if let (Some(source), Some(reason)) = (source, reason) {
+        // Metrics keep the older names: `slave` where the API says `agent`.
+        let lower = |name: &str| name.to_ascii_lowercase().replace("agent", "slave");
+        let name =
+            format!("master/{}/{}/{}", lower(state.name()), lower(source.name()), lower(reason.name()));
+        master.stats.count_reason(name);
+    }
+}

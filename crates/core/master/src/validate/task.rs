@@ -1,0 +1,328 @@
+//! One task, or the tasks of a group, against its framework, its agent and what is on offer.
+
+use tepui_model::{AgentId, ExecutorId, FrameworkId, ResourceName, Resources, validate_id};
+use tepui_wire_mesos::v1::{self, ExecutorInfo, TaskInfo, agent_info::capability::Type as AgentCapability};
+
+use super::{Invalid, executor, invalid};
+use crate::{Agent, Framework, Master, convert};
+
+/// What a task is judged against.
+pub(crate) struct Context<'a> {
+    pub(crate) master: &'a Master,
+    pub(crate) framework_id: &'a FrameworkId,
+    pub(crate) agent_id: &'a AgentId,
+    /// What is left of the offers.
+    pub(crate) offered: &'a Resources,
+}
+
+impl Context<'_> {
+    pub(crate) fn framework(&self) -> Option<&Framework> {
+        self.master.frameworks.get(self.framework_id).map(|framework| &**framework)
+    }
+
+    pub(crate) fn agent(&self) -> Option<&Agent> {
+        self.master.agents.get(self.agent_id).map(|agent| &**agent)
+    }
+
+    /// The executor of this id that is already known on the agent.
+    pub(crate) fn executor(&self, id: &str) -> Option<&ExecutorInfo> {
+        let key = (self.agent_id.clone(), ExecutorId::new(id));
+        self.framework()?.executors.get(&key).map(|executor| &*executor.info)
+    }
+}
+
+/// A task that may run.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) task_resources: Resources,
+    /// What its executor needs, if it has one of its own that is not known yet.
+    pub(crate) executor_resources: Option<Resources>,
+    /// Whether the agent has to start an executor for it.
+    pub(crate) launch_executor: bool,
+    /// What it takes from the offers.
+    pub(crate) total: Resources,
+}
+
+/// All rules for one task, in the order in which they are reported.
+pub(crate) fn check(context: &Context<'_>, task: &TaskInfo) -> Result<Checked, Invalid> {
+    let task_resources = check_itself(context, task)?;
+    if task.executor.is_some() == task.command.is_some() {
+        return invalid(
+            "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present",
+        );
+    }
+    let (executor_resources, launch_executor) = match &task.executor {
+        Some(executor) => {
+            let resources = executor::check(context, executor)?;
+            let new = context.executor(&executor.executor_id.value).is_none();
+            (new.then_some(resources), new)
+        }
+        None => (None, true),
+    };
+    let mut total = task_resources.clone();
+    if let Some(resources) = &executor_resources {
+        total += resources;
+    }
+    if !context.offered.contains(&total) {
+        return invalid(format!(
+            "Total resources {total} required by task and its executor is more than available {}",
+            context.offered
+        ));
+    }
+    Ok(Checked { task_resources, executor_resources, launch_executor, total })
+}
+
+/// A group that may run.
+#[derive(Debug)]
+pub(crate) struct CheckedGroup {
+    /// In the order of the tasks.
+    pub(crate) task_resources: Vec<Resources>,
+    pub(crate) executor_resources: Option<Resources>,
+    pub(crate) launch_executor: bool,
+    pub(crate) total: Resources,
+}
+
+/// All rules for a group and its executor.
+pub(crate) fn check_group(
+    context: &Context<'_>,
+    executor: &ExecutorInfo,
+    tasks: &[TaskInfo],
+) -> Result<CheckedGroup, Invalid> {
+    if tasks.is_empty() {
+        return invalid("Task group is invalid: it must not be empty");
+    }
+    let mut total = Resources::new();
+    let mut task_resources = Vec::with_capacity(tasks.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for task in tasks {
+        let id = &task.task_id.value;
+        let of_task = |Invalid(text)| Invalid(format!("Task '{id}' is invalid: {text}"));
+        let resources = check_itself(context, task).map_err(of_task)?;
+        if !seen.insert(id) {
+            return invalid(format!("Task '{id}' is invalid: Task has duplicate ID: {id}"));
+        }
+        if task.executor.is_some() {
+            return invalid(format!("Task '{id}' is invalid: 'TaskInfo.executor' must not be set"));
+        }
+        total += &resources;
+        task_resources.push(resources);
+    }
+    let resources = executor::check(context, executor)?;
+    let launch_executor = context.executor(&executor.executor_id.value).is_none();
+    let executor_resources = launch_executor.then_some(resources);
+    if let Some(resources) = &executor_resources {
+        total += resources;
+    }
+    if !context.offered.contains(&total) {
+        return invalid(format!(
+            "Total resources {total} required by task group and its executor are more than available {}",
+            context.offered
+        ));
+    }
+    Ok(CheckedGroup { task_resources, executor_resources, launch_executor, total })
+}
+
+/// The rules that hold for a task alone and in a group.
+fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Resources, Invalid> {
+    check_id(task)?;
+    check_unique_id(context, task)?;
+    check_agent(context, task)?;
+    check_kill_policy(task)?;
+    check_max_completion_time(task)?;
+    check_check(task)?;
+    check_health_check(task)?;
+    let resources = check_resources(task)?;
+    check_limits(context, task, &resources)?;
+    check_command(task)?;
+    check_container(task)?;
+    Ok(resources)
+}
+
+fn check_id(task: &TaskInfo) -> Result<(), Invalid> {
+    validate_id(&task.task_id.value).map_err(|error| Invalid(error.to_string()))
+}
+
+fn check_unique_id(context: &Context<'_>, task: &TaskInfo) -> Result<(), Invalid> {
+    let id = task.task_id.value.as_str();
+    if context.framework().is_some_and(|framework| framework.tasks.contains_key(id)) {
+        return invalid(format!("Task has duplicate ID: {id}"));
+    }
+    Ok(())
+}
+
+fn check_agent(context: &Context<'_>, task: &TaskInfo) -> Result<(), Invalid> {
+    if task.agent_id.value != context.agent_id.as_str() {
+        return invalid(format!(
+            "Task uses invalid agent {} while agent {} is expected",
+            task.agent_id.value, context.agent_id
+        ));
+    }
+    Ok(())
+}
+
+fn check_kill_policy(task: &TaskInfo) -> Result<(), Invalid> {
+    let grace = task.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref());
+    if grace.is_some_and(|grace| grace.nanoseconds < 0) {
+        return invalid("Task's 'kill_policy.grace_period' must be non-negative");
+    }
+    Ok(())
+}
+
+fn check_max_completion_time(task: &TaskInfo) -> Result<(), Invalid> {
+    if task.max_completion_time.as_ref().is_some_and(|time| time.nanoseconds < 0) {
+        return invalid("Task's 'max_completion_time' must be non-negative");
+    }
+    Ok(())
+}
+
+fn check_check(task: &TaskInfo) -> Result<(), Invalid> {
+    use v1::check_info::Type;
+    let Some(check) = &task.check else { return Ok(()) };
+    let wrong = |text: &str| invalid(format!("Task uses invalid check: {text}"));
+    let kind = check.r#type.map(Type::try_from);
+    match kind {
+        Some(Ok(Type::Command)) => match &check.command {
+            None => return wrong("Expecting 'command' to be set for COMMAND check"),
+            Some(command) if command.command.value.is_none() => {
+                return wrong("Command check must contain 'shell command' or 'executable path'");
+            }
+            Some(_) => {}
+        },
+        Some(Ok(Type::Http)) if check.http.is_none() => {
+            return wrong("Expecting 'http' to be set for HTTP check");
+        }
+        Some(Ok(Type::Tcp)) if check.tcp.is_none() => {
+            return wrong("Expecting 'tcp' to be set for TCP check");
+        }
+        Some(Ok(Type::Http | Type::Tcp)) => {}
+        Some(Ok(Type::Unknown) | Err(_)) => return wrong("'UNKNOWN' is not a valid check type"),
+        None => return wrong("CheckInfo must specify 'type'"),
+    }
+    let times = [
+        ("delay_seconds", check.delay_seconds),
+        ("interval_seconds", check.interval_seconds),
+        ("timeout_seconds", check.timeout_seconds),
+    ];
+    match negative(&times) {
+        Some(name) => wrong(&format!("Expecting '{name}' to be non-negative")),
+        None => Ok(()),
+    }
+}
+
+fn check_health_check(task: &TaskInfo) -> Result<(), Invalid> {
+    use v1::health_check::Type;
+    let Some(check) = &task.health_check else { return Ok(()) };
+    let wrong = |text: &str| invalid(format!("Task uses invalid health check: {text}"));
+    let kind = check.r#type.map(Type::try_from);
+    match kind {
+        Some(Ok(Type::Command)) => match &check.command {
+            None => return wrong("Expecting 'command' to be set for COMMAND health check"),
+            Some(command) if command.value.is_none() => {
+                return wrong("Command health check must contain 'shell command' or 'executable path'");
+            }
+            Some(_) => {}
+        },
+        Some(Ok(Type::Http)) if check.http.is_none() => {
+            return wrong("Expecting 'http' to be set for HTTP health check");
+        }
+        Some(Ok(Type::Tcp)) if check.tcp.is_none() => {
+            return wrong("Expecting 'tcp' to be set for TCP health check");
+        }
+        Some(Ok(Type::Http | Type::Tcp)) => {}
+        Some(Ok(Type::Unknown) | Err(_)) => return wrong("'UNKNOWN' is not a valid health check type"),
+        None => return wrong("HealthCheck must specify 'type'"),
+    }
+    let times = [
+        ("delay_seconds", check.delay_seconds),
+        ("grace_period_seconds", check.grace_period_seconds),
+        ("interval_seconds", check.interval_seconds),
+        ("timeout_seconds", check.timeout_seconds),
+    ];
+    match negative(&times) {
+        Some(name) => wrong(&format!("Expecting '{name}' to be non-negative")),
+        None => Ok(()),
+    }
+}
+
+/// The first of these times that is negative or no number.
+fn negative(times: &[(&'static str, Option<f64>)]) -> Option<&'static str> {
+    times.iter().find(|(_, time)| time.is_some_and(|time| time.is_nan() || time < 0.0)).map(|(name, _)| *name)
+}
+
+fn check_resources(task: &TaskInfo) -> Result<Resources, Invalid> {
+    if task.resources.is_empty() {
+        return invalid("Task uses no resources");
+    }
+    let resources = convert::resources(&task.resources)
+        .map_err(|error| Invalid(format!("Task uses invalid resources: {error}")))?;
+    check_kinds(&resources, "Task")?;
+    Ok(resources)
+}
+
+/// The rules for what a task or an executor asks for.
+pub(crate) fn check_kinds(resources: &Resources, who: &str) -> Result<(), Invalid> {
+    if resources.is_empty() {
+        return invalid(format!("{who} uses no resources"));
+    }
+    let roles = resources.by_allocation();
+    let mut names = roles.keys();
+    if let (Some(one), Some(other)) = (names.next(), names.next()) {
+        return invalid(format!(
+            "Invalid {} resources: The resources have multiple allocation roles ('{one}' and '{other}') but only one \
+             allocation role is allowed",
+            who.to_ascii_lowercase()
+        ));
+    }
+    let mut revocable: Vec<&ResourceName> = Vec::new();
+    revocable.extend(resources.iter().filter(|resource| resource.revocable).map(|resource| &resource.name));
+    if let Some(both) =
+        resources.iter().find(|resource| !resource.revocable && revocable.contains(&&resource.name))
+    {
+        return invalid(format!(
+            "Cannot use both revocable and non-revocable '{}' at the same time",
+            both.name
+        ));
+    }
+    if resources.gpus().is_some_and(|gpus| gpus.as_millis() % 1000 != 0) {
+        return invalid("The 'gpus' resource must be an unsigned integer");
+    }
+    Ok(())
+}
+
+fn check_limits(context: &Context<'_>, task: &TaskInfo, resources: &Resources) -> Result<(), Invalid> {
+    if task.limits.is_empty() {
+        return Ok(());
+    }
+    if !context.agent().is_some_and(|agent| agent.has(AgentCapability::TaskResourceLimits)) {
+        return invalid(format!(
+            "Agent {} does not have TASK_RESOURCE_LIMITS capability, so it cannot run tasks with resource limits",
+            context.agent_id
+        ));
+    }
+    for (name, limit) in &task.limits {
+        if name != "cpus" && name != "mem" {
+            return invalid(format!("Setting resource limits on '{name}' is not supported"));
+        }
+        let request = resources.scalar(name).unwrap_or_default().to_f64();
+        if limit.value.is_nan() || limit.value < request {
+            return invalid(format!("The {name} limit specified is less than the {name} request"));
+        }
+    }
+    Ok(())
+}
+
+fn check_command(task: &TaskInfo) -> Result<(), Invalid> {
+    match &task.command {
+        Some(command) => executor::check_command(command)
+            .map_err(|Invalid(text)| Invalid(format!("Task's `CommandInfo` is invalid: {text}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_container(task: &TaskInfo) -> Result<(), Invalid> {
+    match &task.container {
+        Some(container) => executor::check_container(container)
+            .map_err(|Invalid(text)| Invalid(format!("Task's `ContainerInfo` is invalid: {text}"))),
+        None => Ok(()),
+    }
+}

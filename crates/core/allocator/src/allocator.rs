@@ -321,6 +321,7 @@ impl Allocator {
         state.has_gpus = total.gpus().is_some();
         state.info.total = total;
         self.touch(id);
+        self.reservations_changed();
     }
 
     /// What an agent can deal with, or where it is, changed.
@@ -349,6 +350,7 @@ impl Allocator {
             self.total.subtract(&state.info.total.to_quantities());
             self.quotas.agent_removed(&state.info.total);
         }
+        self.reservations_changed();
         self.with_free.remove(id);
         self.pending.agents.remove(id);
         self.pending.pairs.remove(id);
@@ -396,6 +398,13 @@ impl Allocator {
         self.reckon(id);
         if !self.pending.agents.contains(id) {
             self.pending.agents.insert(id.clone());
+        }
+    }
+
+    /// Reservations count towards quota: where they change, so may the room below limits, on every agent.
+    fn reservations_changed(&mut self) {
+        if self.quotas.any_limit() {
+            self.touch_all();
         }
     }
 
@@ -488,9 +497,6 @@ impl Allocator {
                     self.pending.clients.insert(role, framework);
                 }
             }
-        }
-        if self.quotas.any_guarantee() {
-            self.touch_all();
         }
         self.touch(agent);
     }

@@ -39,6 +39,10 @@ impl Quotas {
         self.of(role).is_some_and(|quota| !quota.limits.is_empty())
     }
 
+    pub(crate) fn any_limit(&self) -> bool {
+        self.quotas.values().any(|quota| !quota.limits.is_empty())
+    }
+
     pub(crate) fn any_guarantee(&self) -> bool {
         self.quotas.values().any(|quota| !quota.guarantees.is_empty())
     }

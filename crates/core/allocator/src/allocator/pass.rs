@@ -118,9 +118,10 @@ impl Allocator {
 
     /// What must be looked at, in a random order.
     fn take_candidates(&mut self, pass: &mut Pass) -> Vec<Candidate> {
+        let changed = self.needs_allocation();
         let mut pending = std::mem::take(&mut self.pending);
-        if self.quotas.any_guarantee() && !(pending.clients.is_empty() && pending.pairs.is_empty()) {
-            // What one role may have depends on what all others are owed.
+        if changed && self.quotas.any_guarantee() {
+            // What one role may have depends on what all others are owed and on what is free elsewhere.
             pending.agents.extend(self.with_free.iter().cloned());
         }
         pass.hungry = pending.clients;

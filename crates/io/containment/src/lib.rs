@@ -16,6 +16,7 @@ pub mod rotation;
 pub mod sandbox;
 pub mod supervisor;
 mod sys;
+pub mod usage;
 pub mod user;
 
 pub use containerizer::{

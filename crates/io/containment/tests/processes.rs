@@ -1,4 +1,5 @@
 //! Real processes, a real supervisor.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{
     fs,

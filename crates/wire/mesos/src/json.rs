@@ -10,7 +10,7 @@
 mod read;
 mod write;
 
-pub use read::{from_slice, to_protobuf};
+pub use read::{from_slice, list_from_slice, to_protobuf};
 pub(crate) use write::as_i32;
 pub use write::{to_string, to_vec, write};
 

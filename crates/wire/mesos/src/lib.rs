@@ -4,6 +4,7 @@
 //! No decision about a cluster is made here, and nothing here does I/O.
 
 pub mod content;
+pub mod convert;
 pub mod descriptor;
 pub mod error;
 pub mod json;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::internal;
+use crate::{internal, protobuf};
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $variant:ident($type:ident),)*) => {
@@ -33,12 +33,13 @@ macro_rules! messages {
             /// Reads the body of the message called `name`.
             ///
             /// # Errors
-            /// [`InvalidMessage`] when the name is not one of ours or the body does not parse.
+            /// [`InvalidMessage`] when the name is not one of ours, the body does not parse, or a required field is
+            /// missing. Such a message is dropped; nobody is told but the log.
             pub fn decode(name: &str, body: Bytes) -> Result<Self, InvalidMessage> {
                 match name {
-                    $(concat!("mesos.internal.", stringify!($type)) => internal::$type::decode(body)
+                    $(concat!("mesos.internal.", stringify!($type)) => protobuf::from_bytes::<internal::$type>(body)
                         .map(Self::$variant)
-                        .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.to_string() }),)*
+                        .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.reason().to_owned() }),)*
                     _ => Err(InvalidMessage::Unknown { name: name.to_owned() }),
                 }
             }
@@ -134,4 +135,73 @@ pub enum InvalidMessage {
         /// What is wrong with the body.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Described as _, v1};
+
+    /// Bodies as they were seen on real connections.
+    const SEEN: &str = include_str!("../testdata/libprocess.tsv");
+
+    #[test]
+    fn messages_seen_come_out_as_they_went_in() {
+        let mut count = 0;
+        for (name, hex) in SEEN.lines().filter_map(|line| line.split_once('\t')) {
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+            let body: Bytes = hex.as_bytes().chunks(2).map(byte).collect::<Vec<_>>().into();
+            let message = Message::decode(name, body.clone()).unwrap();
+            assert_eq!(message.name(), name);
+            assert_eq!(message.encode().len(), body.len(), "{name} holds a field that is not in its table");
+            assert_eq!(Message::decode(name, message.encode()), Ok(message));
+            count += 1;
+        }
+        assert!(count >= 15);
+    }
+
+    #[test]
+    fn names_are_those_of_the_tables() {
+        assert_eq!(
+            Message::from(internal::PongSlaveMessage {}).name(),
+            internal::PongSlaveMessage::DESCRIPTOR.name
+        );
+        assert_eq!(internal::RunTaskMessage::DESCRIPTOR.name, "mesos.internal.RunTaskMessage");
+    }
+
+    #[test]
+    fn what_is_dropped_has_a_reason() {
+        let decode = |name: &str, body: &'static [u8]| {
+            Message::decode(name, Bytes::from_static(body)).map(|_| ()).unwrap_err().to_string()
+        };
+        assert_eq!(decode("mesos.internal.NoMessage", b""), "unknown message mesos.internal.NoMessage");
+        assert_eq!(
+            decode("mesos.internal.PingSlaveMessage", b""),
+            "malformed mesos.internal.PingSlaveMessage: Missing required fields: connected"
+        );
+        assert_eq!(
+            decode("mesos.internal.KillTaskMessage", b"\x0a\x00"),
+            "malformed mesos.internal.KillTaskMessage: Missing required fields: task_id, framework_id.value"
+        );
+        assert!(decode("mesos.internal.PingSlaveMessage", b"\x08").contains("in the middle of a field"));
+        let kill = internal::KillTaskMessage {
+            framework_id: v1::FrameworkId { value: "f".to_owned() },
+            task_id: v1::TaskId { value: "t".to_owned() },
+            kill_policy: None,
+        };
+        let message = Message::from(kill);
+        assert_eq!(Message::decode(message.name(), message.encode()), Ok(message));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bodies_do_no_harm(
+            name in prop::sample::select(vec!["RunTask", "StatusUpdate", "ReregisterSlave", "UpdateSlave"]),
+            body in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let _ = Message::decode(&format!("mesos.internal.{name}Message"), body.into());
+        }
+    }
 }

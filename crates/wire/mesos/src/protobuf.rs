@@ -50,7 +50,10 @@ pub(crate) fn missing(bytes: &[u8], descriptor: &MessageDescriptor) -> Result<Op
 }
 
 /// The messages that a field's value consists of: itself, or of a map's entry the value.
-fn held<'a>(value: Wire<'a>, field: &FieldDescriptor) -> Result<Option<(&'a [u8], &'static MessageDescriptor)>, Malformed> {
+fn held<'a>(
+    value: Wire<'a>,
+    field: &FieldDescriptor,
+) -> Result<Option<(&'a [u8], &'static MessageDescriptor)>, Malformed> {
     let (Wire::Bytes(bytes), Kind::Message(descriptor)) = (value, field.kind) else {
         return Ok(None);
     };
@@ -123,7 +126,12 @@ struct Missing {
 const MAX_NAMES: usize = 64 * 1024;
 
 impl Missing {
-    fn collect(&mut self, bytes: &[u8], descriptor: &MessageDescriptor, depth: usize) -> Result<(), Malformed> {
+    fn collect(
+        &mut self,
+        bytes: &[u8],
+        descriptor: &MessageDescriptor,
+        depth: usize,
+    ) -> Result<(), Malformed> {
         if depth > MAX_DEPTH {
             return Err(Malformed::Depth);
         }
@@ -157,7 +165,12 @@ impl Missing {
         Ok(())
     }
 
-    fn collect_field(&mut self, bytes: &[u8], field: &FieldDescriptor, depth: usize) -> Result<(), Malformed> {
+    fn collect_field(
+        &mut self,
+        bytes: &[u8],
+        field: &FieldDescriptor,
+        depth: usize,
+    ) -> Result<(), Malformed> {
         let mut count = 0_usize;
         let mut fields = Fields::new(bytes);
         while let Some(found) = fields.next()? {

@@ -167,9 +167,3 @@ pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
     out.push(value as u8);
 }
-
-/// How many bytes a varint takes.
-#[inline]
-pub(crate) const fn varint_length(value: u64) -> usize {
-    ((64 - (value | 1).leading_zeros() as usize) + 6) / 7
-}

@@ -116,7 +116,8 @@ impl Decoder {
         if end > DIGITS || digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Err(self.invalid_length(end.min(DIGITS)));
         }
-        let Some(length) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()) else {
+        let Some(length) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok())
+        else {
             return Err(self.invalid_length(end));
         };
         self.buffer.advance(end + 1);

@@ -31,7 +31,8 @@ fn a_record_is_length_line_feed_bytes() {
 
 #[test]
 fn broken_lengths_end_the_stream() {
-    for (text, wrong) in [("x\n", "x"), ("\n", ""), ("-1\n", "-1"), ("5 \nhello", "5 "), (" 5\nhello", " 5")] {
+    for (text, wrong) in [("x\n", "x"), ("\n", ""), ("-1\n", "-1"), ("5 \nhello", "5 "), (" 5\nhello", " 5")]
+    {
         let mut decoder = Decoder::new(100);
         decoder.feed(text.as_bytes());
         let error = Err(InvalidRecord::Length(wrong.to_owned()));

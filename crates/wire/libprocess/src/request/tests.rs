@@ -82,7 +82,9 @@ fn table_of_requests() {
 
 #[test]
 fn refusals_have_the_status_of_libprocess() {
-    for sender in ["", "nobody", "a@", "a@host", "a@127.0.0.1", "a@127.0.0.1:99999", "a@localhost:5050", "\u{ff}@x"] {
+    for sender in
+        ["", "nobody", "a@", "a@host", "a@127.0.0.1", "a@127.0.0.1:99999", "a@localhost:5050", "\u{ff}@x"]
+    {
         let refusal = recognise("POST", "/m/n", [("Libprocess-From", sender.as_bytes())]).unwrap_err();
         assert_eq!(refusal.status(), 500, "{sender}");
     }
@@ -95,17 +97,24 @@ fn refusals_have_the_status_of_libprocess() {
 
 #[test]
 fn upids_are_read_and_written() {
-    for text in
-        ["slave(1)@127.0.0.1:5051", "scheduler-2f1d@10.0.0.7:40000", "@0.0.0.0:0", "master@[::1]:5050", "id/a@1.2.3.4:5"]
-    {
+    for text in [
+        "slave(1)@127.0.0.1:5051",
+        "scheduler-2f1d@10.0.0.7:40000",
+        "@0.0.0.0:0",
+        "master@[::1]:5050",
+        "id/a@1.2.3.4:5",
+    ] {
         assert_eq!(upid(text).to_string(), text);
     }
     assert_eq!(upid("master@::1:5050"), upid("master@[::1]:5050"));
     assert!(upid("@0.0.0.0:0").is_nobody());
     assert!(!upid("a@0.0.0.0:1").is_nobody());
-    let named = InvalidUpid::Hostname { id: "master".to_owned(), host: "node-1.example".to_owned(), port: 5050 };
+    let named =
+        InvalidUpid::Hostname { id: "master".to_owned(), host: "node-1.example".to_owned(), port: 5050 };
     assert_eq!("master@node-1.example:5050".parse::<Upid>(), Err(named));
-    for text in ["a b@1.2.3.4:5", "a\r\nX: y@1.2.3.4:5", "a@1.2.3.4:", "a@1.2.3.4:+5", "a@:5", "a@b@1.2.3.4:5"] {
+    for text in
+        ["a b@1.2.3.4:5", "a\r\nX: y@1.2.3.4:5", "a@1.2.3.4:", "a@1.2.3.4:+5", "a@:5", "a@b@1.2.3.4:5"]
+    {
         assert!(!matches!(text.parse::<Upid>(), Ok(_) | Err(InvalidUpid::Hostname { .. })), "{text}");
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         scanner::{Scanner, Syntax, Token},
     },
     protobuf,
+    scan::{Field, Fields, Wire},
 };
 
 /// Reads a message from JSON and checks its required fields.
@@ -35,7 +36,8 @@ pub fn to_protobuf(text: &[u8], descriptor: &'static MessageDescriptor) -> Resul
     let mut refused = reader.document(descriptor)?;
     // Of two members with one name the last counts. To write it is too late by then, so the text is read again
     // without the others; nobody but a tester sends such a thing.
-    let deduplicated = if reader.duplicates { serde_json::from_slice::<serde_json::Value>(text).ok() } else { None };
+    let deduplicated =
+        if reader.duplicates { serde_json::from_slice::<serde_json::Value>(text).ok() } else { None };
     let text = deduplicated.map(|value| value.to_string());
     if let Some(text) = &text {
         reader = Reader::new(text.as_bytes());
@@ -49,6 +51,35 @@ pub fn to_protobuf(text: &[u8], descriptor: &'static MessageDescriptor) -> Resul
         Ok(Some(fields)) => Err(invalid(descriptor, format!("Missing required fields: {fields}"))),
         Err(malformed) => Err(invalid(descriptor, malformed.to_string())),
     }
+}
+
+/// Reads a list of messages from a JSON array, each with its required fields checked.
+///
+/// # Errors
+/// As [`from_slice`].
+pub fn list_from_slice<M: Described>(text: &[u8]) -> Result<Vec<M>, DecodeError> {
+    // The elements are read as those of a field of some message.
+    let elements =
+        Target { name: "list", number: 1, label: Label::Repeated, kind: Kind::Message(M::DESCRIPTOR) };
+    let mut reader = Reader::new(text);
+    let refused = reader.list(elements).map_err(|Syntax| reader.scanner.syntax_error())?;
+    reader.scanner.end()?;
+    if let Some(reason) = refused {
+        return Err(invalid(M::DESCRIPTOR, reason));
+    }
+    let mut list = Vec::new();
+    let mut fields = Fields::new(&reader.out);
+    while let Ok(Some(Field { value: Wire::Bytes(bytes), .. })) = fields.next() {
+        match protobuf::missing(bytes, M::DESCRIPTOR) {
+            Ok(None) => {}
+            Ok(Some(fields)) => {
+                return Err(invalid(M::DESCRIPTOR, format!("Missing required fields: {fields}")));
+            }
+            Err(malformed) => return Err(invalid(M::DESCRIPTOR, malformed.to_string())),
+        }
+        list.push(M::decode(bytes).map_err(|error| invalid(M::DESCRIPTOR, error.to_string()))?);
+    }
+    Ok(list)
 }
 
 fn invalid(descriptor: &'static MessageDescriptor, reason: String) -> DecodeError {
@@ -85,6 +116,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn list(&mut self, target: Target) -> Result<Refused, Syntax> {
+        match self.scanner.token()? {
+            Token::Array => self.elements(target),
+            token => {
+                self.scanner.skip(&token)?;
+                Ok(Some("Expecting a JSON array".to_owned()))
+            }
+        }
+    }
+
     /// The members of an object that is a message. The opening brace has been read.
     fn fields(&mut self, descriptor: &'static MessageDescriptor) -> Result<Refused, Syntax> {
         let mut first: Option<(&'static str, String)> = None;
@@ -98,7 +139,8 @@ impl<'a> Reader<'a> {
                 Some(field) if field.name.as_bytes() == &*key => Some(next),
                 _ => std::str::from_utf8(&key).ok().and_then(|key| descriptor.index_of_name(key)),
             };
-            if let Some((index, field)) = index.and_then(|index| Some((index, descriptor.fields.get(index)?))) {
+            if let Some((index, field)) = index.and_then(|index| Some((index, descriptor.fields.get(index)?)))
+            {
                 let bit = 1_u64 << (index & 63);
                 self.duplicates |= seen & bit != 0;
                 seen |= bit;

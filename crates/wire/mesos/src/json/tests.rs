@@ -73,7 +73,10 @@ fn what_clients_write_is_understood_whole() {
         write(&bytes, descriptor, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         // Among the requests are deliberately wrong ones.
-        if !["FOO", "\"foo\"", "UNKNOWN_", "BOGUS", "nanoseconds\": 1000000000}}}"].iter().any(|odd| json.contains(odd)) {
+        if !["FOO", "\"foo\"", "UNKNOWN_", "BOGUS", "nanoseconds\": 1000000000}}}"]
+            .iter()
+            .any(|odd| json.contains(odd))
+        {
             assert_within(&json.parse().unwrap(), &out.parse().unwrap(), descriptor.name);
         }
         assert_eq!(again(&out, descriptor), out);
@@ -147,7 +150,8 @@ fn lists_that_mesos_writes_by_hand_are_there_when_empty() {
         get_tasks: Some(response::GetTasks::default()),
         ..Default::default()
     };
-    let expected = r#"{"type":"GET_TASKS","get_tasks":{"tasks":[],"unreachable_tasks":[],"completed_tasks":[]}}"#;
+    let expected =
+        r#"{"type":"GET_TASKS","get_tasks":{"tasks":[],"unreachable_tasks":[],"completed_tasks":[]}}"#;
     assert_eq!(to_string(&response), expected);
     let roles = Response { get_roles: Some(response::GetRoles::default()), ..Default::default() };
     assert_eq!(to_string(&roles), r#"{"get_roles":{}}"#);
@@ -163,7 +167,10 @@ fn table_of_lenient_reading() {
     // What is read as ResourceStatistics (and the like), what is written.
     let statistics = [
         (r#"{"timestamp":"1.5"}"#, r#"{"timestamp":1.5}"#),
-        (r#"{"timestamp":1,"mem_limit_bytes":"18446744073709551615"}"#, r#"{"timestamp":1.0,"mem_limit_bytes":18446744073709551615}"#),
+        (
+            r#"{"timestamp":1,"mem_limit_bytes":"18446744073709551615"}"#,
+            r#"{"timestamp":1.0,"mem_limit_bytes":18446744073709551615}"#,
+        ),
         (r#"{"timestamp":1e3,"processes":7.9}"#, r#"{"timestamp":1000.0,"processes":7}"#),
         (r#"{"timestamp":1,"processes":-1}"#, r#"{"timestamp":1.0,"processes":4294967295}"#),
         (r#"{"timestamp":01.5,"mem_limit_bytes":null}"#, r#"{"timestamp":1.5}"#),
@@ -179,14 +186,24 @@ fn table_of_lenient_reading() {
         (r#""checkpoint":"true""#, r#""checkpoint":true"#),
         (r#""roles":"a""#, r#""roles":["a"],"checkpoint":false"#),
         (r#""roles":["a",["b",null]]"#, r#""roles":["a","b"],"checkpoint":false"#),
-        (r#""capabilities":[{"type":"FROM_THE_FUTURE"},{"type":"MULTI_ROLE"}]"#, r#""checkpoint":false,"capabilities":[{},{"type":"MULTI_ROLE"}]"#),
-        (r#""labels":{"labels":[{"key":"a"}]},"labels":{"labels":[{"key":"b"}]}"#, r#""checkpoint":false,"labels":{"labels":[{"key":"b"}]}"#),
-        (r#""offer_filters":{"r":{"min_allocatable_resources":{}}}"#, r#""checkpoint":false,"offer_filters":{"r":{"min_allocatable_resources":{}}}"#),
+        (
+            r#""capabilities":[{"type":"FROM_THE_FUTURE"},{"type":"MULTI_ROLE"}]"#,
+            r#""checkpoint":false,"capabilities":[{},{"type":"MULTI_ROLE"}]"#,
+        ),
+        (
+            r#""labels":{"labels":[{"key":"a"}]},"labels":{"labels":[{"key":"b"}]}"#,
+            r#""checkpoint":false,"labels":{"labels":[{"key":"b"}]}"#,
+        ),
+        (
+            r#""offer_filters":{"r":{"min_allocatable_resources":{}}}"#,
+            r#""checkpoint":false,"offer_filters":{"r":{"min_allocatable_resources":{}}}"#,
+        ),
         (r#""hostname":"\ud83d\ude00\/""#, "\"checkpoint\":false,\"hostname\":\"\u{1f600}/\""),
     ];
     for (json, expected) in framework {
         let read = read::<v1::FrameworkInfo>(&format!(r#"{{"user":"u","name":"n",{json}}}"#)).unwrap();
-        let mut expected: Value = format!(r#"{{"user":"u","name":"n","failover_timeout":0.0,{expected}}}"#).parse().unwrap();
+        let mut expected: Value =
+            format!(r#"{{"user":"u","name":"n","failover_timeout":0.0,{expected}}}"#).parse().unwrap();
         expected.sort_all_objects();
         let mut read: Value = read.parse().unwrap();
         read.sort_all_objects();
@@ -205,7 +222,8 @@ fn table_of_lenient_reading() {
 
 #[test]
 fn enums_are_read_by_name_only() {
-    let status = |state: &str| read::<v1::TaskStatus>(&format!(r#"{{"task_id":{{"value":"t"}},"state":{state}}}"#));
+    let status =
+        |state: &str| read::<v1::TaskStatus>(&format!(r#"{{"task_id":{{"value":"t"}},"state":{state}}}"#));
     assert!(status(r#""TASK_LOST""#).is_ok());
     let reason = |json: &str| status(json).unwrap_err().reason().to_owned();
     assert_eq!(reason("1"), "Not expecting a JSON number for field 'state'");
@@ -220,7 +238,8 @@ fn values_that_have_no_name_are_as_if_they_were_not_there() {
     status.reason = Some(12_345);
     assert_eq!(to_string(&status), r#"{"task_id":{"value":"t"},"state":"TASK_RUNNING"}"#);
     status.state = 12_345;
-    let error = crate::protobuf::from_bytes::<v1::TaskStatus>(crate::protobuf::to_bytes(&status)).unwrap_err();
+    let error =
+        crate::protobuf::from_bytes::<v1::TaskStatus>(crate::protobuf::to_bytes(&status)).unwrap_err();
     assert_eq!(error.reason(), "Missing required fields: state");
 }
 
@@ -232,7 +251,10 @@ fn bytes_that_prost_never_writes_are_shown_all_the_same() {
     };
     // A singular message in two pieces, and a scalar twice.
     let pieces = [0x0a, 0, 0x0a, 3, 0x0a, 1, b'x', 0x10, 6, 0x10, 1];
-    assert_eq!(show(&pieces, "mesos.v1.TaskStatus").unwrap(), r#"{"task_id":{"value":"x"},"state":"TASK_RUNNING"}"#);
+    assert_eq!(
+        show(&pieces, "mesos.v1.TaskStatus").unwrap(),
+        r#"{"task_id":{"value":"x"},"state":"TASK_RUNNING"}"#
+    );
     // Packed numbers, a group, a field of another type.
     let packed = [0x22, 3, 200, 1, 7, 0x2b, 0x08, 1, 0x2c, 0x0d, 1, 2, 3, 4, 0x08, 80];
     assert_eq!(

@@ -33,7 +33,11 @@ pub fn to_vec<M: Described>(message: &M) -> Vec<u8> {
 ///
 /// # Errors
 /// [`DecodeError::Protobuf`] when the bytes are not such a message; then `out` is as it was.
-pub fn write(bytes: &[u8], descriptor: &'static MessageDescriptor, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+pub fn write(
+    bytes: &[u8],
+    descriptor: &'static MessageDescriptor,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
     let start = out.len();
     message(bytes, descriptor, out, 0).map_err(|malformed| {
         out.truncate(start);
@@ -50,7 +54,12 @@ struct Place {
     end: usize,
 }
 
-fn message(bytes: &[u8], descriptor: &MessageDescriptor, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+fn message(
+    bytes: &[u8],
+    descriptor: &MessageDescriptor,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::Depth);
     }
@@ -180,7 +189,12 @@ fn absent(field: &FieldDescriptor, out: &mut Vec<u8>) {
 }
 
 /// Writes a list; says whether it has any element.
-fn list(occurrences: &[u8], field: &FieldDescriptor, out: &mut Vec<u8>, depth: usize) -> Result<bool, Malformed> {
+fn list(
+    occurrences: &[u8],
+    field: &FieldDescriptor,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<bool, Malformed> {
     let start = out.len();
     out.push(b'[');
     let mut fields = Fields::new(occurrences);
@@ -215,7 +229,12 @@ fn list(occurrences: &[u8], field: &FieldDescriptor, out: &mut Vec<u8>, depth: u
 }
 
 /// Writes a map as an object, in the order of the bytes.
-fn map(occurrences: &[u8], field: &FieldDescriptor, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+fn map(
+    occurrences: &[u8],
+    field: &FieldDescriptor,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), Malformed> {
     out.push(b'{');
     let mut fields = Fields::new(occurrences);
     while let Some(Field { number, value: found }) = fields.next()? {
@@ -245,7 +264,12 @@ fn map(occurrences: &[u8], field: &FieldDescriptor, out: &mut Vec<u8>, depth: us
 
 /// A message in several pieces is all of them together. Nobody sends such a thing but whoever means to.
 #[cold]
-fn merged(occurrences: &[u8], field: &FieldDescriptor, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+fn merged(
+    occurrences: &[u8],
+    field: &FieldDescriptor,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), Malformed> {
     let mut whole = Vec::new();
     let mut fields = Fields::new(occurrences);
     while let Some(found) = fields.next()? {

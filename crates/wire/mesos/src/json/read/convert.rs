@@ -135,7 +135,8 @@ impl Target {
     fn base64(self, text: &[u8], out: &mut Vec<u8>) -> Refused {
         // What follows the padding is not looked at, and one letter alone is no byte.
         let letters = text.split(|byte| *byte == b'=').next().unwrap_or_default();
-        let (letters, odd) = letters.split_at(if letters.len() % 4 == 1 { letters.len() - 1 } else { letters.len() });
+        let (letters, odd) =
+            letters.split_at(if letters.len() % 4 == 1 { letters.len() - 1 } else { letters.len() });
         let start = self.open(out);
         let wrong = match BASE64.decode_vec(letters, out) {
             Ok(()) => odd.iter().copied().find(|byte| !byte.is_ascii_alphanumeric() && !b"+/".contains(byte)),

@@ -37,7 +37,10 @@ fn table_of_syntax_errors() {
 #[test]
 fn table_of_conversion_errors() {
     let cases = [
-        (r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"name":"x"}}}"#, "Missing required fields: subscribe.framework_info.user"),
+        (
+            r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"name":"x"}}}"#,
+            "Missing required fields: subscribe.framework_info.user",
+        ),
         (r#"{"subscribe":"x"}"#, "Not expecting a JSON string for field 'subscribe'"),
         (r#"{"subscribe":[]}"#, "Not expecting a JSON array for field 'subscribe'"),
         (r#"{"subscribe":true}"#, "Not expecting a JSON boolean for field 'subscribe'"),
@@ -45,13 +48,27 @@ fn table_of_conversion_errors() {
         (r#"{"type":{}}"#, "Not expecting a JSON object for field 'type'"),
         // By the name, not by the place.
         (r#"{"type":{},"accept":1}"#, "Not expecting a JSON number for field 'accept'"),
-        (r#"{"subscribe":{"framework_info":{"checkpoint":"yes"}}}"#, "Failed to parse 'yes' as a JSON boolean for field 'checkpoint': syntax error at line 1 near: yes"),
-        (r#"{"subscribe":{"framework_info":{"checkpoint":"1"}}}"#, "Failed to parse '1' as a JSON boolean for field 'checkpoint': Unexpected JSON type parsed"),
-        (r#"{"decline":{"filters":{"refuse_seconds":"x"}}}"#, "Failed to parse 'x' as a JSON number for field 'refuse_seconds': syntax error at line 1 near: x"),
-        (r#"{"message":{"data":"a*b="}}"#, "Failed to base64 decode bytes field 'data': Invalid character '*'"),
-        (r#"{"accept":{"offer_ids":[{"value":"a"},{}],"operations":[{"launch":{"task_infos":[{"name":"n"}]}}]}}"#,
-         "Missing required fields: accept.offer_ids[1].value, accept.operations[0].launch.task_infos[0].task_id, \
-          accept.operations[0].launch.task_infos[0].agent_id"),
+        (
+            r#"{"subscribe":{"framework_info":{"checkpoint":"yes"}}}"#,
+            "Failed to parse 'yes' as a JSON boolean for field 'checkpoint': syntax error at line 1 near: yes",
+        ),
+        (
+            r#"{"subscribe":{"framework_info":{"checkpoint":"1"}}}"#,
+            "Failed to parse '1' as a JSON boolean for field 'checkpoint': Unexpected JSON type parsed",
+        ),
+        (
+            r#"{"decline":{"filters":{"refuse_seconds":"x"}}}"#,
+            "Failed to parse 'x' as a JSON number for field 'refuse_seconds': syntax error at line 1 near: x",
+        ),
+        (
+            r#"{"message":{"data":"a*b="}}"#,
+            "Failed to base64 decode bytes field 'data': Invalid character '*'",
+        ),
+        (
+            r#"{"accept":{"offer_ids":[{"value":"a"},{}],"operations":[{"launch":{"task_infos":[{"name":"n"}]}}]}}"#,
+            "Missing required fields: accept.offer_ids[1].value, accept.operations[0].launch.task_infos[0].task_id, \
+          accept.operations[0].launch.task_infos[0].agent_id",
+        ),
         ("[]", "Expecting a JSON object"),
         ("3", "Expecting a JSON object"),
     ];
@@ -88,7 +105,9 @@ fn depth_is_limited_in_text_and_in_messages() {
     }
     // What no peer could read is not written, and does no harm.
     assert_eq!(to_string(&container), "{}");
-    assert!(crate::protobuf::check(&crate::protobuf::to_bytes(&container), v1::ContainerId::DESCRIPTOR).is_err());
+    assert!(
+        crate::protobuf::check(&crate::protobuf::to_bytes(&container), v1::ContainerId::DESCRIPTOR).is_err()
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use prost::Message as _;
-use prost_reflect::{Cardinality, DescriptorPool, DynamicMessage, Kind, ReflectMessage as _, Value as Reflected};
+use prost_reflect::{
+    Cardinality, DescriptorPool, DynamicMessage, Kind, ReflectMessage as _, Value as Reflected,
+};
 use std::sync::LazyLock;
 
 use super::*;
@@ -36,8 +38,10 @@ impl Source<'_> {
     }
 
     fn text(&mut self) -> String {
-        const LETTERS: [char; 16] =
-            ['a', 'B', '"', '\\', '/', '\n', '\u{0}', '\u{1f}', '\u{7f}', 'é', '\u{2028}', '😀', ' ', '{', ']', '.'];
+        const LETTERS: [char; 16] = [
+            'a', 'B', '"', '\\', '/', '\n', '\u{0}', '\u{1f}', '\u{7f}', 'é', '\u{2028}', '😀', ' ', '{',
+            ']', '.',
+        ];
         (0..self.byte() % 9).map(|_| LETTERS[usize::from(self.byte() % 16)]).collect()
     }
 }
@@ -66,7 +70,11 @@ fn draw_value(source: &mut Source<'_>, kind: &Kind, depth: usize) -> Reflected {
     }
 }
 
-fn draw_message(source: &mut Source<'_>, descriptor: &prost_reflect::MessageDescriptor, depth: usize) -> DynamicMessage {
+fn draw_message(
+    source: &mut Source<'_>,
+    descriptor: &prost_reflect::MessageDescriptor,
+    depth: usize,
+) -> DynamicMessage {
     let mut message = DynamicMessage::new(descriptor.clone());
     for field in descriptor.fields() {
         let required = field.cardinality() == Cardinality::Required;
@@ -77,7 +85,8 @@ fn draw_message(source: &mut Source<'_>, descriptor: &prost_reflect::MessageDesc
             let entry = field.kind();
             let kind = entry.as_message().unwrap().map_entry_value_field().kind();
             let entries = 1 + source.byte() % 2;
-            let mut draw = || (prost_reflect::MapKey::String(source.text()), draw_value(source, &kind, depth));
+            let mut draw =
+                || (prost_reflect::MapKey::String(source.text()), draw_value(source, &kind, depth));
             Reflected::Map((0..entries).map(|_| draw()).collect())
         } else if field.is_list() {
             let elements = 1 + source.byte() % 3;
@@ -121,13 +130,13 @@ fn expected_value(value: &Reflected, kind: &Kind) -> Value {
         Reflected::U64(value) => (*value).into(),
         Reflected::F32(value) => f64::from(*value).into(),
         Reflected::F64(value) if value.is_nan() => "NaN".into(),
-        Reflected::F64(value) if value.is_infinite() => if *value > 0.0 { "Infinity" } else { "-Infinity" }.into(),
+        Reflected::F64(value) if value.is_infinite() => {
+            if *value > 0.0 { "Infinity" } else { "-Infinity" }.into()
+        }
         Reflected::F64(value) => (*value).into(),
         Reflected::String(value) => value.as_str().into(),
         Reflected::Bytes(value) => base64::engine::general_purpose::STANDARD.encode(value).into(),
-        Reflected::EnumNumber(number) => {
-            kind.as_enum().unwrap().get_value(*number).unwrap().name().into()
-        }
+        Reflected::EnumNumber(number) => kind.as_enum().unwrap().get_value(*number).unwrap().name().into(),
         Reflected::Message(message) => expected_message(message),
         Reflected::List(values) => values.iter().map(|value| expected_value(value, kind)).collect(),
         Reflected::Map(entries) => {

@@ -160,12 +160,18 @@ pub(crate) fn has(info: &v1::FrameworkInfo, capability: Capability) -> bool {
     info.capabilities.iter().any(|has| has.r#type == Some(capability as i32))
 }
 
+/// The single role of a framework that is not MULTI_ROLE.
+#[expect(deprecated, reason = "older frameworks say it so")]
+pub(crate) fn role(info: &v1::FrameworkInfo) -> Option<&str> {
+    info.role.as_deref()
+}
+
 /// The roles that `info` names: `roles` with MULTI_ROLE, otherwise `role`, which is `*` by default.
 pub(crate) fn roles(info: &v1::FrameworkInfo) -> BTreeSet<Role> {
     if has(info, Capability::MultiRole) {
         info.roles.iter().map(|role| Role::new(role.as_str())).collect()
     } else {
-        BTreeSet::from([Role::new(info.role.as_deref().unwrap_or(Role::DEFAULT))])
+        BTreeSet::from([Role::new(role(info).unwrap_or(Role::DEFAULT))])
     }
 }
 

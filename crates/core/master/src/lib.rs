@@ -10,8 +10,8 @@
 
 mod agent;
 mod config;
-mod convert;
 mod effect;
+mod explain;
 mod framework;
 mod handlers;
 mod invariants;

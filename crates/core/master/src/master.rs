@@ -16,7 +16,7 @@ use tepui_wire_mesos::{Message, v1};
 use uuid::Uuid;
 
 use crate::{
-    Agent, Config, Effect, Framework, Registry, Snapshot, Stats, Write,
+    Agent, Config, Effect, Framework, Registry, Snapshot, Stats, Write, explain,
     handlers::{self, Pending, recovery::RecoveredAgent},
     offer::{self, Offer},
     operators::Operators,
@@ -241,9 +241,21 @@ impl Master {
                 .collect(),
             unreachable_agents: self.unreachable.clone(),
             offers: self.offers.values().map(|offer| Arc::clone(&offer.wire)).collect(),
+            operator_subscribers: self.operators.len(),
             weights: self.config.weights.clone(),
             stats: self.stats.clone(),
         }
+    }
+
+    /// Why a framework has no (more) offers: one line per fact; none if there is no such framework.
+    pub fn explain_framework(&self, id: &str) -> Option<Vec<String>> {
+        explain::framework(self, id)
+    }
+
+    /// Where a task is and what it waits for: one line per fact; of every framework that has such a task, if
+    /// none is named; none if nobody has.
+    pub fn explain_task(&self, framework: Option<&str>, task: &str) -> Option<Vec<String>> {
+        explain::task(self, framework, task)
     }
 
     /// The settings.

@@ -12,6 +12,7 @@ use tepui_model::{
     AgentCapabilities, AgentId, ExecutorId, FaultDomain, FrameworkCapabilities, FrameworkId, OfferId,
     ResourceName, ResourceQuantities, Resources, Role, Scalar,
 };
+use tepui_wire_mesos::convert::{self, Format};
 use tepui_wire_mesos::v1::{
     self,
     agent_info::capability::Type as AgentCapability,
@@ -20,8 +21,7 @@ use tepui_wire_mesos::v1::{
 };
 
 use crate::{
-    Agent, Config, Framework, Master, convert,
-    convert::Format,
+    Agent, Config, Framework, Master,
     handlers::subscribe::{send_event, typed},
     master::Timer,
 };

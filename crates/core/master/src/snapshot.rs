@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub unreachable_agents: BTreeMap<AgentId, Tick>,
     /// Outstanding offers.
     pub offers: Vec<Arc<v1::Offer>>,
+    /// How many operators watch events.
+    pub operator_subscribers: usize,
     /// Weights that differ from 1.
     pub weights: BTreeMap<String, f64>,
     /// Counters.

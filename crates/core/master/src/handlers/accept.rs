@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tepui_model::{AgentId, ExecutorId, FrameworkId, Reason, Resources, Role, TaskState};
 use tepui_wire_mesos::{
+    convert::{self, Format},
     internal,
     v1::{
         self, ExecutorInfo, TaskInfo,
@@ -23,7 +24,7 @@ use super::{
     updates,
 };
 use crate::{
-    Master, Task, convert,
+    Master, Task,
     offer::{self, Refusal},
     operators, status,
     validate::{self, Invalid, task::Context},
@@ -135,12 +136,12 @@ fn launch(master: &mut Master, pool: &mut Pool, mut task: TaskInfo) {
         return;
     };
     let message = internal::RunTaskMessage {
-        framework_id: None,
         framework: (*framework.info).clone(),
         task,
         resource_version_uuids: resource_versions(agent),
         pid: Some("@0.0.0.0:0".to_owned()),
         launch_executor: Some(launch_executor),
+        ..internal::RunTaskMessage::default()
     };
     let pid = agent.pid.clone();
     master.send(pid, message);
@@ -221,9 +222,9 @@ fn allocate(resources: &mut [v1::Resource], role: &Role) {
     for resource in resources {
         let info = resource.allocation_info.get_or_insert_with(v1::resource::AllocationInfo::default);
         info.role.get_or_insert_with(|| role.as_str().to_owned());
-        // The agent knows reservations only as a stack.
-        if let Ok(read) = convert::one(resource) {
-            convert::refine(resource, &read);
+        // The agent knows reservations only as a stack. What is invalid stays as it is, to be refused.
+        if tepui_model::Resource::try_from(&*resource).is_ok() {
+            convert::set_format(resource, Format::Refined);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tepui_model::{AgentId, FrameworkId, Reason, TaskId, TaskState, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
-    Message, internal,
+    Message, convert, internal,
     v1::{
         self,
         framework_info::capability::Type as Capability,
@@ -19,9 +19,7 @@ use super::{
     subscribe::{send_event, typed},
     updates,
 };
-use crate::{
-    Agent, AgentState, Effect, Master, Task, convert, master::Timer, offer, operators, registry, status,
-};
+use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
 
 /// Why an agent is removed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

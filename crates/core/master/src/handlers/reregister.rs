@@ -7,16 +7,14 @@ use std::{
 
 use tepui_model::{AgentId, ExecutorId, FrameworkId, Reason, Resources, TaskId};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{internal, v1};
+use tepui_wire_mesos::{convert, internal, v1};
 
 use super::{
     Pending,
     agents::{self, Removal},
     executors, framework, recovery, updates,
 };
-use crate::{
-    Agent, AgentState, Effect, Master, Task, convert, master::Timer, offer, operators, registry, status,
-};
+use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
 
 /// ReregisterSlave.
 pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::ReregisterSlaveMessage) {

@@ -11,7 +11,7 @@ use super::{
     Invalid, invalid,
     task::{Context, check_kinds},
 };
-use crate::convert;
+use tepui_wire_mesos::convert;
 
 /// All rules; what it holds besides its tasks.
 pub(crate) fn check(context: &Context<'_>, executor: &ExecutorInfo) -> Result<Resources, Invalid> {

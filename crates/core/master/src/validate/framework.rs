@@ -8,7 +8,7 @@ use tepui_wire_mesos::v1::{FrameworkInfo, framework_info::capability::Type as Ca
 use super::{Invalid, invalid};
 use crate::{
     Config,
-    framework::{failover_timeout, has, roles},
+    framework::{failover_timeout, has, role, roles},
 };
 
 /// All rules that need only the description and the settings.
@@ -22,7 +22,7 @@ pub(crate) fn check(config: &Config, info: &FrameworkInfo) -> Result<(), Invalid
 
 fn check_roles(info: &FrameworkInfo) -> Result<(), Invalid> {
     if has(info, Capability::MultiRole) {
-        if info.role.is_some() {
+        if role(info).is_some() {
             return invalid("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable");
         }
         let distinct: BTreeSet<&String> = info.roles.iter().collect();
@@ -40,7 +40,7 @@ fn check_roles(info: &FrameworkInfo) -> Result<(), Invalid> {
                 "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
             );
         }
-        if let Some(role) = &info.role
+        if let Some(role) = role(info)
             && let Err(error) = Role::validate(role)
         {
             return invalid(format!("'FrameworkInfo.role' is not a valid role: {error}"));

@@ -1,10 +1,11 @@
 //! One task, or the tasks of a group, against its framework, its agent and what is on offer.
 
 use tepui_model::{AgentId, ExecutorId, FrameworkId, ResourceName, Resources, validate_id};
+use tepui_wire_mesos::convert;
 use tepui_wire_mesos::v1::{self, ExecutorInfo, TaskInfo, agent_info::capability::Type as AgentCapability};
 
 use super::{Invalid, executor, invalid};
-use crate::{Agent, Framework, Master, convert};
+use crate::{Agent, Framework, Master};
 
 /// What a task is judged against.
 pub(crate) struct Context<'a> {

@@ -19,8 +19,13 @@ use crate::{
     shell::{Outcome, in_ci, remove_tree},
 };
 
+/// True when the genuine Mesos can be run here.
+pub(crate) fn python27_found() -> bool {
+    genuine::python27().is_some()
+}
+
 /// Where the peers live.
-pub(crate) fn peers() -> PathBuf {
+fn peers() -> PathBuf {
     codegen::root().join(".cache/peers")
 }
 

@@ -10,7 +10,10 @@ use std::{
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// A command, built up argument by argument.
-pub(crate) fn command<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Command {
+pub(crate) fn command<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
@@ -35,8 +38,10 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
 
 /// Runs it and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
-    let output =
-        command.stderr(Stdio::null()).output().map_err(|error| format!("cannot run `{}`: {error}", shown(command)))?;
+    let output = command
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run `{}`: {error}", shown(command)))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

@@ -169,7 +169,8 @@ fn render_field(out: &mut String, field: &FieldDescriptor) -> Result<(), Failure
     };
     let default = explicit_default(field)?;
     let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned());
-    let deprecated = field.field_descriptor_proto().options.as_ref().is_some_and(|options| options.deprecated());
+    let deprecated =
+        field.field_descriptor_proto().options.as_ref().is_some_and(|options| options.deprecated());
     let written_empty = WRITTEN_EMPTY.iter().any(|(message, fields)| {
         field.parent_message().full_name() == *message && fields.contains(&field.name())
     });

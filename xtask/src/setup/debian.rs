@@ -13,7 +13,9 @@ pub(super) fn require(packages: &[&str]) -> Outcome {
         return Ok(());
     }
     if output(&mut command("id", ["-u"]))?.trim() != "0" {
-        return Err(format!("missing system packages; run: sudo apt-get install {}", missing.join(" ")).into());
+        return Err(
+            format!("missing system packages; run: sudo apt-get install {}", missing.join(" ")).into()
+        );
     }
     println!("  installing system packages: {}", missing.join(" "));
     if install(&missing).is_err() {
@@ -24,7 +26,8 @@ pub(super) fn require(packages: &[&str]) -> Outcome {
 }
 
 fn installed(package: &str) -> bool {
-    output(&mut command("dpkg-query", ["-W", "-f", "${Status}", package])).is_ok_and(|text| text.contains("ok installed"))
+    output(&mut command("dpkg-query", ["-W", "-f", "${Status}", package]))
+        .is_ok_and(|text| text.contains("ok installed"))
 }
 
 fn install(packages: &[&str]) -> Outcome {

@@ -14,7 +14,8 @@ use crate::shell::{Outcome, command, on_path, output, run};
 
 /// A CPython 2.7 with wide unicode, the only one for which the library exists.
 pub(super) fn python27() -> Option<PathBuf> {
-    let mut candidates: Vec<PathBuf> = std::env::var_os("TEPUI_PYTHON27").map(PathBuf::from).into_iter().collect();
+    let mut candidates: Vec<PathBuf> =
+        std::env::var_os("TEPUI_PYTHON27").map(PathBuf::from).into_iter().collect();
     if on_path("python2.7") {
         candidates.push(PathBuf::from("python2.7"));
     }
@@ -29,9 +30,9 @@ pub(super) fn python27() -> Option<PathBuf> {
         candidates.extend(found);
     }
     let question = "import sys; print(sys.version_info[:2] == (2, 7) and sys.maxunicode > 65535)";
-    candidates
-        .into_iter()
-        .find(|python| output(&mut command(python, ["-c", question])).is_ok_and(|answer| answer.trim() == "True"))
+    candidates.into_iter().find(|python| {
+        output(&mut command(python, ["-c", question])).is_ok_and(|answer| answer.trim() == "True")
+    })
 }
 
 /// Makes `home/bin/mesos`, which runs a cluster in one process.

@@ -50,8 +50,11 @@ pub(super) fn install(home: &Path, parser: Parser) -> Outcome {
     }
     let setup = SETUP.replace("NATIVE", if native { "True" } else { "False" });
     fs::write(sources.join("setup.py"), setup)?;
-    run(command(home.join("bin/pip"), ["install", "-q", "--disable-pip-version-check", "--no-build-isolation"])
-        .arg(&sources))?;
+    run(command(
+        home.join("bin/pip"),
+        ["install", "-q", "--disable-pip-version-check", "--no-build-isolation"],
+    )
+    .arg(&sources))?;
     pip(home, &["pymesos==0.3.15"])?;
     check(home, parser)
 }
@@ -101,7 +104,8 @@ fn check(home: &Path, parser: Parser) -> Outcome {
 
 /// A Python that Cython 0.29 still knows: 3.8 to 3.12.
 fn python3() -> Outcome<PathBuf> {
-    let mut candidates: Vec<PathBuf> = std::env::var_os("TEPUI_PYTHON3").map(PathBuf::from).into_iter().collect();
+    let mut candidates: Vec<PathBuf> =
+        std::env::var_os("TEPUI_PYTHON3").map(PathBuf::from).into_iter().collect();
     candidates.extend(
         ["python3", "python3.11", "python3.12", "python3.10", "python3.9", "python3.8"]
             .into_iter()
@@ -115,6 +119,8 @@ fn python3() -> Outcome<PathBuf> {
     let question = "import sys; print((3, 8) <= sys.version_info < (3, 13))";
     candidates
         .into_iter()
-        .find(|python| output(&mut command(python, ["-c", question])).is_ok_and(|answer| answer.trim() == "True"))
+        .find(|python| {
+            output(&mut command(python, ["-c", question])).is_ok_and(|answer| answer.trim() == "True")
+        })
         .ok_or_else(|| "no Python 3.8 to 3.12 found: install one, or name it in TEPUI_PYTHON3".into())
 }

@@ -158,6 +158,11 @@ impl Resources {
         self.0.retain(|entry| keep(&entry.resource));
     }
 
+    /// Moves those that fulfil a condition behind the others; otherwise the order stays.
+    pub fn move_last(&mut self, mut last: impl FnMut(&Resource) -> bool) {
+        self.0.sort_by_key(|entry| last(&entry.resource));
+    }
+
     /// Those that belong to everybody.
     #[must_use]
     pub fn unreserved(&self) -> Self {

@@ -1,13 +1,12 @@
 //! The books: what there is, who has it, who wants more, and what has changed since the last allocation.
 
+mod frameworks;
+mod holdings;
 mod pass;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use tepui_model::{
@@ -18,7 +17,7 @@ use tepui_model::{
 use crate::{
     config::Config,
     quota::{Quota, Quotas},
-    roles::{Filter, Measure, RoleTree},
+    roles::{Measure, RoleTree},
 };
 
 /// Refusals kept for one framework, role and agent; the one that ends first makes room.
@@ -154,139 +153,6 @@ impl Allocator {
         }
     }
 
-    // ---- frameworks ----
-
-    /// A framework came, perhaps holding resources of agents that are known already (after a failover of the
-    /// master). What it holds of agents that are not is told with [`Self::add_agent`].
-    pub fn add_framework(
-        &mut self,
-        id: FrameworkId,
-        framework: Framework,
-        used: &BTreeMap<AgentId, Resources>,
-    ) {
-        self.update_framework(&id, framework);
-        for (agent, resources) in used {
-            self.allocated(&id, agent, resources);
-        }
-    }
-
-    /// A framework changed: its roles, what it suppresses, its capabilities. What it refused in roles that it
-    /// keeps stays refused; it is considered anew for everything else.
-    pub fn update_framework(&mut self, id: &FrameworkId, framework: Framework) {
-        let left: Vec<Role> = match self.frameworks.get(id) {
-            Some(known) => known.roles.difference(&framework.roles).cloned().collect(),
-            None => Vec::new(),
-        };
-        for role in left {
-            self.leave_role(&role, id);
-        }
-        for role in &framework.roles {
-            let client = self.roles.ensure_client(role, id);
-            client.subscribed = true;
-            client.suppressed = framework.suppressed_roles.contains(role);
-        }
-        self.frameworks.insert(id.clone(), framework);
-        self.refresh(id);
-    }
-
-    /// A framework went for good. What it still holds is recovered.
-    pub fn remove_framework(&mut self, id: &FrameworkId) {
-        let Some(framework) = self.frameworks.remove(id) else { return };
-        for role in &framework.roles {
-            self.leave_role(role, id);
-        }
-        let holding: Vec<(AgentId, Resources)> = self
-            .agents
-            .iter()
-            .filter_map(|(agent, state)| Some((agent.clone(), state.used.get(id)?.clone())))
-            .collect();
-        for (agent, resources) in holding {
-            self.release(id, &agent, &resources);
-        }
-    }
-
-    /// A framework may be granted resources again.
-    pub fn activate_framework(&mut self, id: &FrameworkId) {
-        if let Some(framework) = self.frameworks.get_mut(id) {
-            framework.active = true;
-            self.refresh(id);
-        }
-    }
-
-    /// A framework may be granted nothing for now; what it refused is forgotten. It keeps what it holds until
-    /// that is recovered.
-    pub fn deactivate_framework(&mut self, id: &FrameworkId) {
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        framework.active = false;
-        let roles: Vec<Role> = framework.roles.iter().cloned().collect();
-        for role in &roles {
-            self.clear_filters(role, id);
-        }
-        self.refresh(id);
-    }
-
-    /// A framework wants no offers in these roles; in any of its roles, if there are none given. Roles that
-    /// it does not have are ignored.
-    pub fn suppress(&mut self, id: &FrameworkId, roles: &BTreeSet<Role>) {
-        for role in self.roles_meant(id, roles) {
-            if let Some(client) = self.roles.client_mut(&role, id) {
-                client.suppressed = true;
-            }
-            if let Some(framework) = self.frameworks.get_mut(id) {
-                framework.suppressed_roles.insert(role);
-            }
-        }
-        self.refresh(id);
-    }
-
-    /// A framework wants offers in these roles, also of what it refused; in all its roles, if there are none
-    /// given. Roles that it does not have are ignored.
-    pub fn revive(&mut self, id: &FrameworkId, roles: &BTreeSet<Role>) {
-        for role in self.roles_meant(id, roles) {
-            self.clear_filters(&role, id);
-            if let Some(framework) = self.frameworks.get_mut(id) {
-                framework.suppressed_roles.remove(&role);
-            }
-            if let Some(client) = self.roles.client_mut(&role, id) {
-                client.suppressed = false;
-                client.eligible = self.frameworks.get(id).is_some_and(|framework| framework.active);
-                if client.eligible {
-                    self.pending.clients.insert(role, id.clone());
-                }
-            }
-        }
-    }
-
-    fn roles_meant(&self, id: &FrameworkId, roles: &BTreeSet<Role>) -> Vec<Role> {
-        let Some(framework) = self.frameworks.get(id) else { return Vec::new() };
-        framework.roles.iter().filter(|role| roles.is_empty() || roles.contains(*role)).cloned().collect()
-    }
-
-    /// Works out who wants offers, and has those that do considered.
-    fn refresh(&mut self, id: &FrameworkId) {
-        let Some(framework) = self.frameworks.get(id) else { return };
-        for role in &framework.roles {
-            if let Some(client) = self.roles.client_mut(role, id) {
-                client.eligible = framework.active && client.subscribed && !client.suppressed;
-                if client.eligible {
-                    self.pending.clients.insert(role.clone(), id.clone());
-                } else {
-                    self.pending.clients.remove(role, id);
-                }
-            }
-        }
-    }
-
-    fn leave_role(&mut self, role: &Role, id: &FrameworkId) {
-        self.clear_filters(role, id);
-        if let Some(client) = self.roles.client_mut(role, id) {
-            client.subscribed = false;
-            client.eligible = false;
-        }
-        self.pending.clients.remove(role, id);
-        self.roles.forget_if_idle(role, id);
-    }
-
     // ---- agents ----
 
     /// An agent came, with what frameworks already hold there (each resource with the role it is allocated
@@ -410,152 +276,6 @@ impl Allocator {
 
     fn touch_all(&mut self) {
         self.pending.agents.extend(self.with_free.iter().cloned());
-    }
-
-    // ---- resources ----
-
-    /// A framework holds these resources (each with the role it is allocated to) beyond what it was granted:
-    /// it was found to use them.
-    pub fn allocated(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
-        let mut held = resources.clone();
-        held.retain(|resource| resource.allocation_role.is_some());
-        if held.is_empty() {
-            return;
-        }
-        state.used.entry(framework.clone()).or_default().add_all(&held);
-        state.used_sum.add_all(&held.non_shared().unallocate());
-        for (role, part) in held.by_allocation() {
-            let part = part.non_shared();
-            self.roles.allocated(&role, framework, &part.to_quantities());
-            self.quotas.allocated(&role, &part);
-        }
-        self.reckon(agent);
-    }
-
-    /// Resources that a framework held are free again: refused, or no longer used. With `refused_for`, the
-    /// same or less of that agent is not granted to that framework in that role for so long (at least for
-    /// [`allocation_interval`](Config::allocation_interval), unless it is revived); without, it may be granted
-    /// again at once. What the framework does not hold is ignored.
-    pub fn recover_resources(
-        &mut self,
-        now: Tick,
-        framework: &FrameworkId,
-        agent: &AgentId,
-        resources: &Resources,
-        refused_for: Option<Duration>,
-    ) {
-        self.release(framework, agent, resources);
-        let Some(duration) = refused_for.filter(|_| self.agents.contains_key(agent)) else { return };
-        let until = now + duration.max(self.config.allocation_interval);
-        for (role, part) in resources.by_allocation() {
-            self.add_filter(&role, framework, agent, Filter { until, resources: part.unallocate() });
-        }
-    }
-
-    /// An operation turned resources that a framework holds into others, such as unreserved into reserved:
-    /// what it holds and what the agent has change alike. Returns whether the framework held them.
-    pub fn update_allocation(
-        &mut self,
-        framework: &FrameworkId,
-        agent: &AgentId,
-        before: &Resources,
-        after: &Resources,
-    ) -> bool {
-        let Some(state) = self.agents.get(agent) else { return false };
-        if !state.used.get(framework).is_some_and(|used| used.contains(before)) {
-            return false;
-        }
-        let total = state.info.total.clone() - &before.clone().unallocate() + &after.clone().unallocate();
-        self.release(framework, agent, before);
-        self.update_agent_total(agent, total);
-        self.allocated(framework, agent, after);
-        true
-    }
-
-    fn release(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
-        let Some(used) = state.used.get_mut(framework) else { return };
-        // Never free what is not held, whatever we are told.
-        let held = if used.contains(resources) {
-            resources.clone()
-        } else {
-            resources.filter(|resource| used.contains_one(resource))
-        };
-        used.subtract_all(&held);
-        if used.is_empty() {
-            state.used.remove(framework);
-        }
-        state.used_sum.subtract_all(&held.non_shared().unallocate());
-        for (role, part) in held.by_allocation() {
-            let part = part.non_shared();
-            self.roles.unallocated(&role, framework, &part.to_quantities());
-            self.quotas.unallocated(&role, &part);
-            if self.quotas.has_limits(&role) {
-                // There is room below the limit again, on every agent.
-                for (role, framework) in self.roles.eligible_within(&role.top()) {
-                    self.pending.clients.insert(role, framework);
-                }
-            }
-        }
-        self.touch(agent);
-    }
-
-    // ---- filters ----
-
-    fn add_filter(&mut self, role: &Role, framework: &FrameworkId, agent: &AgentId, filter: Filter) {
-        let Some(client) = self.roles.client_mut(role, framework) else { return };
-        if !client.subscribed {
-            return;
-        }
-        let filters = client.filters.entry(agent.clone()).or_default();
-        if filters
-            .iter()
-            .any(|known| known.until >= filter.until && known.resources.contains(&filter.resources))
-        {
-            return;
-        }
-        let key = |until| (until, role.clone(), framework.clone(), agent.clone());
-        for known in &*filters {
-            self.expiries.remove(&key(known.until));
-        }
-        filters.retain(|known| known.until > filter.until || !filter.resources.contains(&known.resources));
-        if filters.len() >= MAX_FILTERS
-            && let Some(first) = (0..filters.len()).min_by_key(|index| filters[*index].until)
-        {
-            filters.swap_remove(first);
-        }
-        filters.push(filter);
-        self.expiries.extend(filters.iter().map(|known| key(known.until)));
-    }
-
-    fn clear_filters(&mut self, role: &Role, framework: &FrameworkId) {
-        let Some(client) = self.roles.client_mut(role, framework) else { return };
-        for (agent, filters) in std::mem::take(&mut client.filters) {
-            for filter in filters {
-                self.expiries.remove(&(filter.until, role.clone(), framework.clone(), agent.clone()));
-            }
-        }
-    }
-
-    /// When the next refusal ends.
-    pub fn poll_timeout(&self) -> Option<Tick> {
-        self.expiries.first().map(|(until, ..)| *until)
-    }
-
-    /// Ends the refusals whose time is up. Call [`Self::allocate`] afterwards (which also does this).
-    pub fn handle_timeout(&mut self, now: Tick) {
-        while self.expiries.first().is_some_and(|(until, ..)| *until <= now) {
-            let Some((_, role, framework, agent)) = self.expiries.pop_first() else { return };
-            let Some(client) = self.roles.client_mut(&role, &framework) else { continue };
-            if let Some(filters) = client.filters.get_mut(&agent) {
-                filters.retain(|filter| filter.until > now);
-                if filters.is_empty() {
-                    client.filters.remove(&agent);
-                }
-                self.pending.pairs.entry(agent).or_default().insert(role, framework);
-            }
-        }
     }
 
     // ---- shares and quota ----

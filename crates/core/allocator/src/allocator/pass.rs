@@ -9,7 +9,7 @@ use super::{AgentState, Allocator, Clients, Framework, Grant};
 use crate::{
     explain::{Explanation, Refusal},
     quota::{countable, is_countable},
-    roles::Client,
+    roles::{Client, Filter},
 };
 
 /// What a pass keeps in mind.
@@ -262,11 +262,16 @@ impl Allocator {
         if agent.free.is_empty() {
             return Err(Refusal::NothingFree);
         }
-        let mut resources = agent.free.filter(|resource| resource.is_allocatable_to(role));
-        if resources.is_empty() {
+        let filters = client.filters.get(agent_id).map(Vec::as_slice).unwrap_or_default();
+        // If all that is free was refused, so was every part of it: the common case, and the cheapest.
+        hidden(filters, &agent.free)?;
+        let reserved_for_others = |resource: &Resource| !resource.is_allocatable_to(role);
+        if agent.free.iter().all(reserved_for_others) {
             return Err(Refusal::ReservedForOthers);
         }
-        resources.retain(|resource| can_deal_with(framework, resource));
+        let resources = agent
+            .free
+            .filter(|resource| !reserved_for_others(resource) && can_deal_with(framework, resource));
         if resources.is_empty() {
             return Err(Refusal::FrameworkCapability);
         }
@@ -274,16 +279,7 @@ impl Allocator {
         if !self.worth_offering(framework, role, &resources) {
             return Err(Refusal::BelowMinimum);
         }
-        let hidden_until = client.filters.get(agent_id).and_then(|filters| {
-            filters
-                .iter()
-                .filter(|filter| filter.resources.contains(&resources))
-                .map(|filter| filter.until)
-                .max()
-        });
-        if let Some(until) = hidden_until {
-            return Err(Refusal::Filtered { until });
-        }
+        hidden(filters, &resources)?;
         Ok(self.with_shared(framework, role, agent, resources))
     }
 
@@ -322,19 +318,18 @@ impl Allocator {
     fn within_quota(
         &self,
         role: &Role,
-        resources: Resources,
+        mut resources: Resources,
         stage: Stage,
         pass: &Pass,
     ) -> Result<Resources, Refusal> {
-        let (mut granted, countable) = (Resources::new(), resources.filter(is_countable));
-        for resource in resources.iter().filter(|resource| !is_countable(resource)) {
-            granted.add_one(resource.clone());
-        }
         let quota = self.quotas.of(role);
         if quota.is_none() && pass.headroom.is_none() {
-            granted.add_all(&countable);
-            return Ok(granted);
+            resources.move_last(is_countable);
+            return Ok(resources);
         }
+        let countable = resources.filter(is_countable);
+        let mut granted = resources;
+        granted.retain(|resource| !is_countable(resource));
         let (consumed, owed) = (self.quotas.consumed(role), self.quotas.owed(role));
         let owed_to_all = self.quotas.owed_to_all();
         if stage == Stage::Guarantees
@@ -414,6 +409,13 @@ impl Allocator {
         }
         sum
     }
+}
+
+/// Whether a refusal hides these resources: one of as much or more.
+fn hidden(filters: &[Filter], resources: &Resources) -> Result<(), Refusal> {
+    let until =
+        filters.iter().filter(|filter| filter.resources.contains(resources)).map(|filter| filter.until).max();
+    until.map_or(Ok(()), |until| Err(Refusal::Filtered { until }))
 }
 
 /// Whether a framework knows this sort of resource.

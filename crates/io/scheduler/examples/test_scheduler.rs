@@ -277,7 +277,7 @@ async fn main() -> ExitCode {
         ..Config::new(framework, master)
     };
     let content_type = if arguments.json { ContentType::Json } else { ContentType::Protobuf };
-    let (driver, events) =
+    let (driver, mut events) =
         match SchedulerDriver::start(config, Options { content_type, ..Options::default() }) {
             Ok(started) => started,
             Err(error) => {

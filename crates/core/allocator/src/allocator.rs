@@ -67,8 +67,14 @@ pub struct Grant {
     pub resources: Resources,
 }
 
+/// An agent as the allocator knows it inside, numbered as it came: comparing ids is most of the work where
+/// there are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AgentKey(u64);
+
 #[derive(Debug)]
 struct AgentState {
+    id: AgentId,
     info: Agent,
     has_gpus: bool,
     /// What each framework holds here, on offer or in use, with the roles it holds it under.
@@ -110,11 +116,11 @@ impl Clients {
 #[derive(Debug, Default)]
 struct Pending {
     /// Agents of which something became free: to be considered for everybody.
-    agents: BTreeSet<AgentId>,
+    agents: BTreeSet<AgentKey>,
     /// Who wants more than before: to be considered for whatever is free.
     clients: Clients,
     /// Whose refusal of an agent ended: to be considered for that agent.
-    pairs: BTreeMap<AgentId, Clients>,
+    pairs: BTreeMap<AgentKey, Clients>,
 }
 
 /// Decides who is granted what. See the [crate's documentation](crate).
@@ -125,13 +131,15 @@ pub struct Allocator {
     config: Config,
     chance: ChaCha8Rng,
     frameworks: BTreeMap<FrameworkId, Framework>,
-    agents: BTreeMap<AgentId, AgentState>,
-    with_free: BTreeSet<AgentId>,
+    keys: BTreeMap<AgentId, AgentKey>,
+    next_key: u64,
+    agents: BTreeMap<AgentKey, AgentState>,
+    with_free: BTreeSet<AgentKey>,
     roles: RoleTree,
     quotas: Quotas,
     whitelist: Option<BTreeSet<String>>,
     total: ResourceQuantities,
-    expiries: BTreeSet<(Tick, Role, FrameworkId, AgentId)>,
+    expiries: BTreeSet<(Tick, Role, FrameworkId, AgentKey)>,
     pending: Pending,
 }
 
@@ -142,6 +150,8 @@ impl Allocator {
             config,
             chance: ChaCha8Rng::seed_from_u64(seed),
             frameworks: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            next_key: 0,
             agents: BTreeMap::new(),
             with_free: BTreeSet::new(),
             roles: RoleTree::default(),
@@ -162,31 +172,36 @@ impl Allocator {
         self.total.add(&agent.total.to_quantities());
         self.quotas.agent_added(&agent.total);
         let has_gpus = agent.total.gpus().is_some();
+        let key = AgentKey(self.next_key);
+        self.next_key += 1;
         let state = AgentState {
+            id: id.clone(),
             info: agent,
             has_gpus,
             used: BTreeMap::new(),
             used_sum: Resources::new(),
             free: Resources::new(),
         };
-        self.agents.insert(id.clone(), state);
+        self.agents.insert(key, state);
+        self.keys.insert(id, key);
         for (framework, resources) in used {
-            self.allocated(framework, &id, resources);
+            self.hold(framework, key, resources);
         }
-        self.touch(&id);
+        self.touch(key);
     }
 
     /// What an agent has changed. If it is less than what is held there, nothing is free until enough of that
     /// is recovered.
     pub fn update_agent_total(&mut self, id: &AgentId, total: Resources) {
-        let Some(state) = self.agents.get_mut(id) else { return };
+        let Some(key) = self.key(id) else { return };
+        let Some(state) = self.agents.get_mut(&key) else { return };
         self.total.subtract(&state.info.total.to_quantities());
         self.total.add(&total.to_quantities());
         self.quotas.agent_removed(&state.info.total);
         self.quotas.agent_added(&total);
         state.has_gpus = total.gpus().is_some();
         state.info.total = total;
-        self.touch(id);
+        self.touch(key);
         self.reservations_changed();
     }
 
@@ -197,47 +212,48 @@ impl Allocator {
         capabilities: AgentCapabilities,
         domain: Option<FaultDomain>,
     ) {
-        if let Some(state) = self.agents.get_mut(id) {
+        if let Some((key, state)) = self.agent_mut(id) {
             state.info.capabilities = capabilities;
             state.info.domain = domain;
-            self.touch(id);
+            self.touch(key);
         }
     }
 
     /// An agent went. What frameworks hold there is gone with it: recovering that later does nothing.
     pub fn remove_agent(&mut self, id: &AgentId) {
-        let Some(state) = self.agents.get(id) else { return };
+        let Some(key) = self.keys.remove(id) else { return };
+        let Some(state) = self.agents.get(&key) else { return };
         let holding: Vec<(FrameworkId, Resources)> =
             state.used.iter().map(|(framework, resources)| (framework.clone(), resources.clone())).collect();
         for (framework, resources) in holding {
-            self.release(&framework, id, &resources);
+            self.release(&framework, key, &resources);
         }
-        if let Some(state) = self.agents.remove(id) {
+        if let Some(state) = self.agents.remove(&key) {
             self.total.subtract(&state.info.total.to_quantities());
             self.quotas.agent_removed(&state.info.total);
         }
         self.reservations_changed();
-        self.with_free.remove(id);
-        self.pending.agents.remove(id);
-        self.pending.pairs.remove(id);
+        self.with_free.remove(&key);
+        self.pending.agents.remove(&key);
+        self.pending.pairs.remove(&key);
         for (role, framework, client) in self.roles.clients_mut() {
-            for filter in client.filters.remove(id).unwrap_or_default() {
-                self.expiries.remove(&(filter.until, role.clone(), framework.clone(), id.clone()));
+            for filter in client.filters.remove(&key).unwrap_or_default() {
+                self.expiries.remove(&(filter.until, role.clone(), framework.clone(), key));
             }
         }
     }
 
     /// An agent's resources may be granted again.
     pub fn activate_agent(&mut self, id: &AgentId) {
-        if let Some(state) = self.agents.get_mut(id) {
+        if let Some((key, state)) = self.agent_mut(id) {
             state.info.active = true;
-            self.touch(id);
+            self.touch(key);
         }
     }
 
     /// An agent's resources may not be granted for now.
     pub fn deactivate_agent(&mut self, id: &AgentId) {
-        if let Some(state) = self.agents.get_mut(id) {
+        if let Some((_, state)) = self.agent_mut(id) {
             state.info.active = false;
         }
     }
@@ -248,23 +264,34 @@ impl Allocator {
         self.touch_all();
     }
 
+    fn key(&self, id: &AgentId) -> Option<AgentKey> {
+        self.keys.get(id).copied()
+    }
+
+    fn agent(&self, id: &AgentId) -> Option<&AgentState> {
+        self.agents.get(&self.key(id)?)
+    }
+
+    fn agent_mut(&mut self, id: &AgentId) -> Option<(AgentKey, &mut AgentState)> {
+        let key = self.key(id)?;
+        Some((key, self.agents.get_mut(&key)?))
+    }
+
     /// Works out what is free on an agent.
-    fn reckon(&mut self, id: &AgentId) {
-        let Some(state) = self.agents.get_mut(id) else { return };
+    fn reckon(&mut self, agent: AgentKey) {
+        let Some(state) = self.agents.get_mut(&agent) else { return };
         state.free = state.info.total.non_shared() - &state.used_sum;
         if state.free.is_empty() {
-            self.with_free.remove(id);
-        } else if !self.with_free.contains(id) {
-            self.with_free.insert(id.clone());
+            self.with_free.remove(&agent);
+        } else {
+            self.with_free.insert(agent);
         }
     }
 
     /// Works out what is free on an agent, and has it considered for everybody.
-    fn touch(&mut self, id: &AgentId) {
-        self.reckon(id);
-        if !self.pending.agents.contains(id) {
-            self.pending.agents.insert(id.clone());
-        }
+    fn touch(&mut self, agent: AgentKey) {
+        self.reckon(agent);
+        self.pending.agents.insert(agent);
     }
 
     /// Reservations count towards quota: where they change, so may the room below limits, on every agent.
@@ -275,7 +302,7 @@ impl Allocator {
     }
 
     fn touch_all(&mut self) {
-        self.pending.agents.extend(self.with_free.iter().cloned());
+        self.pending.agents.extend(&self.with_free);
     }
 
     // ---- shares and quota ----
@@ -304,17 +331,17 @@ impl Allocator {
 
     /// What is free on an agent, shared resources aside.
     pub fn free(&self, agent: &AgentId) -> Option<&Resources> {
-        self.agents.get(agent).map(|state| &state.free)
+        self.agent(agent).map(|state| &state.free)
     }
 
     /// What an agent has.
     pub fn agent_total(&self, agent: &AgentId) -> Option<&Resources> {
-        self.agents.get(agent).map(|state| &state.info.total)
+        self.agent(agent).map(|state| &state.info.total)
     }
 
     /// What frameworks hold on an agent.
     pub fn agent_used(&self, agent: &AgentId) -> Option<&BTreeMap<FrameworkId, Resources>> {
-        self.agents.get(agent).map(|state| &state.used)
+        self.agent(agent).map(|state| &state.used)
     }
 
     /// What a role and all below it hold.

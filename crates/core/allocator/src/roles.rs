@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{AgentId, FrameworkId, ResourceName, ResourceQuantities, Resources, Role, Tick};
+use tepui_model::{FrameworkId, ResourceName, ResourceQuantities, Resources, Role, Tick};
+
+use crate::allocator::AgentKey;
 
 /// One framework in one role.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ pub(crate) struct Client {
     /// Subscribed, not suppressed, and its framework active.
     pub(crate) eligible: bool,
     /// What it refused, by agent.
-    pub(crate) filters: BTreeMap<AgentId, Vec<Filter>>,
+    pub(crate) filters: BTreeMap<AgentKey, Vec<Filter>>,
     /// When it was last granted something.
     pub(crate) last_grant: Option<Tick>,
     allocated: ResourceQuantities,

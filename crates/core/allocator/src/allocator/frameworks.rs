@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{AgentId, FrameworkId, Resources, Role};
 
-use super::{Allocator, Framework};
+use super::{AgentKey, Allocator, Framework};
 
 impl Allocator {
     /// A framework came, perhaps holding resources of agents that are known already (after a failover of the
@@ -46,13 +46,13 @@ impl Allocator {
         for role in &framework.roles {
             self.leave_role(role, id);
         }
-        let holding: Vec<(AgentId, Resources)> = self
+        let holding: Vec<(AgentKey, Resources)> = self
             .agents
             .iter()
-            .filter_map(|(agent, state)| Some((agent.clone(), state.used.get(id)?.clone())))
+            .filter_map(|(agent, state)| Some((*agent, state.used.get(id)?.clone())))
             .collect();
         for (agent, resources) in holding {
-            self.release(id, &agent, &resources);
+            self.release(id, agent, &resources);
         }
     }
 

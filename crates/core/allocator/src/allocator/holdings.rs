@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use tepui_model::{AgentId, FrameworkId, Resources, Role, Tick};
 
-use super::{Allocator, MAX_FILTERS};
+use super::{AgentKey, Allocator, MAX_FILTERS};
 use crate::roles::Filter;
 
 impl Allocator {
     /// A framework holds these resources (each with the role it is allocated to) beyond what it was granted:
     /// it was found to use them.
     pub fn allocated(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
+        if let Some(agent) = self.key(agent) {
+            self.hold(framework, agent, resources);
+        }
+    }
+
+    pub(super) fn hold(&mut self, framework: &FrameworkId, agent: AgentKey, resources: &Resources) {
+        let Some(state) = self.agents.get_mut(&agent) else { return };
         let mut held = resources.clone();
         held.retain(|resource| resource.allocation_role.is_some());
         if held.is_empty() {
@@ -29,7 +35,7 @@ impl Allocator {
 
     /// Resources that a framework held are free again: refused, or no longer used. With `refused_for`, the
     /// same or less of that agent is not granted to that framework in that role for so long (at least for
-    /// [`allocation_interval`](Config::allocation_interval), unless it is revived); without, it may be granted
+    /// [`allocation_interval`](crate::Config::allocation_interval), unless it is revived); without, it may be granted
     /// again at once. What the framework does not hold is ignored.
     pub fn recover_resources(
         &mut self,
@@ -39,8 +45,9 @@ impl Allocator {
         resources: &Resources,
         refused_for: Option<Duration>,
     ) {
+        let Some(agent) = self.key(agent) else { return };
         self.release(framework, agent, resources);
-        let Some(duration) = refused_for.filter(|_| self.agents.contains_key(agent)) else { return };
+        let Some(duration) = refused_for else { return };
         let until = now + duration.max(self.config.allocation_interval);
         for (role, part) in resources.by_allocation() {
             self.add_filter(&role, framework, agent, Filter { until, resources: part.unallocate() });
@@ -56,19 +63,20 @@ impl Allocator {
         before: &Resources,
         after: &Resources,
     ) -> bool {
-        let Some(state) = self.agents.get(agent) else { return false };
+        let Some(key) = self.key(agent) else { return false };
+        let Some(state) = self.agents.get(&key) else { return false };
         if !state.used.get(framework).is_some_and(|used| used.contains(before)) {
             return false;
         }
         let total = state.info.total.clone() - &before.clone().unallocate() + &after.clone().unallocate();
-        self.release(framework, agent, before);
+        self.release(framework, key, before);
         self.update_agent_total(agent, total);
-        self.allocated(framework, agent, after);
+        self.hold(framework, key, after);
         true
     }
 
-    pub(super) fn release(&mut self, framework: &FrameworkId, agent: &AgentId, resources: &Resources) {
-        let Some(state) = self.agents.get_mut(agent) else { return };
+    pub(super) fn release(&mut self, framework: &FrameworkId, agent: AgentKey, resources: &Resources) {
+        let Some(state) = self.agents.get_mut(&agent) else { return };
         let Some(used) = state.used.get_mut(framework) else { return };
         // Never free what is not held, whatever we are told.
         let held = if used.contains(resources) {
@@ -95,19 +103,19 @@ impl Allocator {
         self.touch(agent);
     }
 
-    fn add_filter(&mut self, role: &Role, framework: &FrameworkId, agent: &AgentId, filter: Filter) {
+    fn add_filter(&mut self, role: &Role, framework: &FrameworkId, agent: AgentKey, filter: Filter) {
         let Some(client) = self.roles.client_mut(role, framework) else { return };
         if !client.subscribed {
             return;
         }
-        let filters = client.filters.entry(agent.clone()).or_default();
+        let filters = client.filters.entry(agent).or_default();
         if filters
             .iter()
             .any(|known| known.until >= filter.until && known.resources.contains(&filter.resources))
         {
             return;
         }
-        let key = |until| (until, role.clone(), framework.clone(), agent.clone());
+        let key = |until| (until, role.clone(), framework.clone(), agent);
         for known in &*filters {
             self.expiries.remove(&key(known.until));
         }
@@ -125,7 +133,7 @@ impl Allocator {
         let Some(client) = self.roles.client_mut(role, framework) else { return };
         for (agent, filters) in std::mem::take(&mut client.filters) {
             for filter in filters {
-                self.expiries.remove(&(filter.until, role.clone(), framework.clone(), agent.clone()));
+                self.expiries.remove(&(filter.until, role.clone(), framework.clone(), agent));
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rand_chacha::rand_core::Rng as _;
-use tepui_model::{AgentId, FrameworkId, Resource, ResourceQuantities, Resources, Role, Scalar, Tick, Value};
+use tepui_model::{FrameworkId, Resource, ResourceQuantities, Resources, Role, Scalar, Tick, Value};
 
-use super::{AgentState, Allocator, Clients, Framework, Grant};
+use super::{AgentKey, AgentState, Allocator, Clients, Framework, Grant};
 use crate::{
     explain::{Explanation, Refusal},
     quota::{countable, is_countable},
@@ -15,7 +15,7 @@ use crate::{
 /// What a pass keeps in mind.
 #[derive(Default)]
 struct Pass {
-    grants: BTreeMap<(FrameworkId, Role, AgentId), Resources>,
+    grants: BTreeMap<(FrameworkId, Role, AgentKey), Resources>,
     /// Who wants more than before.
     hungry: Clients,
     /// Free and unreserved on all agents that may be granted; only reckoned where there are guarantees.
@@ -37,7 +37,7 @@ enum Stage {
 
 /// An agent to be looked at.
 struct Candidate {
-    agent: AgentId,
+    agent: AgentKey,
     whom: Whom,
 }
 
@@ -76,7 +76,10 @@ impl Allocator {
         }
         pass.grants
             .into_iter()
-            .map(|((framework, role, agent), resources)| Grant { framework, role, agent, resources })
+            .filter_map(|((framework, role, agent), resources)| {
+                let agent = self.agents.get(&agent)?.id.clone();
+                Some(Grant { framework, role, agent, resources })
+            })
             .collect()
     }
 
@@ -104,8 +107,8 @@ impl Allocator {
                 } else if self.agents.is_empty() {
                     explanation.reasons.push((Refusal::NoAgents, 0));
                 } else {
-                    for (id, agent) in &self.agents {
-                        match self.grantable(info, client, role, id, agent, Stage::FairShare, &pass) {
+                    for (key, agent) in &self.agents {
+                        match self.grantable(info, client, role, *key, agent, Stage::FairShare, &pass) {
                             Ok(_) => explanation.pending += 1,
                             Err(refusal) => explanation.count(refusal),
                         }
@@ -122,14 +125,14 @@ impl Allocator {
         let mut pending = std::mem::take(&mut self.pending);
         if changed && self.quotas.any_guarantee() {
             // What one role may have depends on what all others are owed and on what is free elsewhere.
-            pending.agents.extend(self.with_free.iter().cloned());
+            pending.agents.extend(&self.with_free);
         }
         pass.hungry = pending.clients;
         let mut candidates: Vec<Candidate> = Vec::new();
         if !pass.hungry.is_empty() {
-            for agent in self.with_free.difference(&pending.agents) {
-                let whom = pending.pairs.remove(agent).map_or(Whom::Hungry, Whom::These);
-                candidates.push(Candidate { agent: agent.clone(), whom });
+            for agent in self.with_free.difference(&pending.agents).copied() {
+                let whom = pending.pairs.remove(&agent).map_or(Whom::Hungry, Whom::These);
+                candidates.push(Candidate { agent, whom });
             }
         }
         for agent in pending.agents {
@@ -163,11 +166,11 @@ impl Allocator {
             let order = self.frameworks_for(candidate, role, pass);
             let mut order_holds = true;
             for framework in &order {
-                let Some(resources) = self.grantable_now(framework, role, &candidate.agent, stage, pass)
+                let Some(resources) = self.grantable_now(framework, role, candidate.agent, stage, pass)
                 else {
                     continue;
                 };
-                self.grant(now, framework, role, &candidate.agent, resources, pass);
+                self.grant(now, framework, role, candidate.agent, resources, pass);
                 granted = true;
                 order_holds = false;
                 if self.agents.get(&candidate.agent).is_none_or(|agent| agent.free.is_empty()) {
@@ -216,13 +219,13 @@ impl Allocator {
         &self,
         framework: &FrameworkId,
         role: &Role,
-        agent: &AgentId,
+        agent: AgentKey,
         stage: Stage,
         pass: &Pass,
     ) -> Option<Resources> {
         let info = self.frameworks.get(framework)?;
         let client = self.roles.client(role, framework)?;
-        let state = self.agents.get(agent)?;
+        let state = self.agents.get(&agent)?;
         self.grantable(info, client, role, agent, state, stage, pass).ok()
     }
 
@@ -231,7 +234,7 @@ impl Allocator {
         now: Tick,
         framework: &FrameworkId,
         role: &Role,
-        agent: &AgentId,
+        agent: AgentKey,
         resources: Resources,
         pass: &mut Pass,
     ) {
@@ -239,11 +242,11 @@ impl Allocator {
             headroom.subtract(&countable(&resources));
         }
         let resources = resources.allocate(role);
-        self.allocated(framework, agent, &resources);
+        self.hold(framework, agent, &resources);
         if let Some(client) = self.roles.client_mut(role, framework) {
             client.last_grant = Some(now);
         }
-        pass.grants.entry((framework.clone(), role.clone(), agent.clone())).or_default().add_all(&resources);
+        pass.grants.entry((framework.clone(), role.clone(), agent)).or_default().add_all(&resources);
     }
 
     /// What of an agent's free resources a framework may be granted in a role, or why nothing.
@@ -253,7 +256,7 @@ impl Allocator {
         framework: &Framework,
         client: &Client,
         role: &Role,
-        agent_id: &AgentId,
+        agent_key: AgentKey,
         agent: &AgentState,
         stage: Stage,
         pass: &Pass,
@@ -262,7 +265,7 @@ impl Allocator {
         if agent.free.is_empty() {
             return Err(Refusal::NothingFree);
         }
-        let filters = client.filters.get(agent_id).map(Vec::as_slice).unwrap_or_default();
+        let filters = client.filters.get(&agent_key).map(Vec::as_slice).unwrap_or_default();
         // If all that is free was refused, so was every part of it: the common case, and the cheapest.
         hidden(filters, &agent.free)?;
         let reserved_for_others = |resource: &Resource| !resource.is_allocatable_to(role);

@@ -156,8 +156,8 @@ impl World {
                 .add(&grant.resources.to_quantities());
         }
         let mut total = ResourceQuantities::new();
-        for (id, state) in &allocator.agents {
-            let held = held.remove(id).unwrap_or_default();
+        for state in allocator.agents.values() {
+            let held = held.remove(&state.id).unwrap_or_default();
             prop_assert!(state.info.total.contains(&held), "{held} of {}", state.info.total);
             prop_assert_eq!(&(held + &state.free), &state.info.total);
             total.add(&state.info.total.to_quantities());

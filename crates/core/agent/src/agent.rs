@@ -58,9 +58,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent on what the last one left behind. `seed` is all the chance that it will use.
+    /// Starts an agent on what the last one left behind. `seed` and `now` are all the chance that it will use; together they
+    /// must be new at every start, as ids are drawn from them.
     pub fn new(config: Config, seed: u64, recovered: Recovered, now: Tick) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ now.as_nanos());
         let registration = Registration::new(&config, draw_uuid(&mut rng));
         let gc = Gc::new(&config);
         let mut agent = Self {

@@ -31,6 +31,9 @@ mod timers;
 mod updates;
 pub mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use agent::Agent;
 pub use config::Config;
 pub use effect::{

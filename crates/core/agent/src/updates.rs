@@ -120,6 +120,12 @@ impl Stream {
         stream
     }
 
+    /// The head, for tests that acknowledge it.
+    #[cfg(test)]
+    pub(crate) fn check_head(&self) -> internal::StatusUpdate {
+        self.pending[0].update.clone()
+    }
+
     fn head_uuid(&self) -> Option<&Bytes> {
         self.pending.front().and_then(|head| head.update.uuid.as_ref())
     }

@@ -1,0 +1,294 @@
+use std::time::Duration;
+
+use assert_matches::assert_matches;
+use tepui_model::TaskState;
+use tepui_wire_mesos::{
+    Message, internal,
+    v1::{self, executor::event::Type as Event, task_status::Reason},
+};
+
+use super::{
+    AGENT, Rig, aware, command_task, event_types, executor_task, launch, master, replies, sent, states,
+    status, updates,
+};
+use crate::{
+    Checkpoint, ContainerState, Effect, Exit, Phase, Recovered, RecoveredExecutor, RecoveredFramework,
+    RecoveredTask, Removal,
+};
+
+/// A disk: what an agent wrote, as the next one finds it.
+#[derive(Default)]
+struct Disk(Recovered);
+
+impl Disk {
+    fn take(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Persist { checkpoints, .. } => {
+                    checkpoints.iter().for_each(|checkpoint| self.write(checkpoint))
+                }
+                Effect::RemoveCheckpoint(Removal::Run(run)) => {
+                    for framework in &mut self.0.frameworks {
+                        framework
+                            .executors
+                            .retain(|executor| executor.container_id.value != run.container_id);
+                    }
+                }
+                Effect::RemoveCheckpoint(Removal::Agent) => self.0 = Recovered::default(),
+                _ => {}
+            }
+        }
+    }
+
+    fn executor(&mut self, run: &crate::Run) -> &mut RecoveredExecutor {
+        self.0
+            .frameworks
+            .iter_mut()
+            .flat_map(|framework| &mut framework.executors)
+            .find(|executor| executor.container_id.value == run.container_id)
+            .unwrap()
+    }
+
+    fn write(&mut self, checkpoint: &Checkpoint) {
+        match checkpoint.clone() {
+            Checkpoint::Agent(info) => self.0.agent = Some(*info),
+            Checkpoint::Framework { info, pid } => {
+                self.0.frameworks.retain(|framework| framework.info.id != info.id);
+                self.0.frameworks.push(RecoveredFramework { info: *info, pid, executors: Vec::new() });
+            }
+            Checkpoint::Executor { run, info, command_task } => {
+                self.0.frameworks[0].executors.push(RecoveredExecutor {
+                    info: *info,
+                    command_task,
+                    container_id: v1::ContainerId { value: run.container_id, parent: None },
+                    container: ContainerState::Alive,
+                    subscribed: false,
+                    completed: false,
+                    pid: None,
+                    tasks: Vec::new(),
+                });
+            }
+            Checkpoint::Subscribed { run } => self.executor(&run).subscribed = true,
+            Checkpoint::ForkedPid { run, pid } => self.executor(&run).pid = Some(pid),
+            Checkpoint::Task { run, task, deadline } => {
+                self.executor(&run).tasks.push(RecoveredTask { task: *task, deadline, records: Vec::new() });
+            }
+            Checkpoint::UpdateAppended { run, task_id, record } => {
+                let tasks = &mut self.executor(&run).tasks;
+                tasks
+                    .iter_mut()
+                    .find(|task| task.task.task_id.value == task_id)
+                    .unwrap()
+                    .records
+                    .push(*record);
+            }
+            Checkpoint::Sentinel { run } => self.executor(&run).completed = true,
+            Checkpoint::Drain(drain) => self.0.drain = drain,
+        }
+    }
+
+    fn containers(&mut self, state: &ContainerState) -> Recovered {
+        for executor in self.0.frameworks.iter_mut().flat_map(|framework| &mut framework.executors) {
+            executor.container = state.clone();
+        }
+        self.0.clone()
+    }
+}
+
+/// An agent that runs one command and whose disk is watched. The updates were acknowledged if `acknowledged`.
+fn command(acknowledged: bool) -> (Disk, v1::ContainerId) {
+    let mut rig = Rig::new();
+    let mut disk = Disk::default();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
+    let effects = rig.run(aware(), command_task("t", "sleep 9"));
+    disk.take(&effects);
+    let container = launch(&effects).container_id.clone();
+    let mut effects = rig.launched(&container);
+    disk.take(&effects);
+    while acknowledged && !updates(&effects).is_empty() {
+        effects = rig.acknowledge(&updates(&effects)[0]);
+        disk.take(&effects);
+    }
+    (disk, container)
+}
+
+/// An agent with a custom executor that has one running task and one that it never spoke of.
+fn custom() -> (Disk, v1::ContainerId) {
+    let mut rig = Rig::new();
+    let mut disk = Disk::default();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
+    let effects = rig.run(aware(), executor_task("t", "e"));
+    disk.take(&effects);
+    let container = launch(&effects).container_id.clone();
+    disk.take(&rig.launched(&container));
+    disk.take(&rig.subscribe("e").1);
+    disk.take(&rig.run(aware(), executor_task("silent", "e")));
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    disk.take(&effects);
+    disk.take(&rig.acknowledge(&updates(&effects)[0]));
+    (disk, container)
+}
+
+#[test]
+fn a_running_command_is_simply_watched_on() {
+    let (mut disk, container) = command(true);
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    assert_eq!(rig.agent.phase(), Phase::Disconnected, "nobody to wait for");
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    let effects = rig.effects();
+    let [Message::ReregisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(message.tasks.len(), 1);
+    assert_eq!(message.tasks[0].state(), v1::TaskState::TaskRunning);
+    assert_eq!(message.tasks[0].statuses.len(), 2);
+    rig.register();
+    let effects = rig.exited(&container, 0);
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Finished]);
+}
+
+#[test]
+fn updates_that_were_not_acknowledged_are_sent_again() {
+    let (mut disk, _) = command(false);
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    let effects = rig.message(internal::SlaveReregisteredMessage { slave_id, ..Default::default() });
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Starting, TaskState::Running]);
+}
+
+#[test]
+fn a_command_that_ended_meanwhile() {
+    for (container, rebooted, state, reason) in [
+        (
+            ContainerState::Exited(Exit { wait_status: Some(3 << 8), limitation: None }),
+            false,
+            TaskState::Failed,
+            None,
+        ),
+        (
+            ContainerState::Exited(Exit { wait_status: Some(0), limitation: None }),
+            false,
+            TaskState::Finished,
+            None,
+        ),
+        (ContainerState::Unknown, false, TaskState::Gone, Some(Reason::ExecutorTerminated)),
+        (ContainerState::Alive, true, TaskState::Gone, Some(Reason::AgentRestarted)),
+    ] {
+        let (mut disk, _) = command(true);
+        let recovered = Recovered { rebooted, ..disk.containers(&container) };
+        let mut rig = Rig::recovered(recovered);
+        disk.take(&rig.effects());
+        rig.agent.handle_master_detected(rig.now, Some(master()));
+        rig.effects();
+        let slave_id = v1::AgentId { value: AGENT.to_owned() };
+        let effects = rig
+            .message(internal::SlaveReregisteredMessage { slave_id: slave_id.clone(), ..Default::default() });
+        let update = updates(&effects).remove(0);
+        assert_eq!(update.status.state, state.number());
+        assert_eq!(update.status.reason, reason.map(Into::into));
+        // And once more: it died before the acknowledgement came.
+        let mut rig = Rig::recovered(disk.containers(&ContainerState::Unknown));
+        rig.register_quietly();
+        let again = rig.agent.streams.values().flat_map(|streams| streams.values()).count();
+        assert_eq!(again, 1, "the same update, not another");
+        assert_eq!(rig.reregister_states(), [state]);
+    }
+}
+
+#[test]
+fn executors_come_back_and_recovery_goes_on_at_once() {
+    let (mut disk, _) = custom();
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    assert_eq!(rig.agent.phase(), Phase::Recovering);
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    assert!(sent(&rig.effects()).is_empty(), "not before the executors had their time");
+    let early = rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(replies(&early), [(503, "Agent has not finished recovery")]);
+    let (_, effects) = rig.subscribe("e");
+    assert_eq!(event_types(&effects), [Event::Subscribed]);
+    assert!(sent(&effects).iter().any(|message| matches!(message, Message::ReregisterSlave(_))));
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    let effects = rig.message(internal::SlaveReregisteredMessage { slave_id, ..Default::default() });
+    let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.status.task_id.value, "silent");
+    assert_eq!(update.status.state(), v1::TaskState::TaskDropped);
+    assert_eq!(update.status.reason(), Reason::AgentRestarted);
+    let effects = rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(states(&effects), [TaskState::Finished]);
+}
+
+#[test]
+fn executors_that_do_not_come_back_are_ended() {
+    let (mut disk, container) = custom();
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    assert!(rig.pass(Duration::from_millis(1999)).is_empty());
+    let effects = rig.pass(Duration::from_millis(1));
+    assert!(effects.contains(&Effect::Destroy { container: container.clone() }));
+    assert_matches!(sent(&effects)[..], [Message::ReregisterSlave(_)]);
+    rig.register();
+    let effects = rig.exited(&container, 9);
+    assert_eq!(states(&effects), [TaskState::Gone, TaskState::Gone]);
+    let status = &updates(&effects)[0].status;
+    assert_eq!(status.reason(), Reason::ExecutorReregistrationTimeout);
+    assert_eq!(status.message.as_deref(), Some("Executor did not reregister within 2secs"));
+}
+
+#[test]
+fn containers_of_nobody_are_destroyed() {
+    let orphan = v1::ContainerId { value: "orphan".to_owned(), parent: None };
+    let mut rig = Rig::recovered(Recovered { orphans: vec![orphan.clone()], ..Recovered::default() });
+    assert_eq!(rig.effects(), vec![Effect::Destroy { container: orphan }]);
+}
+
+#[test]
+fn a_crash_at_every_write_loses_no_terminal_state() {
+    // The whole life of a command, as a list of what was written; the agent dies after each of them.
+    let (mut disk, _) = command(true);
+    let recovered = disk.containers(&ContainerState::Exited(Exit { wait_status: Some(0), limitation: None }));
+    let records = recovered.frameworks[0].executors[0].tasks[0].records.clone();
+    for kept in 0..=records.len() {
+        let mut recovered = recovered.clone();
+        recovered.frameworks[0].executors[0].tasks[0].records.truncate(kept);
+        let mut rig = Rig::recovered(recovered);
+        rig.effects();
+        rig.register_quietly();
+        let states = rig.reregister_states();
+        assert_eq!(states.last(), Some(&TaskState::Finished), "after {kept} records");
+        assert!(rig.agent.frameworks.is_empty());
+    }
+}
+
+#[test]
+fn a_kill_goes_on_after_the_restart() {
+    let (mut disk, container) = command(true);
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    rig.register();
+    disk.take(&rig.kill("t"));
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    let effects = rig.pass(Duration::from_secs(4));
+    assert!(effects.contains(&Effect::Signal { container: container.clone(), signal: 9, whole_group: true }));
+    rig.register_quietly();
+    rig.exited(&container, 9);
+    assert_eq!(rig.reregister_states(), [TaskState::Killing, TaskState::Killed]);
+}
+
+impl Rig {
+    /// Learns of the master without being registered yet.
+    fn register_quietly(&mut self) {
+        self.agent.handle_master_detected(self.now, Some(master()));
+        self.effects();
+    }
+
+    /// Registers again and acknowledges whatever comes.
+    fn reregister_states(&mut self) -> Vec<TaskState> {
+        let slave_id = v1::AgentId { value: AGENT.to_owned() };
+        let effects = self.message(internal::SlaveReregisteredMessage { slave_id, ..Default::default() });
+        self.acknowledge_all(&effects)
+    }
+}

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use tepui_wire_mesos::{Message, internal, v1};
+
+use super::{AGENT, Rig, aware, checkpoints, command_task, launch, master, sent, states, updates, upid};
+use crate::{Checkpoint, Effect, Phase, RecoveredSandbox};
+
+fn registered() -> internal::SlaveRegisteredMessage {
+    let connection = Some(internal::MasterSlaveConnection { total_ping_timeout_seconds: Some(75.0) });
+    internal::SlaveRegisteredMessage { slave_id: v1::AgentId { value: AGENT.to_owned() }, connection }
+}
+
+#[test]
+fn the_first_registration_does_not_wait() {
+    let mut rig = Rig::new();
+    assert!(rig.effects().is_empty());
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    let effects = rig.effects();
+    assert_eq!(effects[0], Effect::Link { to: master() });
+    let [Message::RegisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(message.slave.checkpoint, Some(true));
+    assert_eq!(message.slave.id, None);
+    assert_eq!(message.agent_capabilities.len(), 8);
+    assert_eq!(message.resource_version_uuid.as_ref().map(|uuid| uuid.value.len()), Some(16));
+    #[expect(deprecated, reason = "the wire still speaks it")]
+    let role = message.slave.resources[0].role.as_deref();
+    assert_eq!(role, Some("*"));
+}
+
+#[test]
+fn attempts_back_off_to_a_minute() {
+    let mut rig = Rig::new();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    let attempts = |effects: &[Effect]| sent(effects).len();
+    let first = attempts(&rig.pass(Duration::from_secs(60)));
+    assert!((5..10).contains(&first), "{first}");
+    let later = attempts(&rig.pass(Duration::from_secs(3600)));
+    assert!((58..125).contains(&later), "{later}");
+}
+
+#[test]
+fn the_id_is_durable_before_it_is_used() {
+    let mut rig = Rig::new();
+    rig.durable = false;
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    let effects = rig.message(registered());
+    assert!(matches!(checkpoints(&effects)[..], [Checkpoint::Agent(_)]));
+    assert!(sent(&effects).is_empty());
+    // A task may come at once; it waits for the id.
+    assert!(rig.run(aware(), command_task("t", "true")).is_empty());
+    // Nothing that the master says twice is written twice.
+    assert!(rig.message(registered()).is_empty());
+    let effects = rig.persist();
+    assert!(matches!(sent(&effects)[..], [Message::UpdateSlave(_)]));
+    assert_eq!(launch(&effects).executor_id.value, "t");
+    assert_eq!(rig.agent.phase(), Phase::Running);
+}
+
+#[test]
+fn registration_is_followed_by_an_update_of_the_agent() {
+    let mut rig = Rig::new();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    let effects = rig.message(registered());
+    let [Message::UpdateSlave(update)] = sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.update_oversubscribed_resources, Some(false));
+    assert!(update.operations.is_some() && update.resource_providers.is_some());
+    assert!(rig.message(registered()).is_empty(), "a late answer changes nothing");
+}
+
+#[test]
+fn others_cannot_register_us() {
+    let mut rig = Rig::new();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    rig.agent.handle_message(rig.now, &upid("master@10.0.0.2:5050"), registered().into());
+    assert!(rig.effects().is_empty());
+    assert_eq!(rig.agent.agent_id(), None);
+}
+
+#[test]
+fn pings_are_answered_in_every_state_and_their_absence_is_noticed() {
+    let mut rig = Rig::new();
+    let observer = upid("slave-observer(1)@10.0.0.1:5050");
+    let ping = |connected| Message::from(internal::PingSlaveMessage { connected });
+    rig.agent.handle_message(rig.now, &observer, ping(true));
+    let pong = Effect::Send { to: observer.clone(), message: Box::new(internal::PongSlaveMessage {}.into()) };
+    assert_eq!(rig.effects(), vec![pong.clone()]);
+    rig.register();
+    assert!(rig.pass(Duration::from_secs(74)).is_empty());
+    rig.agent.handle_message(rig.now, &observer, ping(true));
+    assert_eq!(rig.effects(), vec![pong]);
+    assert!(rig.pass(Duration::from_secs(74)).is_empty());
+    let effects = rig.pass(Duration::from_secs(3));
+    assert!(matches!(sent(&effects)[0], Message::ReregisterSlave(_)));
+}
+
+#[test]
+fn a_ping_that_says_disconnected_leads_to_reregistration() {
+    let mut rig = Rig::registered();
+    let effects = rig.message(internal::PingSlaveMessage { connected: false });
+    assert!(matches!(sent(&effects)[..], [Message::PongSlave(_), Message::ReregisterSlave(_)]));
+    assert_eq!(rig.agent.phase(), Phase::Disconnected);
+}
+
+#[test]
+fn a_broken_link_is_made_again_with_everything_that_runs() {
+    let mut rig = Rig::registered();
+    let container = launch(&rig.run(aware(), command_task("t", "sleep 9"))).container_id.clone();
+    let effects = rig.launched(&container);
+    assert_eq!(states(&effects).len(), 1);
+    rig.agent.handle_exited(rig.now, &master());
+    assert!(rig.effects().is_empty(), "not in the same moment");
+    let effects = rig.pass(Duration::from_secs(1));
+    assert_eq!(effects[0], Effect::Link { to: master() });
+    let Message::ReregisterSlave(message) = sent(&effects)[0] else { panic!("{effects:?}") };
+    assert_eq!(message.slave.id.as_ref().map(|id| id.value.as_str()), Some(AGENT));
+    assert_eq!(message.tasks.len(), 1);
+    assert_eq!(message.tasks[0].state, 1);
+    assert_eq!(message.frameworks.len(), 1);
+    assert!(message.executor_infos.is_empty(), "a command task has no executor that the master knows");
+    // An answer to an attempt whose connection broke says nothing.
+    rig.agent.handle_exited(rig.now, &master());
+    rig.effects();
+    let again = internal::SlaveReregisteredMessage {
+        slave_id: v1::AgentId { value: AGENT.to_owned() },
+        ..internal::SlaveReregisteredMessage::default()
+    };
+    assert!(rig.message(again.clone()).is_empty());
+    rig.pass(Duration::from_secs(2));
+    let effects = rig.message(again);
+    assert!(matches!(sent(&effects)[..], [Message::UpdateSlave(_), Message::StatusUpdate(_)]));
+}
+
+#[test]
+fn no_master_no_attempts() {
+    let mut rig = Rig::registered();
+    rig.agent.handle_master_detected(rig.now, None);
+    assert!(rig.pass(Duration::from_secs(600)).is_empty());
+    assert_eq!(rig.agent.phase(), Phase::Disconnected);
+    rig.agent.handle_master_detected(rig.now, Some(upid("master@10.0.0.2:5050")));
+    assert!(matches!(sent(&rig.effects())[..], [Message::ReregisterSlave(_)]));
+}
+
+#[test]
+fn tasks_that_only_the_master_knows_are_dropped() {
+    let mut rig = Rig::registered();
+    let container = launch(&rig.run(aware(), command_task("here", "sleep 9"))).container_id.clone();
+    let effects = rig.launched(&container);
+    rig.acknowledge_all(&effects);
+    rig.agent.handle_exited(rig.now, &master());
+    rig.pass(Duration::from_secs(1));
+    let status = |task: &str| v1::TaskStatus {
+        task_id: v1::TaskId { value: task.to_owned() },
+        ..v1::TaskStatus::default()
+    };
+    let reconciliation = internal::ReconcileTasksMessage {
+        framework_id: v1::FrameworkId { value: super::FRAMEWORK.to_owned() },
+        statuses: vec![status("here"), status("lost")],
+        framework: None,
+    };
+    let effects = rig.message(internal::SlaveReregisteredMessage {
+        slave_id: v1::AgentId { value: AGENT.to_owned() },
+        reconciliations: vec![reconciliation],
+        connection: None,
+    });
+    let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.status.task_id.value, "lost");
+    assert_eq!(update.status.state(), v1::TaskState::TaskDropped);
+    assert_eq!(update.status.reason(), v1::task_status::Reason::Reconciliation);
+}
+
+#[test]
+fn sandboxes_go_when_old_or_when_the_disk_is_full() {
+    let hour = Duration::from_secs(3600);
+    let sandbox = RecoveredSandbox { path: "/work/old".to_owned(), modified: tepui_model::Tick::ZERO };
+    let recovered = crate::Recovered { sandboxes: vec![sandbox], ..crate::Recovered::default() };
+    let gone = vec![Effect::RemoveSandbox { path: "/work/old".to_owned() }];
+    let mut rig = Rig::recovered(recovered.clone());
+    // 90 % of a week on an empty disk.
+    assert!(rig.pass(150 * hour).is_empty());
+    assert_eq!(rig.pass(2 * hour), gone);
+    let mut rig = Rig::recovered(recovered);
+    rig.agent.handle_disk_usage(rig.now, 0.5);
+    assert!(rig.effects().is_empty());
+    rig.pass(hour);
+    rig.agent.handle_disk_usage(rig.now, 0.95);
+    assert_eq!(rig.effects(), gone);
+    rig.agent.handle_disk_usage(rig.now, f64::NAN);
+}

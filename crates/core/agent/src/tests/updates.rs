@@ -1,0 +1,148 @@
+use std::time::Duration;
+
+use tepui_model::TaskState;
+use tepui_wire_mesos::{internal, v1, v1::executor::event::Type as Event};
+
+use super::{FRAMEWORK, Rig, aware, checkpoints, event_types, master, states, status, updates};
+use crate::{Checkpoint, Effect};
+
+#[test]
+fn nothing_is_promised_before_it_is_written() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    rig.durable = false;
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    assert!(matches!(checkpoints(&effects)[..], [Checkpoint::UpdateAppended { .. }]));
+    assert!(event_types(&effects).is_empty() && updates(&effects).is_empty());
+    let effects = rig.persist();
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    let update = updates(&effects).remove(0);
+    // The next update may not go before the acknowledgement of this one is written.
+    rig.update("e", status("t", TaskState::Finished, 2));
+    rig.persist();
+    let effects = rig.acknowledge(&update);
+    assert!(updates(&effects).is_empty());
+    assert_eq!(states(&rig.persist()), [TaskState::Finished]);
+}
+
+#[test]
+fn writes_of_several_events_are_one_batch() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    for n in 1..4 {
+        let update = Some(v1::executor::call::Update { status: status("t", TaskState::Running, n) });
+        let call = v1::executor::Call { update, ..super::call(v1::executor::call::Type::Update, "e") };
+        rig.agent.handle_call(rig.now, tepui_model::ConnectionId(100 + u64::from(n)), call);
+    }
+    let effects = rig.effects();
+    let writes = effects.iter().filter(|effect| matches!(effect, Effect::Persist { .. })).count();
+    assert_eq!((writes, checkpoints(&effects).len()), (1, 3));
+    assert_eq!(event_types(&effects), [Event::Acknowledged; 3]);
+    assert_eq!(states(&effects).len(), 1, "one in flight");
+}
+
+#[test]
+fn retries_double_up_to_ten_minutes() {
+    let mut rig = Rig::registered();
+    // No pings in this test: keep the master by other means.
+    rig.agent.registration = crate::registration::Registration::new(&super::config(), uuid::Uuid::nil());
+    rig.with_executor(aware());
+    let first = updates(&rig.update("e", status("t", TaskState::Running, 1))).remove(0);
+    let observer = super::upid("slave-observer(1)@10.0.0.1:5050");
+    let mut waits = Vec::new();
+    let mut waited = 0;
+    while waits.len() < 8 {
+        waited += 5;
+        let ping = internal::PingSlaveMessage { connected: true };
+        rig.agent.handle_message(rig.now, &observer, ping.into());
+        rig.effects();
+        let again = updates(&rig.pass(Duration::from_secs(5)));
+        if let [update] = &again[..] {
+            assert_eq!(update, &first);
+            waits.push(std::mem::take(&mut waited));
+        }
+    }
+    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+    assert_eq!(rig.agent.current_stats(rig.now).status_update_retries, 8);
+    assert_eq!(rig.acknowledge_all(&[]).len(), 0);
+    rig.acknowledge(&first);
+    assert!(rig.agent.streams[FRAMEWORK].contains_key("t"), "the task goes on");
+}
+
+#[test]
+fn streams_rest_without_a_master_and_go_on_with_one() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    assert_eq!(states(&effects), [TaskState::Running]);
+    rig.agent.handle_master_detected(rig.now, None);
+    assert!(updates(&rig.pass(Duration::from_secs(100))).is_empty());
+    let effects = rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(event_types(&effects), [Event::Acknowledged], "the executor need not wait");
+    assert!(updates(&effects).is_empty());
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.effects();
+    let effects = rig.message(internal::SlaveReregisteredMessage {
+        slave_id: v1::AgentId { value: super::AGENT.to_owned() },
+        ..internal::SlaveReregisteredMessage::default()
+    });
+    let update = updates(&effects).remove(0);
+    assert_eq!(update.status.state(), v1::TaskState::TaskRunning);
+    assert_eq!(update.latest_state(), v1::TaskState::TaskFinished);
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Running, TaskState::Finished]);
+}
+
+#[test]
+fn repeated_updates_are_acknowledged_and_not_repeated() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let first = rig.update("e", status("t", TaskState::Running, 1));
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    assert!(checkpoints(&effects).is_empty() && updates(&effects).is_empty());
+    rig.acknowledge_all(&first);
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    assert!(updates(&effects).is_empty());
+}
+
+#[test]
+fn nothing_follows_a_terminal_state() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let first = rig.update("e", status("t", TaskState::Failed, 1));
+    let effects = rig.update("e", status("t", TaskState::Running, 2));
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    assert_eq!(rig.acknowledge_all(&first), [TaskState::Failed]);
+}
+
+#[test]
+fn wrong_acknowledgements_change_nothing() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let update = updates(&rig.update("e", status("t", TaskState::Running, 1))).remove(0);
+    let wrong = |change: fn(&mut internal::StatusUpdate)| {
+        let mut update = update.clone();
+        change(&mut update);
+        update
+    };
+    for update in [
+        wrong(|update| update.uuid = Some(super::uuid(9))),
+        wrong(|update| update.status.task_id.value = "nope".to_owned()),
+        wrong(|update| update.framework_id.value = "nope".to_owned()),
+    ] {
+        assert!(rig.acknowledge(&update).is_empty());
+    }
+    assert!(!rig.acknowledge(&update).is_empty());
+    assert!(rig.acknowledge(&update).is_empty(), "twice is once");
+}
+
+#[test]
+fn unknown_tasks_do_not_fill_the_memory() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    for n in 0..1500 {
+        rig.update("e", status(&format!("unknown-{n}"), TaskState::Running, 1));
+    }
+    assert!(rig.agent.streams[FRAMEWORK].len() <= 1002);
+}

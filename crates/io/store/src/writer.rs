@@ -22,6 +22,7 @@ pub struct Writer<T> {
 
 impl<T: Send + 'static> Writer<T> {
     /// Starts the thread, which ends with the last clone of the writer, or when the reports are no longer read.
+    /// It lets go of the store before the channel of the reports ends.
     ///
     /// # Errors
     /// [`StoreError::Failed`] when there is no thread to be had.
@@ -33,7 +34,12 @@ impl<T: Send + 'static> Writer<T> {
         let (reports, durable) = mpsc::channel(QUEUE_MAX);
         thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work(store.as_ref(), term, writes, &reports))
+            .spawn(move || {
+                work(store.as_ref(), term, writes, &reports);
+                // The store first: whoever sees the channel end may open its file again.
+                drop(store);
+                drop(reports);
+            })
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok((Self { queue }, durable))
     }

@@ -1,6 +1,13 @@
 //! The log: to stderr, filtered by `TEPUI_LOG` or `RUST_LOG`, and by an operator while we run.
 
-use std::{env, io, io::IsTerminal as _, sync::OnceLock};
+use std::{
+    env, io,
+    io::IsTerminal as _,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use tracing_subscriber::{EnvFilter, Registry, filter::ParseError, fmt, layer::SubscriberExt as _, reload};
 
@@ -37,6 +44,7 @@ struct Control {
 }
 
 static CONTROL: OnceLock<Control> = OnceLock::new();
+static VERBOSITY: AtomicU32 = AtomicU32::new(0);
 
 /// Starts logging. A second call in the same process changes nothing.
 ///
@@ -66,6 +74,7 @@ pub fn init(options: LogOptions) -> Result<(), InvalidFilter> {
 ///
 /// Does nothing in a process that did not call [`init`].
 pub fn set_verbosity(level: u32) {
+    VERBOSITY.store(level, Ordering::Relaxed);
     let Some(control) = CONTROL.get() else { return };
     let text = match level {
         0 => control.usual.as_str(),
@@ -76,6 +85,11 @@ pub fn set_verbosity(level: u32) {
         // It fails only when the subscriber is gone, and then nothing is logged anyway.
         let _ = control.handle.reload(filter);
     }
+}
+
+/// The verbosity that was set last; 0 is the usual one.
+pub fn verbosity() -> u32 {
+    VERBOSITY.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

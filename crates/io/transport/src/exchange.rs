@@ -168,7 +168,7 @@ impl Response {
                 wrapped.extend_from_slice(function.as_bytes());
                 wrapped.push(b'(');
                 wrapped.extend_from_slice(&body);
-                wrapped.extend_from_slice(b");");
+                wrapped.push(b')');
                 response
                     .header(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"))
                     .body(wrapped)

@@ -14,6 +14,7 @@
 pub mod client;
 pub mod exchange;
 pub mod h1;
+pub mod legacy;
 pub mod links;
 pub mod negotiate;
 mod net;
@@ -29,4 +30,4 @@ pub use exchange::{Body, Request, Response};
 pub use links::{Exited, LinkOptions, Links};
 pub use router::Router;
 pub use server::{Answer, Handler, IncomingMessage, ServerOptions, serve};
-pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, stream};
+pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};

@@ -74,6 +74,19 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn broken(&self) {
+        loop {
+            let gone = self.gone.notified();
+            tokio::pin!(gone);
+            // Armed before the look, so that a break in between is not missed.
+            gone.as_mut().enable();
+            if self.queue().state == State::Broken {
+                return;
+            }
+            gone.await;
+        }
+    }
+
     fn end(&self, state: State) {
         let mut queue = self.queue();
         match (queue.state, state) {
@@ -159,18 +172,14 @@ impl StreamSender {
         self.shared.queue().state == State::Broken
     }
 
-    /// Waits until the reader is gone: it went away, was too slow, or the server stops.
+    /// Waits until the reader is gone: it went away, was too slow, has read everything, or the server stops.
     pub async fn closed(&self) {
-        loop {
-            let gone = self.shared.gone.notified();
-            tokio::pin!(gone);
-            // Armed before the look, so that a break in between is not missed.
-            gone.as_mut().enable();
-            if self.is_closed() {
-                return;
-            }
-            gone.await;
-        }
+        self.shared.broken().await;
+    }
+
+    /// Something that waits for the reader to go without keeping the stream open.
+    pub fn watch(&self) -> StreamWatch {
+        StreamWatch { shared: self.shared.clone() }
     }
 
     /// Ends the stream: what waits is still sent, then the last chunk.
@@ -202,6 +211,24 @@ impl Drop for StreamSender {
 impl fmt::Debug for StreamSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamSender").field("label", &self.shared.label).finish_non_exhaustive()
+    }
+}
+
+/// Waits for the end of a stream; see [`StreamSender::watch`].
+pub struct StreamWatch {
+    shared: Arc<Shared>,
+}
+
+impl StreamWatch {
+    /// As [`StreamSender::closed`].
+    pub async fn closed(&self) {
+        self.shared.broken().await;
+    }
+}
+
+impl fmt::Debug for StreamWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWatch").field("label", &self.shared.label).finish_non_exhaustive()
     }
 }
 
@@ -257,15 +284,7 @@ impl StreamBody {
 
     /// Waits until the stream is broken.
     pub async fn broken(&self) {
-        loop {
-            let gone = self.shared.gone.notified();
-            tokio::pin!(gone);
-            gone.as_mut().enable();
-            if self.shared.queue().state == State::Broken {
-                return;
-            }
-            gone.await;
-        }
+        self.shared.broken().await;
     }
 }
 

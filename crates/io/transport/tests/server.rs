@@ -126,7 +126,7 @@ async fn answers_have_the_expected_bytes() {
         ),
         (
             "GET /legacy?jsonp=cb HTTP/1.1\r\nConnection: close\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nDate\r\nContent-Length: 7\r\nContent-Type: text/javascript\r\n\r\ncb({});".to_owned(),
+            "HTTP/1.1 200 OK\r\nDate\r\nContent-Length: 6\r\nContent-Type: text/javascript\r\n\r\ncb({})".to_owned(),
         ),
         (
             "GET /nope HTTP/1.1\r\nConnection: close\r\n\r\n",

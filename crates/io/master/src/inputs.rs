@@ -1,0 +1,108 @@
+//! What happens to the core, and how the requests get there.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use http::StatusCode;
+use tepui_core_master::Snapshot;
+use tepui_model::ConnectionId;
+use tepui_transport::Response;
+use tepui_wire_mesos::{
+    ContentType,
+    v1::{master, scheduler},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Who waits for the answer to a call, and in which encoding an event stream would be.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) answer: oneshot::Sender<Response>,
+    pub(crate) content: ContentType,
+}
+
+/// Something for the core that came over HTTP.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A scheduler's call.
+    Scheduler {
+        from: ConnectionId,
+        waiter: Waiter,
+        stream_id: Option<String>,
+        principal: Option<String>,
+        call: Box<scheduler::Call>,
+    },
+    /// An operator's call that only the core can answer.
+    Operator { from: ConnectionId, waiter: Waiter, principal: Option<String>, call: Box<master::Call> },
+    /// A request's or stream's other side has gone.
+    Closed(ConnectionId),
+    /// Somebody wants to read.
+    Snapshot(oneshot::Sender<Snapshot>),
+}
+
+/// The way to the core for the HTTP handlers. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    queue: mpsc::Sender<Input>,
+    connections: Arc<AtomicU64>,
+}
+
+/// Calls that may wait for the core. More of them wait on their connections, which are then not read.
+const QUEUE_MAX: usize = 4096;
+
+impl Inputs {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Input>) {
+        let (queue, inputs) = mpsc::channel(QUEUE_MAX);
+        (Self { queue, connections: Arc::default() }, inputs)
+    }
+
+    /// Has the core answer a call. If the caller goes before it is answered, the core is told.
+    pub(crate) async fn ask(
+        &self,
+        content: ContentType,
+        input: impl FnOnce(ConnectionId, Waiter) -> Input,
+    ) -> Response {
+        let from = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        let mut gone = Gone { queue: Some(self.queue.clone()), from };
+        let stopping = || Response::text(StatusCode::SERVICE_UNAVAILABLE, "The master is shutting down");
+        if self.queue.send(input(from, Waiter { answer, content })).await.is_err() {
+            gone.queue = None;
+            return stopping();
+        }
+        let answer = answered.await;
+        gone.queue = None;
+        answer.unwrap_or_else(|_| stopping())
+    }
+
+    /// The state, for a reader.
+    pub(crate) async fn snapshot(&self) -> Option<Snapshot> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Input::Snapshot(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Reports the end of a stream.
+    pub(crate) async fn closed(&self, connection: ConnectionId) {
+        // If the core is gone, it does not matter to it.
+        let _ = self.queue.send(Input::Closed(connection)).await;
+    }
+}
+
+/// Tells the core, when dropped, that a request's other side has gone.
+struct Gone {
+    queue: Option<mpsc::Sender<Input>>,
+    from: ConnectionId,
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let Some(queue) = self.queue.take() else { return };
+        let from = self.from;
+        // A drop happens within the runtime, unless the runtime itself is ending.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { queue.send(Input::Closed(from)).await });
+        }
+    }
+}

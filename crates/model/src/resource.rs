@@ -233,7 +233,12 @@ impl Resource {
             // Another copy of the same shared thing.
             return self == other;
         }
-        self.same_thing(other) && self.disk.as_ref().is_none_or(|disk| disk.is_divisible())
+        self.same_thing(other) && self.is_divisible()
+    }
+
+    /// Whether parts of it can be given out: not of volumes and whole disks.
+    pub(crate) fn is_divisible(&self) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.is_divisible())
     }
 
     /// Whether `other` can be taken out of this one, amounts aside.
@@ -241,7 +246,6 @@ impl Resource {
         if self.shared || other.shared {
             return self == other;
         }
-        self.same_thing(other)
-            && (self.disk.as_ref().is_none_or(|disk| disk.is_divisible()) || self.value == other.value)
+        self.same_thing(other) && (self.is_divisible() || self.value == other.value)
     }
 }

@@ -131,12 +131,9 @@ impl Resources {
 
     /// Whether all of `other` is there.
     pub fn contains(&self, other: &Self) -> bool {
-        // Entries of one set are pairwise different things, but two equal volumes may stand side by side:
-        // then what has been found once must not be found again.
-        let distinct = other.0.iter().enumerate().all(|(index, entry)| {
-            !other.0[..index].iter().any(|earlier| earlier.resource.can_release(&entry.resource))
-        });
-        if distinct {
+        // Entries of one set are different things, but for indivisible disks, of which equal ones stand side by
+        // side: there, what has been found once must not be found again.
+        if other.0.iter().all(|entry| entry.resource.shared || entry.resource.is_divisible()) {
             return other.0.iter().all(|entry| self.contains_shares(&entry.resource, entry.shares));
         }
         let mut rest = self.clone();

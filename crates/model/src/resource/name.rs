@@ -2,27 +2,32 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-/// The name of a kind of resource. Compared and ordered as the text that it is.
-#[derive(Clone)]
+/// The name of a kind of resource. Ordered as the text that it is.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ResourceName(Name);
 
-#[derive(Clone)]
+/// Each text in one shape only, so that most comparisons need not look at it.
+#[derive(Clone, PartialEq, Eq)]
 enum Name {
-    Known(&'static str),
+    Cpus,
+    Mem,
+    Disk,
+    Gpus,
+    Ports,
     Other(Arc<str>),
 }
 
 impl ResourceName {
     /// Processors.
-    pub const CPUS: Self = Self(Name::Known("cpus"));
+    pub const CPUS: Self = Self(Name::Cpus);
     /// Memory, in MB.
-    pub const MEM: Self = Self(Name::Known("mem"));
+    pub const MEM: Self = Self(Name::Mem);
     /// Disk, in MB.
-    pub const DISK: Self = Self(Name::Known("disk"));
+    pub const DISK: Self = Self(Name::Disk);
     /// Graphics processors.
-    pub const GPUS: Self = Self(Name::Known("gpus"));
+    pub const GPUS: Self = Self(Name::Gpus);
     /// TCP and UDP ports.
-    pub const PORTS: Self = Self(Name::Known("ports"));
+    pub const PORTS: Self = Self(Name::Ports);
 
     /// A name of any sort.
     pub fn new(name: &str) -> Self {
@@ -39,19 +44,15 @@ impl ResourceName {
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Name::Known(name) => name,
+            Name::Cpus => "cpus",
+            Name::Mem => "mem",
+            Name::Disk => "disk",
+            Name::Gpus => "gpus",
+            Name::Ports => "ports",
             Name::Other(name) => name,
         }
     }
 }
-
-impl PartialEq for ResourceName {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for ResourceName {}
 
 impl PartialOrd for ResourceName {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {

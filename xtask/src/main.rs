@@ -1,11 +1,14 @@
 //! Tasks of the repository: `cargo xtask help`.
-#![allow(clippy::print_stdout, reason = "a command-line tool")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod bench;
 mod codegen;
 mod purity;
 mod setup;
 mod shell;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -27,13 +30,23 @@ enum Task {
     },
     /// Check that the lint which keeps the cores pure bites, and that no core depends on I/O.
     Purity,
+    /// Measure, beside the genuine Mesos and bare process starts, and print one table.
+    Bench(bench::Options),
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match Task::parse() {
-        Task::Codegen { check } => codegen::run(check),
-        Task::Setup => setup::run(),
-        Task::Test { names } => test::all(&names),
-        Task::Purity => purity::run(),
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Codegen { check } => codegen::run(check).map_err(|problem| problem.to_string()),
+        Task::Setup => setup::run().map_err(|problem| problem.to_string()),
+        Task::Test { names } => test::all(&names).map_err(|problem| problem.to_string()),
+        Task::Purity => purity::run().map_err(|problem| problem.to_string()),
+        Task::Bench(options) => bench::run_all(&options).map_err(|problem| problem.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
     }
 }

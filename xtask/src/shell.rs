@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a task of this program ends with.
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A command, built up argument by argument.
 pub(crate) fn command<A: AsRef<OsStr>>(

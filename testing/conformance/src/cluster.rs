@@ -31,12 +31,12 @@ pub struct Master {
 impl Master {
     /// Starts a master in `yard` with further arguments, and waits until it answers.
     pub fn start(yard: &Yard, arguments: &[&str]) -> Outcome<Self> {
-        Self::start_at(free_port()?, &yard.path().join("master"), arguments)
+        Self::start_at(&peers::tepui()?, free_port()?, &yard.path().join("master"), arguments)
     }
 
-    /// The same at a given port and work directory: for a restart.
-    pub fn start_at(port: u16, work: &Path, arguments: &[&str]) -> Outcome<Self> {
-        let mut command = Command::new(peers::tepui()?);
+    /// The same with a given binary, port and work directory: for a restart.
+    pub fn start_at(binary: &Path, port: u16, work: &Path, arguments: &[&str]) -> Outcome<Self> {
+        let mut command = Command::new(binary);
         command
             .args([
                 "master",
@@ -78,7 +78,18 @@ impl Agent {
     pub fn start(yard: &Yard, master: u16, arguments: &[&str]) -> Outcome<Self> {
         let port = free_port()?;
         let work = yard.path().join(format!("agent-{port}"));
-        let mut command = Command::new(peers::tepui()?);
+        Self::start_at(&peers::tepui()?, port, work, master, arguments)
+    }
+
+    /// The same with a given binary, port and work directory: for a restart.
+    pub fn start_at(
+        binary: &Path,
+        port: u16,
+        work: PathBuf,
+        master: u16,
+        arguments: &[&str],
+    ) -> Outcome<Self> {
+        let mut command = Command::new(binary);
         command
             .args(["agent", "--ip", "127.0.0.1", "--hostname", "127.0.0.1", "--port", &port.to_string()])
             .args(["--master", &format!("127.0.0.1:{master}"), "--resources", RESOURCES, "--work-dir"])

@@ -1,2 +1,91 @@
 //! The tepui binary: roles (master, agent, up) and the command line.
-fn main() {}
+//!
+//! Here flags become options and outcomes become words and exit codes. What a role does is in the rooms below.
+
+mod api;
+mod cli;
+mod config;
+mod daemon;
+mod embedded;
+mod exit;
+mod logs;
+mod operate;
+mod query;
+mod run;
+mod tail;
+mod up;
+mod values;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use tepui_telemetry::LogOptions;
+
+use crate::{
+    cli::{Cli, Command},
+    exit::Failure,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    // The supervisor is one small process that lives long: no runtime, no layers, nothing before it.
+    if arguments.get(1).is_some_and(|command| command == "supervisor") {
+        return tepui_containment::supervisor::main(&arguments[2..]);
+    }
+    match start(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            // Nobody can be told that stderr is gone.
+            let _ = writeln!(std::io::stderr().lock(), "tepui: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let command = config::layered(Cli::command(), arguments, &environment)
+        .map_err(|error| Failure::user(error.to_string()))?;
+    let matches = match command.clone().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // clap knows how to print help and errors, and which exit code each has.
+            error.print()?;
+            return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| Failure::user(error.to_string()))?;
+    let daemon = matches!(cli.command, Command::Master(_) | Command::Agent(_) | Command::Up(_));
+    tepui_telemetry::init(if daemon { LogOptions::DAEMON } else { LogOptions::COMMAND })
+        .map_err(|error| Failure::user(error.to_string()))?;
+    let flags = matches
+        .subcommand()
+        .map(|(name, matches)| config::flags(&command, name, matches))
+        .unwrap_or_default();
+    // Two threads are enough to keep decoding and encoding off the cores' tasks.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(perform(cli.command, flags));
+    // Readers of the terminal may be in the middle of a blocking read; nothing is waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn perform(command: Command, flags: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(arguments) => return run::run(arguments).await,
+        Command::Up(arguments) => up::up(&arguments).await?,
+        Command::Master(arguments) => daemon::master(*arguments, flags).await?,
+        Command::Agent(arguments) => daemon::agent(*arguments, flags).await?,
+        Command::Agents(query) => query::agents(&query).await?,
+        Command::Frameworks(query) => query::frameworks(&query).await?,
+        Command::Tasks(query) => query::tasks(&query).await?,
+        Command::Offers(query) => query::offers(&query).await?,
+        Command::Logs(arguments) => logs::logs(&arguments).await?,
+        Command::Kill(arguments) => operate::kill(&arguments).await?,
+        Command::Teardown(arguments) => operate::teardown(&arguments).await?,
+        Command::Explain(arguments) => query::explain(&arguments).await?,
+        Command::Supervisor(_) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,303 @@
+//! The command line: what can be said, in words that teach. No behaviour here.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::values::{Assignment, Span};
+
+/// A cluster manager that speaks the protocols of Apache Mesos.
+#[derive(Debug, Parser)]
+#[command(name = "tepui", version, propagate_version = true, max_term_width = 100, after_help = "\
+Try it, with nothing installed and nothing running:
+    tepui run -- sh -c 'echo hello from $MESOS_TASK_ID'
+    tepui run --instances 20 --cpus 0.1 -- sleep 1
+    tepui up                  a cluster in one process; it prints where to point a framework")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command as a task, here or on a cluster, and see its output.
+    ///
+    /// Without --master the cluster is embedded: a master and an agent on free loopback ports in a temporary
+    /// directory, gone when the command ends. The exit code is the task's: 128+n when signal n ended it, the
+    /// first failure's when there are several instances.
+    Run(Run),
+    /// Start a whole cluster in one process, to try things.
+    Up(Up),
+    /// Start a master.
+    Master(Box<Master>),
+    /// Start an agent.
+    Agent(Box<Agent>),
+    /// List the agents of a cluster.
+    Agents(Query),
+    /// List the frameworks of a cluster.
+    Frameworks(Query),
+    /// List the tasks of a cluster.
+    Tasks(Query),
+    /// List the offers that are out.
+    Offers(Query),
+    /// Print what a task wrote.
+    Logs(Logs),
+    /// Kill a task.
+    Kill(OnTask),
+    /// End a framework: its tasks are killed and its id is never used again.
+    Teardown(OnFramework),
+    /// Say why a task does not run, or why a framework has no offer.
+    Explain(Explain),
+    /// The process that holds the agent's containers; the agent starts it.
+    #[command(hide = true)]
+    Supervisor(Supervisor),
+}
+
+/// Where the cluster is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// The master's address.
+    #[arg(long, short = 'm', env = "TEPUI_MASTER", value_name = "HOST:PORT", default_value = "127.0.0.1:5050")]
+    pub(crate) master: String,
+}
+
+/// `tepui run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    tepui run -- sh -c 'echo out; echo err >&2; exit 3'
+    tepui run --instances 200 --cpus 0.01 -- true
+    tepui run --master 10.0.0.7:5050 --cpus 2 --mem 512 --env N=7 --timeout 5mins -- ./crunch")]
+pub(crate) struct Run {
+    /// Run on this cluster instead of an embedded one.
+    #[arg(long, short = 'm', env = "TEPUI_MASTER", value_name = "HOST:PORT")]
+    pub(crate) master: Option<String>,
+    /// Name of the framework and its tasks (default: the command's name).
+    #[arg(long, short = 'n')]
+    pub(crate) name: Option<String>,
+    /// CPUs for each instance.
+    #[arg(long, short = 'c', default_value_t = 0.1)]
+    pub(crate) cpus: f64,
+    /// Memory for each instance, in MB.
+    #[arg(long, default_value_t = 32.0)]
+    pub(crate) mem: f64,
+    /// How many instances of the task.
+    #[arg(long, short = 'i', default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) instances: u32,
+    /// A variable for the task's environment; may be repeated.
+    #[arg(long = "env", short = 'e', value_name = "K=V")]
+    pub(crate) env: Vec<Assignment>,
+    /// Role whose resources are used.
+    #[arg(long, default_value = "*")]
+    pub(crate) role: String,
+    /// User to run as, on the agent (default: yours).
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Kill what still runs after this long, and exit with 124.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<Span>,
+    /// The command and its arguments; everything after `--`.
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `tepui up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// How many agents.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub(crate) agents: u16,
+    /// The master's port; 0 for any free one. Agents take free ports.
+    #[arg(long, short = 'p', default_value_t = 5050)]
+    pub(crate) port: u16,
+    /// Keep state here; without it a temporary directory is used and removed at the end.
+    #[arg(long, visible_alias = "work_dir")]
+    pub(crate) work_dir: Option<PathBuf>,
+    /// Resources of each agent (default: this machine's).
+    #[arg(long)]
+    pub(crate) resources: Option<String>,
+}
+
+/// `tepui master`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every flag can also be given as TEPUI_<FLAG> or MESOS_<FLAG> in the environment, or as a key of the file that
+--config names. A flag wins over TEPUI_*, that over MESOS_*, that over the file.")]
+pub(crate) struct Master {
+    /// TOML file with these flags as keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to listen on. Loopback unless you say otherwise.
+    #[arg(long, env = "TEPUI_IP", default_value = "127.0.0.1")]
+    pub(crate) ip: IpAddr,
+    /// Port to listen on; 0 for any free one.
+    #[arg(long, short = 'p', env = "TEPUI_PORT", default_value_t = 5050)]
+    pub(crate) port: u16,
+    /// Address that others reach this master at, if it is not --ip.
+    #[arg(long, alias = "advertise_ip", env = "TEPUI_ADVERTISE_IP")]
+    pub(crate) advertise_ip: Option<IpAddr>,
+    /// Host name to show (default: the address).
+    #[arg(long, env = "TEPUI_HOSTNAME")]
+    pub(crate) hostname: Option<String>,
+    /// Directory for the registry: agents, frameworks and their deadlines.
+    #[arg(long, alias = "work_dir", env = "TEPUI_WORK_DIR", default_value = "/var/lib/tepui/master")]
+    pub(crate) work_dir: PathBuf,
+    /// Name of the cluster, for people.
+    #[arg(long, env = "TEPUI_CLUSTER")]
+    pub(crate) cluster: Option<String>,
+    /// How long to wait for an agent's answer to a ping.
+    #[arg(long, alias = "agent_ping_timeout", env = "TEPUI_AGENT_PING_TIMEOUT", default_value = "15secs")]
+    pub(crate) agent_ping_timeout: Span,
+    /// How many pings in a row may go unanswered before an agent counts as unreachable.
+    #[arg(long, alias = "max_agent_ping_timeouts", env = "TEPUI_MAX_AGENT_PING_TIMEOUTS", default_value_t = 5)]
+    pub(crate) max_agent_ping_timeouts: u32,
+    /// How long a lost agent may take to come back.
+    #[arg(long, alias = "agent_reregister_timeout", env = "TEPUI_AGENT_REREGISTER_TIMEOUT", default_value = "10mins")]
+    pub(crate) agent_reregister_timeout: Span,
+    /// The shortest time for which a declined offer stays away.
+    #[arg(long, alias = "allocation_interval", env = "TEPUI_ALLOCATION_INTERVAL", default_value = "1secs")]
+    pub(crate) allocation_interval: Span,
+    /// Take an offer back after this long (default: never).
+    #[arg(long, alias = "offer_timeout", env = "TEPUI_OFFER_TIMEOUT")]
+    pub(crate) offer_timeout: Option<Span>,
+    /// Roles that frameworks may use, comma separated (default: any).
+    #[arg(long, env = "TEPUI_ROLES", value_delimiter = ',')]
+    pub(crate) roles: Vec<String>,
+    /// Weights of roles: role=weight, comma separated.
+    #[arg(long, env = "TEPUI_WEIGHTS", value_delimiter = ',')]
+    pub(crate) weights: Vec<Assignment>,
+    /// How many ended frameworks to remember.
+    #[arg(long, alias = "max_completed_frameworks", env = "TEPUI_MAX_COMPLETED_FRAMEWORKS", default_value_t = 50)]
+    pub(crate) max_completed_frameworks: usize,
+    /// How many ended tasks to remember for each framework.
+    #[arg(long, alias = "max_completed_tasks_per_framework", env = "TEPUI_MAX_COMPLETED_TASKS_PER_FRAMEWORK", default_value_t = 1000)]
+    pub(crate) max_completed_tasks_per_framework: usize,
+}
+
+/// `tepui agent`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every flag can also be given as TEPUI_<FLAG> or MESOS_<FLAG> in the environment, or as a key of the file that
+--config names. A flag wins over TEPUI_*, that over MESOS_*, that over the file.")]
+pub(crate) struct Agent {
+    /// TOML file with these flags as keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The master's address; tepui's or a Mesos master's.
+    #[arg(long, short = 'm', env = "TEPUI_MASTER", value_name = "HOST:PORT")]
+    pub(crate) master: String,
+    /// Address to listen on. Loopback unless you say otherwise.
+    #[arg(long, env = "TEPUI_IP", default_value = "127.0.0.1")]
+    pub(crate) ip: IpAddr,
+    /// Port to listen on; 0 for any free one.
+    #[arg(long, short = 'p', env = "TEPUI_PORT", default_value_t = 5051)]
+    pub(crate) port: u16,
+    /// Address that others reach this agent at, if it is not --ip.
+    #[arg(long, alias = "advertise_ip", env = "TEPUI_ADVERTISE_IP")]
+    pub(crate) advertise_ip: Option<IpAddr>,
+    /// Host name to show (default: the address).
+    #[arg(long, env = "TEPUI_HOSTNAME")]
+    pub(crate) hostname: Option<String>,
+    /// Directory for sandboxes and checkpoints.
+    #[arg(long, alias = "work_dir", env = "TEPUI_WORK_DIR", default_value = "/var/lib/tepui/agent")]
+    pub(crate) work_dir: PathBuf,
+    /// Directory for what lives as long as the machine is up: the supervisor's socket, pids, exit statuses
+    /// (default: `runtime` in the work directory).
+    #[arg(long, alias = "runtime_dir", env = "TEPUI_RUNTIME_DIR")]
+    pub(crate) runtime_dir: Option<PathBuf>,
+    /// What this machine offers, as `cpus:4;mem:8192;disk:10240;ports:[31000-32000]` or JSON; what is left out
+    /// is detected.
+    #[arg(long, short = 'r', env = "TEPUI_RESOURCES")]
+    pub(crate) resources: Option<String>,
+    /// Attributes of this machine, as `rack:r1;zone:z1`.
+    #[arg(long, env = "TEPUI_ATTRIBUTES")]
+    pub(crate) attributes: Option<String>,
+    /// Role of resources that name none.
+    #[arg(long, alias = "default_role", env = "TEPUI_DEFAULT_ROLE", default_value = "*")]
+    pub(crate) default_role: String,
+    /// Run tasks as the user that they name. Needs root.
+    #[arg(long, alias = "switch_user", env = "TEPUI_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) switch_user: bool,
+    /// How a container is held, comma separated: posix/cpu, posix/mem, cgroups/cpu, cgroups/mem.
+    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', default_value = "posix/cpu,posix/mem")]
+    pub(crate) isolation: Vec<String>,
+    /// How long an executor may take to register.
+    #[arg(long, alias = "executor_registration_timeout", env = "TEPUI_EXECUTOR_REGISTRATION_TIMEOUT", default_value = "1mins")]
+    pub(crate) executor_registration_timeout: Span,
+    /// How long executors may take to come back after the agent's restart.
+    #[arg(long, alias = "executor_reregistration_timeout", env = "TEPUI_EXECUTOR_REREGISTRATION_TIMEOUT", default_value = "2secs")]
+    pub(crate) executor_reregistration_timeout: Span,
+    /// How long an executor may take to shut down before it is killed.
+    #[arg(long, alias = "executor_shutdown_grace_period", env = "TEPUI_EXECUTOR_SHUTDOWN_GRACE_PERIOD", default_value = "5secs")]
+    pub(crate) executor_shutdown_grace_period: Span,
+    /// How long executors wait for a restarted agent.
+    #[arg(long, alias = "recovery_timeout", env = "TEPUI_RECOVERY_TIMEOUT", default_value = "15mins")]
+    pub(crate) recovery_timeout: Span,
+    /// How long sandboxes of ended executors are kept, while the disk has room.
+    #[arg(long, alias = "gc_delay", env = "TEPUI_GC_DELAY", default_value = "1weeks")]
+    pub(crate) gc_delay: Span,
+    /// Variables for every executor, as a JSON object of strings.
+    #[arg(long, alias = "executor_environment_variables", env = "TEPUI_EXECUTOR_ENVIRONMENT_VARIABLES", value_name = "JSON")]
+    pub(crate) executor_environment_variables: Option<String>,
+}
+
+/// A list of something.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tepui logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Go on printing until the task ends.
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+    /// Print what the task wrote to stderr instead.
+    #[arg(long)]
+    pub(crate) stderr: bool,
+    /// The task's id, or the beginning of it.
+    pub(crate) task: String,
+}
+
+/// Something about one task.
+#[derive(Debug, Args)]
+pub(crate) struct OnTask {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The task's id, or the beginning of it.
+    pub(crate) task: String,
+}
+
+/// Something about one framework.
+#[derive(Debug, Args)]
+pub(crate) struct OnFramework {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The framework's id, the beginning or the end of it, or its name.
+    pub(crate) framework: String,
+}
+
+/// `tepui explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Id of a task or of a framework, or a framework's name.
+    pub(crate) what: String,
+}
+
+/// `tepui supervisor`.
+#[derive(Debug, Args)]
+pub(crate) struct Supervisor {
+    /// Arguments that the agent gives it.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
+}

@@ -1,0 +1,69 @@
+//! `tepui logs`: what a task wrote, from its sandbox through its agent.
+
+use std::{io::Write as _, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    cli::Logs,
+    exit::Failure,
+    operate::find_task,
+    query::{items, text},
+    tail::Tail,
+};
+
+/// How often a file that is followed is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// `tepui logs`.
+pub(crate) async fn logs(logs: &Logs) -> Result<(), Failure> {
+    let master = Api::new(&logs.target.master);
+    let task = find_task(&master, &logs.task).await?;
+    let agent = Api::new(&agent_address(&master, &text(&task, "/agent_id/value")).await?);
+    let mut tail = Tail::new(agent, sandbox(&task), if logs.stderr { "stderr" } else { "stdout" });
+    if !tail.exists().await? {
+        return Err(Failure::user(format!("task {} has no sandbox on its agent any more", text(&task, "/task_id/value"))));
+    }
+    let mut out = std::io::stdout();
+    loop {
+        // What was written before the end is looked at once more after it.
+        let ended = !logs.follow || has_ended(&master, &task).await?;
+        while let Some(data) = tail.read().await? {
+            out.write_all(&data)?;
+        }
+        out.flush()?;
+        if ended {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn has_ended(master: &Api, task: &Value) -> Result<bool, Failure> {
+    let answer = master.call(&json!({ "type": "GET_TASKS" })).await?;
+    let (id, framework) = (text(task, "/task_id/value"), text(task, "/framework_id/value"));
+    Ok(!items(&answer, "/get_tasks/tasks").iter().any(|task| {
+        text(task, "/task_id/value") == id && text(task, "/framework_id/value") == framework
+    }))
+}
+
+/// `host:port` of an agent.
+async fn agent_address(master: &Api, id: &str) -> Result<String, Failure> {
+    let answer = master.call(&json!({ "type": "GET_AGENTS" })).await?;
+    items(&answer, "/get_agents/agents")
+        .iter()
+        .find(|agent| text(agent, "/agent_info/id/value") == id)
+        .and_then(|agent| text(agent, "/pid").rsplit_once('@').map(|(_, address)| address.to_owned()))
+        .ok_or_else(|| Failure::fault(format!("the task's agent {id} is not registered now")))
+}
+
+/// The virtual path of a task's sandbox.
+fn sandbox(task: &Value) -> String {
+    let executor = match text(task, "/executor_id/value") {
+        // A command task's executor is called like the task.
+        none if none.is_empty() => text(task, "/task_id/value"),
+        executor => executor,
+    };
+    format!("/frameworks/{}/executors/{executor}/runs/latest", text(task, "/framework_id/value"))
+}

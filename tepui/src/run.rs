@@ -1,0 +1,283 @@
+//! `tepui run`: a small scheduler that runs one command as tasks and shows what they write.
+
+mod output;
+mod plan;
+mod progress;
+
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+
+use tepui_scheduler::{Event, SchedulerDriver, capabilities, v1};
+use tokio::{signal::unix, task::JoinHandle, time::Instant};
+
+use crate::{
+    api::Api,
+    cli,
+    embedded::{Embedded, Settings},
+    exit::{self, Failure},
+};
+use output::{Output, copy};
+use plan::Plan;
+use progress::Progress;
+
+/// How long after the kill of everything the end of everything is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(15);
+
+/// `tepui run`.
+pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
+    let embedded = match arguments.master {
+        Some(_) => None,
+        None => Some(Embedded::start(Settings::throw_away(1)).await?),
+    };
+    let master = match (&arguments.master, &embedded) {
+        (Some(master), _) => master.clone(),
+        (None, Some(embedded)) => embedded.master().to_string(),
+        (None, None) => String::new(),
+    };
+    let outcome = Runner::new(&arguments, &master)?.run(arguments.timeout.map(|span| span.0)).await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    outcome.map(ExitCode::from)
+}
+
+/// Why everything is being killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// A signal, by number.
+    Signal(i32),
+    /// Time is up.
+    Timeout,
+}
+
+struct Runner {
+    plan: Plan,
+    driver: SchedulerDriver,
+    events: tepui_scheduler::Events,
+    output: Output,
+    progress: Progress,
+    live: BTreeMap<String, Live>,
+    /// Copies of output that still go on after their tasks have ended.
+    copying: Vec<JoinHandle<()>>,
+    ended: u32,
+    code: Option<u8>,
+    ending: Option<Ending>,
+    subscribed: bool,
+}
+
+/// A task that has been launched.
+struct Live {
+    agent: v1::AgentId,
+    /// `host:port` of its agent.
+    address: String,
+    /// Tells the copies of its output that nothing more comes.
+    over: Option<tokio::sync::watch::Sender<bool>>,
+}
+
+impl Runner {
+    fn new(arguments: &cli::Run, master: &str) -> Result<Self, Failure> {
+        let plan = Plan::new(arguments)?;
+        let framework = v1::FrameworkInfo {
+            user: plan.user.clone(),
+            name: format!("tepui run {}", plan.name),
+            roles: vec![arguments.role.clone()],
+            capabilities: capabilities([
+                v1::framework_info::capability::Type::MultiRole,
+                v1::framework_info::capability::Type::ReservationRefinement,
+                v1::framework_info::capability::Type::PartitionAware,
+            ]),
+            ..v1::FrameworkInfo::default()
+        };
+        let (driver, events) =
+            SchedulerDriver::connect(framework, master).map_err(|error| Failure::user(error.to_string()))?;
+        Ok(Self {
+            progress: Progress::new(plan.instances),
+            plan,
+            driver,
+            events,
+            output: Output::default(),
+            live: BTreeMap::new(),
+            copying: Vec::new(),
+            ended: 0,
+            code: None,
+            ending: None,
+            subscribed: false,
+        })
+    }
+
+    /// Until every task has ended.
+    async fn run(mut self, timeout: Option<Duration>) -> Result<u8, Failure> {
+        let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+        let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+        let mut deadline = timeout.map(|timeout| Instant::now() + timeout);
+        while self.ended < self.plan.instances {
+            let due = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ending = tokio::select! {
+                event = self.events.next() => {
+                    match event {
+                        Some(event) => self.handle(event)?,
+                        None => return Err(Failure::fault("the connection to the master ended")),
+                    }
+                    continue;
+                }
+                _ = interrupt.recv() => Ending::Signal(2),
+                _ = terminate.recv() => Ending::Signal(15),
+                () = due => Ending::Timeout,
+            };
+            if self.ending.is_some() {
+                // Asked twice, or waited long enough: the teardown below ends what is left.
+                break;
+            }
+            self.end(ending);
+            if self.live.is_empty() {
+                break;
+            }
+            deadline = Some(Instant::now() + LAST_WAIT);
+        }
+        for copying in std::mem::take(&mut self.copying) {
+            // A copy that panicked has nothing more to show.
+            let _ = copying.await;
+        }
+        self.progress.finish();
+        self.driver.teardown();
+        self.driver.joined().await;
+        self.output.finish()?;
+        Ok(match self.ending {
+            Some(Ending::Signal(signal)) => exit::of_signal(signal),
+            Some(Ending::Timeout) => exit::TIMED_OUT,
+            None => self.code.unwrap_or(0),
+        })
+    }
+
+    /// Kills everything; no more is launched.
+    fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        for (task, live) in &self.live {
+            // Not subscribed at this moment: the teardown at the end kills them.
+            let _ = self.driver.kill(task.clone(), Some(live.agent.clone()), None);
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Subscribed { .. } => self.subscribed = true,
+            Event::Offers(offers) => offers.into_iter().for_each(|offer| self.offer(offer)),
+            Event::Update(status) => self.update(&status),
+            Event::Error { message } => return Err(Failure::fault(format!("the master refused: {message}"))),
+            Event::CallFailed { error, .. } => tracing::warn!("a call failed: {error}"),
+            Event::Disconnected { reason } if !self.subscribed => {
+                return Err(Failure::fault(format!("cannot subscribe to the master: {reason}")));
+            }
+            Event::Disconnected { reason } => tracing::warn!("lost the master, trying again: {reason}"),
+            Event::Rescind(_)
+            | Event::InverseOffers(_)
+            | Event::RescindInverseOffer(_)
+            | Event::UpdateOperationStatus(_)
+            | Event::Message { .. }
+            | Event::Failure { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, offer: v1::Offer) {
+        let address = address(&offer);
+        let agent = offer.agent_id.clone();
+        let id = offer.id.clone();
+        let tasks = if self.ending.is_some() { Vec::new() } else { self.plan.use_offer(offer) };
+        let said = if tasks.is_empty() {
+            self.driver.decline([id], None)
+        } else {
+            let names: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
+            let said = self.driver.accept([id], [tepui_scheduler::launch(tasks)], None);
+            if said.is_ok() {
+                for name in names {
+                    let live = Live { agent: agent.clone(), address: address.clone(), over: None };
+                    self.live.insert(name, live);
+                }
+            } else {
+                self.plan.give_back(names.len());
+            }
+            said
+        };
+        if let Err(refused) = said {
+            tracing::debug!("an offer was not used: {refused}");
+        }
+        if self.plan.is_launched() {
+            // All are out; offers are for others now. If this is lost, offers are declined.
+            let _ = self.driver.suppress([]);
+        }
+    }
+
+    fn update(&mut self, status: &v1::TaskStatus) {
+        let task = &status.task_id.value;
+        let Some(live) = self.live.get_mut(task) else { return };
+        let state = status.state();
+        let ended = is_terminal(state);
+        if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && has_run(status)) {
+            let framework = self.driver.framework_id().map(|id| id.value).unwrap_or_default();
+            let sandbox = format!("/frameworks/{framework}/executors/{task}/runs/latest");
+            let (over, watch) = tokio::sync::watch::channel(false);
+            let agent = Api::new(&live.address);
+            let (output, progress) = (self.output.clone(), self.progress.clone());
+            self.copying.push(tokio::spawn(copy(agent, sandbox, output, progress, watch)));
+            live.over = Some(over);
+        }
+        if !ended {
+            return;
+        }
+        if let Some(over) = &live.over {
+            over.send_replace(true);
+        }
+        self.live.remove(task);
+        self.ended += 1;
+        self.copying.retain(|copying| !copying.is_finished());
+        self.progress.ended(self.ended);
+        let code = plan::exit_code(status);
+        if code != 0 && self.code.is_none() {
+            self.code = Some(code);
+        }
+        if code != 0 && !has_run(status) {
+            let reason = status.message.as_deref().unwrap_or(state.as_str_name());
+            self.progress.say(&format!("tepui: task {task} did not run: {reason}"));
+        }
+    }
+}
+
+/// Whether the command was started at all: then there is output.
+fn has_run(status: &v1::TaskStatus) -> bool {
+    plan::end_of(status).is_some()
+}
+
+fn is_terminal(state: v1::TaskState) -> bool {
+    match state {
+        v1::TaskState::TaskFinished
+        | v1::TaskState::TaskFailed
+        | v1::TaskState::TaskKilled
+        | v1::TaskState::TaskError
+        | v1::TaskState::TaskLost
+        | v1::TaskState::TaskDropped
+        | v1::TaskState::TaskGone
+        | v1::TaskState::TaskGoneByOperator => true,
+        v1::TaskState::TaskStaging
+        | v1::TaskState::TaskStarting
+        | v1::TaskState::TaskRunning
+        | v1::TaskState::TaskKilling
+        | v1::TaskState::TaskUnreachable
+        | v1::TaskState::TaskUnknown => false,
+    }
+}
+
+/// `host:port` of the agent that an offer comes from.
+fn address(offer: &v1::Offer) -> String {
+    match &offer.url {
+        Some(url) => {
+            let host = url.address.ip.as_ref().or(url.address.hostname.as_ref()).unwrap_or(&offer.hostname);
+            format!("{host}:{}", url.address.port)
+        }
+        None => format!("{}:5051", offer.hostname),
+    }
+}

@@ -1,0 +1,274 @@
+//! An agent's machine: its core, its checkpoints on disk, and the containers that outlive it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+use tepui_core_agent::{
+    Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask,
+    Removal, Run,
+};
+use tepui_model::{Tick, Token};
+use tepui_wire_mesos::{internal, v1};
+
+use crate::{
+    network::{Node, agent_upid},
+    work::Work,
+};
+
+/// What an agent's machine has to offer.
+pub const CPUS: f64 = 4.0;
+/// In MB.
+pub const MEM: f64 = 4096.0;
+
+/// An agent's machine.
+#[derive(Debug)]
+pub struct AgentNode {
+    /// Its number.
+    pub number: usize,
+    /// The process; none while it is down.
+    pub core: Option<Agent>,
+    /// Counts starts; events for an earlier one are void.
+    pub incarnation: u64,
+    /// What is durable.
+    pub disk: Disk,
+    /// Writes under way, in order.
+    pub writing: VecDeque<(Token, Vec<Checkpoint>)>,
+    /// What the supervisor holds, by container id; it survives the agent.
+    pub containers: BTreeMap<String, Container>,
+    /// The wake-up that is already in the queue.
+    pub armed: Option<Tick>,
+}
+
+/// A container as the supervisor sees it.
+#[derive(Debug)]
+pub struct Container {
+    /// Its id.
+    pub id: v1::ContainerId,
+    /// The task of a command task; none for an executor.
+    pub task: Option<String>,
+    /// What a command task does.
+    pub work: Option<Work>,
+    /// How it ended, once it has.
+    pub exit: Option<Exit>,
+    /// The agent has been told of its end.
+    pub told: bool,
+}
+
+impl AgentNode {
+    /// A machine with an empty disk; nothing runs yet.
+    pub fn new(number: usize) -> Self {
+        Self {
+            number,
+            core: None,
+            incarnation: 0,
+            disk: Disk::default(),
+            writing: VecDeque::new(),
+            containers: BTreeMap::new(),
+            armed: None,
+        }
+    }
+
+    /// Its name in the network.
+    pub const fn node(&self) -> Node {
+        Node::Agent(self.number)
+    }
+
+    /// Starts the process on what is on disk and among the containers.
+    pub fn start(&mut self, rng: &mut ChaCha8Rng, now: Tick) {
+        let upid = agent_upid(self.number);
+        let mut config = Config::new(upid.clone(), upid.address.ip().to_string(), upid.address.port());
+        config.resources = vec![scalar("cpus", CPUS), scalar("mem", MEM)];
+        let recovered = self.recover();
+        self.core = Some(Agent::new(config, rng.next_u64(), recovered, now));
+        self.incarnation += 1;
+        self.armed = None;
+    }
+
+    /// Ends the process in the middle of whatever it does; containers go on.
+    pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
+        self.core = None;
+        let mut under_way: Vec<Checkpoint> =
+            std::mem::take(&mut self.writing).into_iter().flat_map(|(_, checkpoints)| checkpoints).collect();
+        let reached = if under_way.is_empty() { 0 } else { rng.next_u64() as usize % (under_way.len() + 1) };
+        under_way.truncate(reached);
+        for checkpoint in under_way {
+            self.disk.apply(checkpoint);
+        }
+        // Who exited before now is found in the recovered state, not told again.
+        for container in self.containers.values_mut() {
+            container.told = container.exit.is_some();
+        }
+    }
+
+    /// The oldest write under way is durable.
+    pub fn written(&mut self) -> Option<Token> {
+        let (token, checkpoints) = self.writing.pop_front()?;
+        for checkpoint in checkpoints {
+            self.disk.apply(checkpoint);
+        }
+        Some(token)
+    }
+
+    fn recover(&self) -> Recovered {
+        let mut recovered = self.disk.recover(|container| match self.containers.get(container) {
+            Some(Container { exit: Some(exit), .. }) => ContainerState::Exited(exit.clone()),
+            Some(_) => ContainerState::Alive,
+            None => ContainerState::Unknown,
+        });
+        let known: Vec<String> = self.disk.executors.keys().map(|run| run.container_id.clone()).collect();
+        recovered.orphans = self
+            .containers
+            .values()
+            .filter(|container| container.exit.is_none() && !known.contains(&container.id.value))
+            .map(|container| container.id.clone())
+            .collect();
+        recovered
+    }
+}
+
+fn scalar(name: &str, value: f64) -> v1::Resource {
+    v1::Resource {
+        name: name.to_owned(),
+        r#type: v1::value::Type::Scalar.into(),
+        scalar: Some(v1::value::Scalar { value }),
+        ..v1::Resource::default()
+    }
+}
+
+/// Checkpoints as they lie on disk.
+#[derive(Debug, Default)]
+pub struct Disk {
+    agent: Option<internal::SlaveInfo>,
+    frameworks: BTreeMap<String, (v1::FrameworkInfo, String)>,
+    executors: BTreeMap<Run, ExecutorFiles>,
+    drain: Option<v1::DrainConfig>,
+}
+
+#[derive(Debug, Default)]
+struct ExecutorFiles {
+    info: Option<v1::ExecutorInfo>,
+    command_task: bool,
+    subscribed: bool,
+    completed: bool,
+    pid: Option<u32>,
+    tasks: BTreeMap<String, TaskFiles>,
+}
+
+#[derive(Debug, Default)]
+struct TaskFiles {
+    task: Option<v1::Task>,
+    deadline: Option<Tick>,
+    records: Vec<internal::StatusUpdateRecord>,
+}
+
+impl Disk {
+    /// The agent's id, if one is written down.
+    pub fn agent_id(&self) -> Option<&str> {
+        Some(self.agent.as_ref()?.id.as_ref()?.value.as_str())
+    }
+
+    /// Whether a framework asked for checkpoints: only then are its updates on disk.
+    pub fn checkpoints(&self, framework: &str) -> bool {
+        self.frameworks.get(framework).is_some_and(|(info, _)| info.checkpoint())
+    }
+
+    /// Whether a task was written down: one that the agent never took has no log.
+    pub fn has_task(&self, task: &str) -> bool {
+        self.executors.values().any(|files| files.tasks.contains_key(task))
+    }
+
+    /// Whether the update with this uuid is on disk.
+    pub fn has_update(&self, uuid: &[u8]) -> bool {
+        self.executors.values().flat_map(|files| files.tasks.values()).flat_map(|task| &task.records).any(|record| {
+            record.update.as_ref().and_then(|update| update.uuid.as_deref()) == Some(uuid)
+        })
+    }
+
+    fn apply(&mut self, checkpoint: Checkpoint) {
+        match checkpoint {
+            Checkpoint::Agent(info) => self.agent = Some(*info),
+            Checkpoint::Framework { info, pid } => {
+                let id = info.id.clone().map(|id| id.value).unwrap_or_default();
+                self.frameworks.insert(id, (*info, pid));
+            }
+            Checkpoint::Executor { run, info, command_task } => {
+                let files = self.executors.entry(run).or_default();
+                files.info = Some(*info);
+                files.command_task = command_task;
+            }
+            Checkpoint::Subscribed { run } => self.executors.entry(run).or_default().subscribed = true,
+            Checkpoint::ForkedPid { run, pid } => self.executors.entry(run).or_default().pid = Some(pid),
+            Checkpoint::Task { run, task, deadline } => {
+                let id = task.task_id.value.clone();
+                let files = self.executors.entry(run).or_default().tasks.entry(id).or_default();
+                files.task = Some(*task);
+                files.deadline = deadline;
+            }
+            Checkpoint::UpdateAppended { run, task_id, record } => {
+                self.executors.entry(run).or_default().tasks.entry(task_id).or_default().records.push(*record);
+            }
+            Checkpoint::Sentinel { run } => self.executors.entry(run).or_default().completed = true,
+            Checkpoint::Drain(drain) => self.drain = drain,
+        }
+    }
+
+    /// Forgets what the agent asked to forget.
+    pub fn remove(&mut self, removal: Removal) {
+        match removal {
+            Removal::Agent => self.agent = None,
+            Removal::Framework { framework_id } => {
+                self.frameworks.remove(&framework_id);
+                self.executors.retain(|run, _| run.framework_id != framework_id);
+            }
+            Removal::Run(run) => {
+                self.executors.remove(&run);
+            }
+            Removal::Task { run, task_id } => {
+                if let Some(files) = self.executors.get_mut(&run) {
+                    files.tasks.remove(&task_id);
+                }
+            }
+        }
+    }
+
+    fn recover(&self, container: impl Fn(&str) -> ContainerState) -> Recovered {
+        let frameworks = self.frameworks.iter().map(|(id, (info, pid))| RecoveredFramework {
+            info: info.clone(),
+            pid: pid.clone(),
+            executors: self
+                .executors
+                .iter()
+                .filter(|(run, _)| run.framework_id == *id)
+                .filter_map(|(run, files)| files.recover(run, &container))
+                .collect(),
+        });
+        Recovered {
+            agent: self.agent.clone(),
+            frameworks: frameworks.collect(),
+            drain: self.drain.clone(),
+            ..Recovered::default()
+        }
+    }
+}
+
+impl ExecutorFiles {
+    fn recover(&self, run: &Run, container: impl Fn(&str) -> ContainerState) -> Option<RecoveredExecutor> {
+        let tasks = self.tasks.values().filter_map(|files| {
+            Some(RecoveredTask {
+                task: files.task.clone()?,
+                deadline: files.deadline,
+                records: files.records.clone(),
+            })
+        });
+        Some(RecoveredExecutor {
+            info: self.info.clone()?,
+            command_task: self.command_task,
+            container_id: v1::ContainerId { value: run.container_id.clone(), parent: None },
+            container: container(&run.container_id),
+            subscribed: self.subscribed,
+            completed: self.completed,
+            pid: self.pid,
+            tasks: tasks.collect(),
+        })
+    }
+}

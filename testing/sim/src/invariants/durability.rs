@@ -1,0 +1,108 @@
+//! 5. An update that was acknowledged to the executor is not lost by a crash. 8. A reply that implies durability is
+//! durable.
+
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{Message, v1};
+
+use super::Outcome;
+use crate::{
+    network::{Node, node_at},
+    world::World,
+};
+
+const LOST: &str = "5: an update that was acknowledged to its executor is not lost";
+const PROMISE: &str = "8: a reply that implies durability is durable";
+
+/// Whether a promise was broken so far.
+pub fn check(world: &World) -> Outcome {
+    match &world.history.broken_promise {
+        Some(what) => Err((PROMISE, what.clone())),
+        None => Ok(()),
+    }
+}
+
+/// At the end: every update that an executor may forget has reached its scheduler.
+pub fn nothing_acknowledged_is_lost(world: &World) -> Outcome {
+    for (uuid, task) in &world.history.acknowledged {
+        if !world.history.processed.contains(uuid) {
+            let uuid: String = uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+            return Err((LOST, format!("{task}: update {uuid} was acknowledged, but its scheduler never heard it")));
+        }
+    }
+    Ok(())
+}
+
+impl World {
+    /// The master tells a scheduler something: it has to be in the registry.
+    pub(crate) fn observe_event(&mut self, event: &v1::scheduler::Event) {
+        if let Some(subscribed) = &event.subscribed {
+            let id = &subscribed.framework_id.value;
+            if !self.master.disk.contains_key(&format!("frameworks/{id}")) {
+                self.break_promise(format!("SUBSCRIBED was sent for framework {id}, which is not in the registry"));
+            }
+        }
+        for offer in event.offers.iter().flat_map(|offers| &offers.offers) {
+            if !self.history.offers.insert(offer.id.value.clone()) {
+                self.history.repeated_offer = Some(offer.id.value.clone());
+            }
+        }
+    }
+
+    /// The master tells an agent something: it has to be in the registry.
+    pub(crate) fn observe_sent_by_master(&mut self, to: &Upid, message: &Message) {
+        let id = match message {
+            Message::SlaveRegistered(registered) => &registered.slave_id.value,
+            Message::SlaveReregistered(registered) => &registered.slave_id.value,
+            Message::Shutdown(_) => {
+                if let Some(Node::Agent(number)) = node_at(to.address)
+                    && let Some(id) = self.agents.get(number).and_then(|agent| agent.disk.agent_id())
+                {
+                    let id = id.to_owned();
+                    self.history.gone_agents.insert(id);
+                }
+                return;
+            }
+            _ => return,
+        };
+        if !self.master.disk.contains_key(&format!("agents/{id}")) {
+            let what = format!("agent {id} was told that it is registered, but it is not in the registry");
+            self.break_promise(what);
+        }
+    }
+
+    /// An agent tells the master of an update: it has to be on the agent's disk, if its framework checkpoints.
+    pub(crate) fn observe_sent_by_agent(&mut self, number: usize, message: &Message) {
+        let Message::StatusUpdate(update) = message else { return };
+        let (update, task) = (&update.update, &update.update.status.task_id.value);
+        let Some(uuid) = &update.uuid else { return };
+        self.history.update_made(task, uuid);
+        let Some(agent) = self.agents.get(number) else { return };
+        let disk = &agent.disk;
+        if disk.checkpoints(&update.framework_id.value) && disk.has_task(task) && !disk.has_update(uuid) {
+            let what = format!("agent-{number} forwarded an update of {task} that is not on its disk");
+            self.break_promise(what);
+        }
+    }
+
+    /// An executor hears that an update has arrived for good.
+    pub(crate) fn check_acknowledged_is_durable(&mut self, container: &str, uuid: &[u8]) {
+        let Some(number) = self.executors.get(container).map(|executor| executor.agent) else { return };
+        let processed = self.history.processed.contains(uuid);
+        let durable = self.agents.get(number).is_some_and(|agent| agent.disk.has_update(uuid));
+        if !processed && !durable {
+            let what = format!("agent-{number} acknowledged an update that is neither on its disk nor with its scheduler");
+            self.break_promise(what);
+        }
+    }
+
+    /// What travels, seen from outside.
+    pub(crate) fn observe_message(&mut self, _from: &Node, _to: &Node, message: &Message) {
+        if let Message::UnregisterSlave(agent) = message {
+            self.history.gone_agents.insert(agent.slave_id.value.clone());
+        }
+    }
+
+    fn break_promise(&mut self, what: String) {
+        self.history.broken_promise.get_or_insert(what);
+    }
+}

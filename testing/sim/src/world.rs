@@ -1,0 +1,448 @@
+//! The clock, the queue of what is going to happen, and the step that makes it happen.
+
+mod containers;
+mod effects;
+mod exchange;
+mod schedulers;
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use tepui_core_agent::Exit;
+use tepui_model::{ConnectionId, Tick};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::Message;
+
+use crate::{
+    agent::AgentNode,
+    executor::ExecutorNode,
+    faults::Fault,
+    history::History,
+    invariants,
+    master::MasterNode,
+    network::{Lane, Network, Node, latency, master_upid},
+    scheduler::SchedulerNode,
+    trace::Trace,
+};
+pub(crate) use exchange::{Answer, Connection, Purpose, Request};
+
+/// Simulated time at the beginning: some day in 2026.
+const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
+/// How long faults go on.
+const FAULTS: Duration = Duration::from_secs(120);
+/// How long the cluster may take to converge after them: longer than the longest timer of Mesos, the ten
+/// minutes that a lost agent has.
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// More events than this are a storm.
+const MOST_STEPS: u64 = 2_000_000;
+
+/// A defect put in on purpose, to see that the simulator notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Disks confirm what they never wrote.
+    SkipWrites,
+    /// Agents never send an update a second time.
+    NoRetry,
+}
+
+/// What to simulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Decides everything.
+    pub seed: u64,
+    /// Print every line of the trace.
+    pub print: bool,
+    /// A defect to put in.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// A run without a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Events that happened.
+    pub steps: u64,
+    /// Tasks that ran and ended.
+    pub tasks: usize,
+    /// Simulated time.
+    pub elapsed: Duration,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The seed that shows it.
+    pub seed: u64,
+    /// Number and words of the invariant.
+    pub invariant: &'static str,
+    /// What was seen instead.
+    pub what: String,
+    /// The lines that led to it.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.trace {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f)?;
+        writeln!(f, "seed {} breaks invariant {}", self.seed, self.invariant)?;
+        writeln!(f, "    {}", self.what)?;
+        write!(f, "the whole story: cargo run -p sim -- --seed {}", self.seed)
+    }
+}
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A node's timer.
+    Wake(Node, u64),
+    /// A libprocess message arrives.
+    Message { from: Node, to: Node, generation: u64, sender: Upid, message: Box<Message> },
+    /// A watched connection is found to be broken.
+    Exited { at: Node, incarnation: u64, peer: Upid },
+    /// The oldest write of a node is durable.
+    Written(Node, u64),
+    /// A client's request, or its departure, arrives.
+    ToServer(ConnectionId, Box<Request>),
+    /// An answer, an event, or the end of the stream arrives.
+    ToClient(ConnectionId, Box<Answer>),
+    /// A container's first process runs.
+    Launched { agent: usize, incarnation: u64, container: String },
+    /// A container ends.
+    Ended { agent: usize, container: String, exit: Exit },
+    /// The agent hears of the end of a container.
+    EndTold { agent: usize, incarnation: u64, container: String },
+    /// A task in an executor has done its work.
+    WorkDone { container: String, task: String },
+    /// A scheduler has had enough of a task.
+    KillTask { scheduler: usize, task: String },
+    /// A scheduler asks about its tasks, as a careful one does now and then.
+    Reconcile { scheduler: usize },
+    /// Something goes wrong.
+    Fault(Fault),
+    /// From now on nothing goes wrong any more.
+    FaultsEnd,
+}
+
+/// The cluster.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) options: Options,
+    pub(crate) now: Tick,
+    queue: BTreeMap<(Tick, u64), Event>,
+    sequence: u64,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) network: Network,
+    pub(crate) trace: Trace,
+    pub(crate) history: History,
+    pub(crate) master: MasterNode,
+    pub(crate) agents: Vec<AgentNode>,
+    pub(crate) schedulers: Vec<SchedulerNode>,
+    pub(crate) executors: BTreeMap<String, ExecutorNode>,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    next_connection: u64,
+    pub(crate) faults_over: bool,
+    /// By agent number: uuids that the current process has sent, for [`Sabotage::NoRetry`].
+    pub(crate) sent: BTreeMap<usize, std::collections::BTreeSet<Vec<u8>>>,
+}
+
+/// Simulates one seed.
+///
+/// # Errors
+/// The first [`Violation`].
+pub fn run(options: Options) -> Result<Summary, Box<Violation>> {
+    let mut world = World::new(options);
+    world.begin();
+    let mut steps = 0;
+    loop {
+        steps += 1;
+        if let Err((invariant, what)) = world.step() {
+            return Err(world.violation(invariant, what));
+        }
+        if world.faults_over && world.is_quiet() {
+            break;
+        }
+        if world.now.since(START) > FAULTS + PATIENCE || steps > MOST_STEPS {
+            let (invariant, what) = invariants::convergence::unfinished(&world);
+            return Err(world.violation(invariant, what));
+        }
+    }
+    if let Err((invariant, what)) = invariants::at_the_end(&world) {
+        return Err(world.violation(invariant, what));
+    }
+    Ok(Summary {
+        steps,
+        tasks: world.schedulers.iter().map(|scheduler| scheduler.tasks.len()).sum(),
+        elapsed: world.now.since(START),
+    })
+}
+
+/// Traces a line with the world's clock.
+macro_rules! trace {
+    ($world:expr, $($text:tt)*) => {
+        $world.trace.line($world.now, format_args!($($text)*))
+    };
+}
+pub(crate) use trace;
+
+impl World {
+    fn new(options: Options) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        let agents = 1 + rng.next_u32() as usize % 4;
+        let schedulers = 1 + rng.next_u32() as usize % 3;
+        Self {
+            options,
+            now: START,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            network: Network::default(),
+            trace: Trace::new(START, options.print),
+            history: History::default(),
+            master: MasterNode::new(),
+            agents: (0..agents).map(AgentNode::new).collect(),
+            schedulers: (0..schedulers).map(|number| SchedulerNode::new(number, &mut rng)).collect(),
+            executors: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            faults_over: false,
+            sent: BTreeMap::new(),
+            rng,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.start(&Node::Master);
+        for number in 0..self.agents.len() {
+            self.start(&Node::Agent(number));
+        }
+        for number in 0..self.schedulers.len() {
+            self.start(&Node::Scheduler(number));
+            self.after(Duration::from_secs(30), Event::Reconcile { scheduler: number });
+        }
+        let mut at = Duration::ZERO;
+        loop {
+            at += Duration::from_millis(500 + self.rng.next_u64() % 12_000);
+            if at >= FAULTS {
+                break;
+            }
+            let fault = Fault::random(&mut self.rng, self.agents.len(), self.schedulers.len());
+            self.after(at, Event::Fault(fault));
+        }
+        self.after(FAULTS, Event::FaultsEnd);
+    }
+
+    /// Puts an event into the queue.
+    pub(crate) fn at(&mut self, due: Tick, event: Event) {
+        self.sequence += 1;
+        self.queue.insert((due.max(self.now), self.sequence), event);
+    }
+
+    pub(crate) fn after(&mut self, wait: Duration, event: Event) {
+        self.at(self.now + wait, event);
+    }
+
+    pub(crate) fn soon(&mut self, event: Event) {
+        let wait = latency(&mut self.rng);
+        self.after(wait, event);
+    }
+
+    pub(crate) fn new_connection(&mut self, connection: Connection) -> ConnectionId {
+        self.next_connection += 1;
+        let id = ConnectionId(self.next_connection);
+        self.connections.insert(id, connection);
+        id
+    }
+
+    /// When something sent now on `lane` arrives.
+    pub(crate) fn arrival(&mut self, from: &Node, to: &Node, lane: Lane) -> Tick {
+        self.network.arrival(&mut self.rng, self.now, from, to, lane)
+    }
+
+    /// One event, what follows from it at once, and the check of what must always hold.
+    fn step(&mut self) -> invariants::Outcome {
+        let Some(((due, _), event)) = self.queue.pop_first() else {
+            return Err((invariants::convergence::WORDS, "nothing is going to happen any more".to_owned()));
+        };
+        self.now = due;
+        let touched = self.happen(event);
+        if let Some(node) = &touched {
+            self.drain(node);
+            self.arm(node);
+        }
+        invariants::at_each_step(self, touched.as_ref())
+    }
+
+    fn happen(&mut self, event: Event) -> Option<Node> {
+        match event {
+            Event::Wake(node, incarnation) => self.wake(node, incarnation),
+            Event::Message { from, to, generation, sender, message } => {
+                self.message_arrives(&from, to, generation, &sender, *message)
+            }
+            Event::Exited { at, incarnation, peer } => self.exited(at, incarnation, &peer),
+            Event::Written(node, incarnation) => self.written(node, incarnation),
+            Event::ToServer(connection, request) => self.request_arrives(connection, *request),
+            Event::ToClient(connection, answer) => self.answer_arrives(connection, *answer),
+            Event::Launched { agent, incarnation, container } => self.launched(agent, incarnation, &container),
+            Event::Ended { agent, container, exit } => self.container_ends(agent, &container, exit),
+            Event::EndTold { agent, incarnation, container } => self.end_told(agent, incarnation, &container),
+            Event::WorkDone { container, task } => self.work_done(container, &task),
+            Event::KillTask { scheduler, task } => self.kill_task(scheduler, &task),
+            Event::Reconcile { scheduler } => self.reconcile(scheduler),
+            Event::Fault(fault) => self.fault(fault),
+            Event::FaultsEnd => {
+                self.end_faults();
+                None
+            }
+        }
+    }
+
+    /// Counts starts of a node.
+    pub(crate) fn incarnation(&self, node: &Node) -> u64 {
+        match node {
+            Node::Master => self.master.incarnation,
+            Node::Agent(number) => self.agents.get(*number).map_or(0, |agent| agent.incarnation),
+            Node::Scheduler(number) => self.schedulers.get(*number).map_or(0, |scheduler| scheduler.incarnation),
+            Node::Executor(_) => 1,
+        }
+    }
+
+    /// Whether a node's process is there.
+    pub(crate) fn is_up(&self, node: &Node) -> bool {
+        match node {
+            Node::Master => self.master.core.is_some(),
+            Node::Agent(number) => self.agents.get(*number).is_some_and(|agent| agent.core.is_some()),
+            Node::Scheduler(number) => self.schedulers.get(*number).is_some_and(|node| node.driver.is_some()),
+            Node::Executor(container) => self.executors.contains_key(container),
+        }
+    }
+
+    fn wake(&mut self, node: Node, incarnation: u64) -> Option<Node> {
+        if incarnation != self.incarnation(&node) {
+            return None;
+        }
+        let now = self.now;
+        match &node {
+            Node::Master => {
+                self.master.armed = None;
+                self.master.core.as_mut()?.handle_timeout(now);
+            }
+            Node::Agent(number) => {
+                let agent = self.agents.get_mut(*number)?;
+                agent.armed = None;
+                agent.core.as_mut()?.handle_timeout(now);
+            }
+            Node::Scheduler(number) => {
+                let scheduler = self.schedulers.get_mut(*number)?;
+                scheduler.armed = None;
+                scheduler.driver.as_mut()?.handle_timeout(now);
+            }
+            Node::Executor(container) => {
+                let executor = self.executors.get_mut(container)?;
+                executor.armed = None;
+                executor.driver.handle_timeout(now);
+            }
+        }
+        Some(node)
+    }
+
+    /// Makes sure that a node is woken when it wants to be.
+    fn arm(&mut self, node: &Node) {
+        let (due, armed) = match node {
+            Node::Master => {
+                (self.master.core.as_ref().and_then(|core| core.poll_timeout()), &mut self.master.armed)
+            }
+            Node::Agent(number) => match self.agents.get_mut(*number) {
+                Some(agent) => (agent.core.as_ref().and_then(|core| core.poll_timeout()), &mut agent.armed),
+                None => return,
+            },
+            Node::Scheduler(number) => match self.schedulers.get_mut(*number) {
+                Some(scheduler) => {
+                    (scheduler.driver.as_ref().and_then(|driver| driver.poll_timeout()), &mut scheduler.armed)
+                }
+                None => return,
+            },
+            Node::Executor(container) => match self.executors.get_mut(container) {
+                Some(executor) => (executor.driver.poll_timeout(), &mut executor.armed),
+                None => return,
+            },
+        };
+        let Some(due) = due else { return };
+        if armed.is_some_and(|armed| armed <= due && armed > self.now) {
+            return;
+        }
+        *armed = Some(due);
+        let incarnation = self.incarnation(node);
+        // A timer is never exact.
+        self.at(due + Duration::from_micros(1), Event::Wake(node.clone(), incarnation));
+    }
+
+    fn written(&mut self, node: Node, incarnation: u64) -> Option<Node> {
+        if incarnation != self.incarnation(&node) {
+            return None;
+        }
+        let now = self.now;
+        match &node {
+            Node::Master => {
+                let token = self.master.written()?;
+                self.master.core.as_mut()?.handle_persisted(now, token);
+            }
+            Node::Agent(number) => {
+                let agent = self.agents.get_mut(*number)?;
+                let token = agent.written()?;
+                agent.core.as_mut()?.handle_persisted(now, token);
+            }
+            Node::Scheduler(_) | Node::Executor(_) => return None,
+        }
+        Some(node)
+    }
+
+    /// Starts a node's process.
+    pub(crate) fn start(&mut self, node: &Node) {
+        trace!(self, "{node} starts");
+        match node {
+            Node::Master => self.master.start(&mut self.rng, self.now),
+            Node::Agent(number) => {
+                self.sent.remove(number);
+                if let Some(agent) = self.agents.get_mut(*number) {
+                    agent.start(&mut self.rng, self.now);
+                    if let Some(core) = &mut agent.core {
+                        core.handle_master_detected(self.now, Some(master_upid()));
+                    }
+                }
+            }
+            Node::Scheduler(number) => {
+                if let Some(scheduler) = self.schedulers.get_mut(*number) {
+                    scheduler.start(&mut self.rng, self.now);
+                }
+            }
+            Node::Executor(_) => {}
+        }
+        self.drain(node);
+        self.arm(node);
+    }
+
+    /// Nothing is left to be done but heartbeats and pings.
+    fn is_quiet(&self) -> bool {
+        self.schedulers.iter().all(SchedulerNode::is_done)
+            && self.executors.values().all(|executor| executor.running.is_empty())
+            && invariants::durability::nothing_acknowledged_is_lost(self).is_ok()
+            && invariants::convergence::check(self).is_ok()
+    }
+
+    fn violation(&self, invariant: &'static str, what: String) -> Box<Violation> {
+        let subject = what.split_whitespace().find(|word| word.starts_with('s') && word.contains("-t"));
+        let subject = subject.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+        let mut trace = Vec::new();
+        if let Some(subject) = subject {
+            trace.push(format!("--- what happened to {subject}"));
+            trace.extend(self.trace.tail(Some(subject), 30));
+            trace.push("--- what happened last".to_owned());
+        }
+        trace.extend(self.trace.tail(None, 40));
+        Box::new(Violation { seed: self.options.seed, invariant, what, trace })
+    }
+}

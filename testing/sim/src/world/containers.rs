@@ -1,0 +1,138 @@
+//! Containers: what the supervisor on an agent's machine does, whether or not the agent is there.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rand_chacha::rand_core::Rng as _;
+use tepui_core_agent::{Exit, Launch, LaunchKind};
+use tepui_core_driver::{
+    DriverEnv,
+    executor::{Config, ExecutorDriver},
+};
+
+use super::{Event, World, effects, trace};
+use crate::{agent::Container, executor::ExecutorNode, network::Node, work::Work};
+
+/// Raw wait status of a process that signal 15 ended.
+const SIGTERM: i32 = 15;
+/// Raw wait status of a process that signal 9 ended.
+const SIGKILL: i32 = 9;
+
+impl World {
+    pub(crate) fn launch(&mut self, number: usize, launch: Launch) {
+        let id = launch.container_id.value.clone();
+        let command = launch.kind == LaunchKind::Command;
+        let work = launch.command.value.as_deref().and_then(Work::parse);
+        let task = command.then(|| launch.executor_id.value.clone());
+        trace!(self, "agent-{number} launches {} {}", task.as_deref().unwrap_or("an executor"), &id[..6.min(id.len())]);
+        if let Some(task) = &task {
+            self.history.begun.entry(task.clone()).or_default().push(number);
+        }
+        let container = Container { id: launch.container_id, task, work, exit: None, told: false };
+        let Some(agent) = self.agents.get_mut(number) else { return };
+        agent.containers.insert(id.clone(), container);
+        let incarnation = agent.incarnation;
+        let due = effects::start_up(self.now, self.rng.next_u64());
+        self.at(due, Event::Launched { agent: number, incarnation, container: id.clone() });
+        match work {
+            Some(work) if command => {
+                let exit = Exit { wait_status: Some(i32::from(work.exit) << 8), limitation: None };
+                self.at(due + work.duration, Event::Ended { agent: number, container: id, exit });
+            }
+            _ if command => self.end_container(number, &id, 127 << 8),
+            _ => self.start_executor(number, id, launch.environment),
+        }
+    }
+
+    fn start_executor(&mut self, number: usize, container: String, environment: Vec<(String, String)>) {
+        let environment: BTreeMap<String, String> = environment.into_iter().collect();
+        match DriverEnv::parse(&environment) {
+            Ok(environment) => {
+                let mut driver = ExecutorDriver::new(Config::from_env(&environment), self.rng.next_u64());
+                driver.start(self.now);
+                self.executors.insert(container.clone(), ExecutorNode::new(number, driver));
+                // Its first act comes when its process runs.
+                let wait = Duration::from_micros(50 + self.rng.next_u64() % 50_000);
+                self.after(wait, Event::Wake(Node::Executor(container), 1));
+            }
+            Err(error) => {
+                trace!(self, "an executor cannot use its environment: {error}");
+                self.end_container(number, &container, 1 << 8);
+            }
+        }
+    }
+
+    pub(crate) fn launched(&mut self, number: usize, incarnation: u64, container: &str) -> Option<Node> {
+        let now = self.now;
+        let agent = self.agents.get_mut(number)?;
+        if agent.incarnation != incarnation {
+            return None;
+        }
+        let id = agent.containers.get(container)?.id.clone();
+        agent.core.as_mut()?.handle_launched(now, &id, Ok(effects::PID));
+        Some(Node::Agent(number))
+    }
+
+    pub(crate) fn signal(&mut self, number: usize, container: &str, signal: i32) {
+        trace!(self, "agent-{number} sends signal {signal} to {}", &container[..6.min(container.len())]);
+        let Some(agent) = self.agents.get(number) else { return };
+        let stubborn = agent.containers.get(container).and_then(|container| container.work).is_some_and(|work| work.stubborn);
+        match signal {
+            SIGTERM if stubborn => {}
+            SIGTERM => self.end_container(number, container, SIGTERM),
+            SIGKILL => self.end_container(number, container, SIGKILL),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn destroy(&mut self, number: usize, container: &str) {
+        let Some(known) = self.agents.get(number).and_then(|agent| agent.containers.get(container)) else { return };
+        if known.exit.is_none() {
+            self.end_container(number, container, SIGKILL);
+        } else if !known.told {
+            self.tell_end(number, container);
+        }
+    }
+
+    pub(crate) fn end_container(&mut self, number: usize, container: &str, wait_status: i32) {
+        let exit = Exit { wait_status: Some(wait_status), limitation: None };
+        self.soon(Event::Ended { agent: number, container: container.to_owned(), exit });
+    }
+
+    pub(crate) fn container_ends(&mut self, number: usize, container: &str, exit: Exit) -> Option<Node> {
+        let known = self.agents.get_mut(number)?.containers.get_mut(container)?;
+        if known.exit.is_some() {
+            return None;
+        }
+        let status = exit.wait_status.unwrap_or_default();
+        let what = known.task.clone().unwrap_or_else(|| "an executor".to_owned());
+        known.exit = Some(exit);
+        trace!(self, "on agent-{number}, {what} ends with wait status {status}");
+        if self.executors.contains_key(container) {
+            self.break_between(&Node::Executor(container.to_owned()), &Node::Agent(number));
+            self.executors.remove(container);
+        }
+        self.tell_end(number, container);
+        None
+    }
+
+    fn tell_end(&mut self, number: usize, container: &str) {
+        let incarnation = self.incarnation(&Node::Agent(number));
+        self.soon(Event::EndTold { agent: number, incarnation, container: container.to_owned() });
+    }
+
+    pub(crate) fn end_told(&mut self, number: usize, incarnation: u64, container: &str) -> Option<Node> {
+        let now = self.now;
+        let agent = self.agents.get_mut(number)?;
+        if agent.incarnation != incarnation {
+            return None;
+        }
+        let core = agent.core.as_mut()?;
+        let known = agent.containers.get_mut(container)?;
+        if known.told {
+            return None;
+        }
+        known.told = true;
+        core.handle_container_exited(now, &known.id, known.exit.clone().unwrap_or_default());
+        Some(Node::Agent(number))
+    }
+}

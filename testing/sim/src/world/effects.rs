@@ -1,0 +1,242 @@
+//! Performing what the cores ask for.
+
+use std::time::Duration;
+
+use rand_chacha::rand_core::Rng as _;
+use tepui_core_agent as agent;
+use tepui_core_driver::executor as executor_driver;
+use tepui_core_master as master;
+use tepui_model::Tick;
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::Message;
+
+use super::{Answer, Event, Purpose, Request, Sabotage, World, trace};
+use crate::{
+    executor::status,
+    history::is_terminal,
+    network::{Lane, Node, agent_upid, master_upid, node_at},
+    work::Work,
+};
+
+impl World {
+    /// Performs everything that a node has decided.
+    pub(crate) fn drain(&mut self, node: &Node) {
+        match node {
+            Node::Master => {
+                while let Some(effect) = self.master.core.as_mut().and_then(master::Master::poll_effect) {
+                    self.perform_master(effect);
+                }
+            }
+            Node::Agent(number) => {
+                while let Some(effect) =
+                    self.agents.get_mut(*number).and_then(|node| node.core.as_mut()).and_then(agent::Agent::poll_effect)
+                {
+                    self.perform_agent(*number, effect);
+                }
+            }
+            Node::Scheduler(number) => self.drain_scheduler(*number),
+            Node::Executor(container) => self.drain_executor(container),
+        }
+    }
+
+    fn perform_master(&mut self, effect: master::Effect) {
+        match effect {
+            master::Effect::Reply { to, reply } => self.answer(to, Answer::Reply(reply)),
+            master::Effect::OpenStream { to, stream_id } => {
+                self.answer(to, Answer::Opened(stream_id.map(|id| id.to_string())));
+            }
+            master::Effect::SendEvent { to, event } => {
+                self.observe_event(&event);
+                self.answer(to, Answer::SchedulerEvent(event));
+            }
+            master::Effect::SendOperatorEvent { .. } => {}
+            master::Effect::CloseStream { to } => self.answer(to, Answer::Ended),
+            master::Effect::Send { from_id, to, message } => {
+                self.observe_sent_by_master(&to, &message);
+                let sender = Upid { id: from_id, address: master_upid().address };
+                self.send(&Node::Master, sender, &to, message);
+            }
+            master::Effect::Link { to } => self.link(&Node::Master, &to),
+            master::Effect::Unlink { to } => {
+                if let Some(peer) = node_at(to.address) {
+                    self.network.unlink(&Node::Master, &peer);
+                }
+            }
+            master::Effect::Persist { token, writes } => {
+                let writes = if self.options.sabotage == Some(Sabotage::SkipWrites) { Vec::new() } else { writes };
+                self.master.writing.push_back((token, writes));
+                self.write(Node::Master);
+            }
+            master::Effect::Log { message, .. } => trace!(self, "master: {message}"),
+        }
+    }
+
+    fn perform_agent(&mut self, number: usize, effect: agent::Effect) {
+        let node = Node::Agent(number);
+        match effect {
+            agent::Effect::Reply { to, reply } => self.answer(to, Answer::Reply(reply)),
+            agent::Effect::OpenStream { to } => self.answer(to, Answer::Opened(None)),
+            agent::Effect::SendEvent { to, event } => self.answer(to, Answer::ExecutorEvent(*event)),
+            agent::Effect::CloseStream { to } => self.answer(to, Answer::Ended),
+            agent::Effect::Send { to, message } => {
+                if !self.is_sabotaged(number, &message) {
+                    self.observe_sent_by_agent(number, &message);
+                    self.send(&node, agent_upid(number), &to, *message);
+                }
+            }
+            agent::Effect::Link { to } => self.link(&node, &to),
+            agent::Effect::Persist { token, checkpoints } => {
+                let skip = self.options.sabotage == Some(Sabotage::SkipWrites);
+                let checkpoints = if skip { Vec::new() } else { checkpoints };
+                if let Some(agent) = self.agents.get_mut(number) {
+                    agent.writing.push_back((token, checkpoints));
+                }
+                self.write(node);
+            }
+            agent::Effect::Launch(launch) => self.launch(number, *launch),
+            agent::Effect::Signal { container, signal, .. } => self.signal(number, &container.value, signal),
+            agent::Effect::Destroy { container } => self.destroy(number, &container.value),
+            agent::Effect::RemoveCheckpoint(removal) => {
+                if let Some(agent) = self.agents.get_mut(number) {
+                    agent.disk.remove(removal);
+                }
+            }
+            agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
+            agent::Effect::Shutdown => {
+                trace!(self, "{node} was told to shut down");
+                self.crash(&node);
+            }
+        }
+    }
+
+    /// With [`Sabotage::NoRetry`], what an agent sends a second time is dropped.
+    fn is_sabotaged(&mut self, number: usize, message: &Message) -> bool {
+        if self.options.sabotage != Some(Sabotage::NoRetry) {
+            return false;
+        }
+        let Message::StatusUpdate(update) = message else { return false };
+        let Some(uuid) = &update.update.uuid else { return false };
+        !self.sent.entry(number).or_default().insert(uuid.to_vec())
+    }
+
+    fn write(&mut self, node: Node) {
+        let due = self.arrival(&node, &node, Lane::Disk(node.clone()));
+        let incarnation = self.incarnation(&node);
+        self.at(due, Event::Written(node, incarnation));
+    }
+
+    fn link(&mut self, holder: &Node, to: &Upid) {
+        let Some(peer) = node_at(to.address) else { return };
+        if self.is_up(&peer) && !self.network.is_cut(self.now, holder, &peer) {
+            self.network.link(holder, &peer);
+        } else {
+            // Nobody answers.
+            let wait = Duration::from_millis(self.rng.next_u64() % 5_000);
+            let incarnation = self.incarnation(holder);
+            self.after(wait, Event::Exited { at: holder.clone(), incarnation, peer: to.clone() });
+        }
+    }
+
+    fn drain_executor(&mut self, container: &str) {
+        let node = Node::Executor(container.to_owned());
+        while let Some((agent, effect)) =
+            self.executors.get_mut(container).and_then(|node| Some((node.agent, node.driver.poll_effect()?)))
+        {
+            match effect {
+                executor_driver::Effect::Subscribe { subscription, call, .. } => {
+                    let request = Request::Executor(*call);
+                    let stream =
+                        self.request(node.clone(), Node::Agent(agent), Purpose::Subscribe(subscription), request);
+                    if let Some(executor) = self.executors.get_mut(container) {
+                        executor.stream = Some(stream);
+                    }
+                }
+                executor_driver::Effect::Call { token, call } => {
+                    if let Some(update) = &call.update
+                        && let Some(uuid) = &update.status.uuid
+                    {
+                        self.history.update_made(&update.status.task_id.value, uuid);
+                    }
+                    self.request(node.clone(), Node::Agent(agent), Purpose::Call(token), Request::Executor(*call));
+                }
+                executor_driver::Effect::Close { .. } => {
+                    if let Some(stream) = self.executors.get_mut(container).and_then(|node| node.stream.take()) {
+                        self.client_closes(stream);
+                    }
+                }
+                executor_driver::Effect::Deliver(callback) => self.call_back(container, callback),
+                executor_driver::Effect::KillProcessGroup => self.destroy(agent, container),
+                executor_driver::Effect::Warn(text) => trace!(self, "{node}: {text}"),
+            }
+        }
+        // A driver that was stopped has nothing left to do: its process ends.
+        if let Some(executor) = self.executors.get(container)
+            && executor.driver.is_finished()
+        {
+            let agent = executor.agent;
+            self.end_container(agent, container, 0);
+        }
+    }
+
+    fn call_back(&mut self, container: &str, callback: executor_driver::Callback) {
+        let now = self.now;
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        match callback {
+            executor_driver::Callback::LaunchTask(task) => {
+                let id = task.task_id.value;
+                let work = task.data.as_deref().and_then(|data| Work::parse(std::str::from_utf8(data).ok()?));
+                let Some(work) = work else { return };
+                let agent = executor.agent;
+                executor.running.insert(id.clone(), work);
+                executor.seen.insert(id.clone());
+                executor.driver.send_status_update(now, status(&id, v1_state::TaskRunning));
+                self.history.begun.entry(id.clone()).or_default().push(agent);
+                self.after(work.duration, Event::WorkDone { container: container.to_owned(), task: id });
+            }
+            executor_driver::Callback::KillTask { task_id, .. } => {
+                if executor.running.remove(&task_id.value).is_some() {
+                    executor.driver.send_status_update(now, status(&task_id.value, v1_state::TaskKilled));
+                }
+            }
+            executor_driver::Callback::Shutdown => {
+                for task in std::mem::take(&mut executor.running).into_keys() {
+                    executor.driver.send_status_update(now, status(&task, v1_state::TaskKilled));
+                }
+                executor.driver.stop(now);
+            }
+            executor_driver::Callback::Error(text) => {
+                trace!(self, "executor {container}: {text}");
+                if let Some(executor) = self.executors.get_mut(container) {
+                    executor.driver.stop(now);
+                }
+            }
+            executor_driver::Callback::Registered { .. }
+            | executor_driver::Callback::Reregistered { .. }
+            | executor_driver::Callback::Disconnected
+            | executor_driver::Callback::LaunchTaskGroup(_)
+            | executor_driver::Callback::FrameworkMessage(_)
+            | executor_driver::Callback::UpdateAcknowledged { .. }
+            | executor_driver::Callback::UpdateRefused { .. } => {}
+        }
+    }
+
+    pub(crate) fn work_done(&mut self, container: String, task: &str) -> Option<Node> {
+        let now = self.now;
+        let executor = self.executors.get_mut(&container)?;
+        let work = executor.running.remove(task)?;
+        let state = if work.exit == 0 { v1_state::TaskFinished } else { v1_state::TaskFailed };
+        debug_assert!(is_terminal(state), "work ends in a terminal state");
+        executor.driver.send_status_update(now, status(task, state));
+        Some(Node::Executor(container))
+    }
+}
+
+use tepui_wire_mesos::v1::TaskState as v1_state;
+
+/// Simulated processes have ids too; nobody looks at them.
+pub(crate) const PID: u32 = 4242;
+
+/// When a container that is started now runs.
+pub(crate) fn start_up(now: Tick, random: u64) -> Tick {
+    now + Duration::from_micros(200 + random % 40_000)
+}

@@ -1,0 +1,410 @@
+//! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
+
+use tepui_core_driver::{CallToken, Loss, Subscription};
+use tepui_model::{ConnectionId, Reply};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{Message, v1};
+
+use super::{Event, World, trace};
+use crate::network::{Lane, Node, latency, node_at};
+
+/// A request and what became of it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: Node,
+    pub(crate) client_incarnation: u64,
+    pub(crate) server: Node,
+    pub(crate) purpose: Purpose,
+    /// Nothing passes any more in either direction.
+    pub(crate) broken: bool,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    Subscribe(Subscription),
+    Call(CallToken),
+}
+
+/// What travels to a server.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Scheduler { stream_id: Option<String>, call: v1::scheduler::Call },
+    Executor(v1::executor::Call),
+    /// The client has gone.
+    Closed,
+}
+
+/// What travels to a client.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Opened(Option<String>),
+    SchedulerEvent(v1::scheduler::Event),
+    ExecutorEvent(v1::executor::Event),
+    Reply(Reply),
+    Ended,
+    Broken,
+}
+
+impl World {
+    /// Sends a request on a connection of its own.
+    pub(crate) fn request(&mut self, client: Node, server: Node, purpose: Purpose, request: Request) -> ConnectionId {
+        let lane = match purpose {
+            Purpose::Subscribe(_) => None,
+            Purpose::Call(_) => Some(Lane::Calls(client.clone(), server.clone())),
+        };
+        let connection = self.new_connection(Connection {
+            client: client.clone(),
+            client_incarnation: self.incarnation(&client),
+            server: server.clone(),
+            purpose,
+            broken: false,
+        });
+        if self.network.is_cut(self.now, &client, &server) {
+            // Nobody answers; the client's patience ends some time.
+            let wait = latency(&mut self.rng) * 100;
+            self.after(wait, Event::ToClient(connection, Box::new(Answer::Broken)));
+            return connection;
+        }
+        let lane = lane.unwrap_or(Lane::Stream(connection));
+        let due = self.arrival(&client, &server, lane);
+        self.at(due, Event::ToServer(connection, Box::new(request)));
+        connection
+    }
+
+    /// Sends something to the client of a connection, in order.
+    pub(crate) fn answer(&mut self, connection: ConnectionId, answer: Answer) {
+        let Some(Connection { client, server, .. }) = self.connections.get(&connection) else { return };
+        let (client, server) = (client.clone(), server.clone());
+        let due = self.arrival(&server, &client, Lane::Stream(connection));
+        self.at(due, Event::ToClient(connection, Box::new(answer)));
+    }
+
+    /// The client drops a stream.
+    pub(crate) fn client_closes(&mut self, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        open.broken = true;
+        self.soon(Event::ToServer(connection, Box::new(Request::Closed)));
+    }
+
+    pub(crate) fn request_arrives(&mut self, id: ConnectionId, request: Request) -> Option<Node> {
+        let connection = self.connections.get(&id)?;
+        let (server, now) = (connection.server.clone(), self.now);
+        if matches!(request, Request::Closed) {
+            self.connections.remove(&id);
+            match &server {
+                Node::Master => self.master.core.as_mut()?.handle_stream_closed(now, id),
+                Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_stream_closed(now, id),
+                Node::Scheduler(_) | Node::Executor(_) => return None,
+            }
+            return Some(server);
+        }
+        if connection.broken {
+            return None;
+        }
+        if !self.is_up(&server) {
+            self.soon(Event::ToClient(id, Box::new(Answer::Broken)));
+            return None;
+        }
+        match (&server, request) {
+            (Node::Master, Request::Scheduler { stream_id, call }) => {
+                trace!(self, "{} -> master {}", connection.client, describe_call(&call));
+                self.master.core.as_mut()?.handle_call(now, id, stream_id.as_deref(), None, call);
+            }
+            (Node::Agent(number), Request::Executor(call)) => {
+                trace!(self, "{} -> {server} {}", connection.client, describe_executor_call(&call));
+                self.agents.get_mut(*number)?.core.as_mut()?.handle_call(now, id, call);
+            }
+            _ => return None,
+        }
+        Some(server)
+    }
+
+    pub(crate) fn answer_arrives(&mut self, id: ConnectionId, answer: Answer) -> Option<Node> {
+        let connection = self.connections.get(&id)?;
+        if connection.broken && !matches!(answer, Answer::Broken) {
+            return None;
+        }
+        let (client, purpose) = (connection.client.clone(), connection.purpose);
+        let over = matches!(answer, Answer::Reply(_) | Answer::Ended | Answer::Broken);
+        let current = connection.client_incarnation == self.incarnation(&client) && self.is_up(&client);
+        if over {
+            self.connections.remove(&id);
+        }
+        if !current {
+            return None;
+        }
+        match &client {
+            Node::Scheduler(number) => self.scheduler_hears(*number, purpose, answer),
+            Node::Executor(container) => self.executor_hears(container, purpose, answer),
+            Node::Master | Node::Agent(_) => return None,
+        }
+        Some(client)
+    }
+
+    fn scheduler_hears(&mut self, number: usize, purpose: Purpose, answer: Answer) {
+        let now = self.now;
+        if let Answer::SchedulerEvent(event) = &answer {
+            trace!(self, "master -> scheduler-{number} {}", describe_event(event));
+        }
+        let Some(driver) = self.schedulers.get_mut(number).and_then(|node| node.driver.as_mut()) else { return };
+        match (purpose, answer) {
+            (Purpose::Subscribe(subscription), Answer::Opened(stream_id)) => {
+                driver.handle_connected(now, subscription, stream_id.as_deref());
+            }
+            (Purpose::Subscribe(subscription), Answer::SchedulerEvent(event)) => {
+                driver.handle_event(now, subscription, event);
+            }
+            (Purpose::Subscribe(subscription), answer) => {
+                if let Some(loss) = loss(answer) {
+                    driver.handle_disconnected(now, subscription, loss);
+                }
+            }
+            (Purpose::Call(token), answer) => {
+                if let Some(result) = result(answer) {
+                    driver.handle_reply(now, token, result);
+                }
+            }
+        }
+    }
+
+    fn executor_hears(&mut self, container: &str, purpose: Purpose, answer: Answer) {
+        let now = self.now;
+        if let Answer::ExecutorEvent(event) = &answer {
+            let node = Node::Executor(container.to_owned());
+            trace!(self, "agent -> {node} {}", describe_executor_event(event));
+            if let Some(acknowledged) = &event.acknowledged {
+                let task = acknowledged.task_id.value.clone();
+                self.history.acknowledged.insert(acknowledged.uuid.to_vec(), task);
+                self.check_acknowledged_is_durable(container, &acknowledged.uuid);
+            }
+        }
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        let driver = &mut executor.driver;
+        match (purpose, answer) {
+            (Purpose::Subscribe(subscription), Answer::Opened(_)) => driver.handle_connected(now, subscription),
+            (Purpose::Subscribe(subscription), Answer::ExecutorEvent(event)) => {
+                driver.handle_event(now, subscription, event);
+            }
+            (Purpose::Subscribe(subscription), answer) => {
+                if let Some(loss) = loss(answer) {
+                    driver.handle_disconnected(now, subscription, loss);
+                }
+            }
+            (Purpose::Call(token), answer) => {
+                if let Some(result) = result(answer) {
+                    driver.handle_reply(now, token, result);
+                }
+            }
+        }
+    }
+
+    /// Breaks everything between two nodes; whoever watches will notice.
+    pub(crate) fn break_between(&mut self, a: &Node, b: &Node) {
+        for (holder, peer) in self.network.break_between(a, b) {
+            self.tell_exited(&holder, &peer);
+        }
+        let between: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                !connection.broken
+                    && ((connection.client == *a && connection.server == *b)
+                        || (connection.client == *b && connection.server == *a))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in between {
+            self.break_connection(id);
+        }
+    }
+
+    /// Breaks everything that a node has open, because its process is gone.
+    pub(crate) fn break_all_of(&mut self, node: &Node) {
+        let mut peers: Vec<Node> = vec![Node::Master];
+        peers.extend((0..self.agents.len()).map(Node::Agent));
+        peers.extend((0..self.schedulers.len()).map(Node::Scheduler));
+        peers.extend(self.executors.keys().cloned().map(Node::Executor));
+        for peer in peers.into_iter().filter(|peer| peer != node) {
+            self.break_between(node, &peer);
+        }
+    }
+
+    fn break_connection(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.broken = true;
+        }
+        // Each side notices in its own time; the client's notice removes the connection, so the server's
+        // notice is given a connection of the same id only if it comes first.
+        let (first, second) = (latency(&mut self.rng), latency(&mut self.rng));
+        self.after(first.min(second), Event::ToServer(id, Box::new(Request::Closed)));
+        if let Some(connection) = self.connections.get(&id) {
+            let copy = Connection {
+                client: connection.client.clone(),
+                client_incarnation: connection.client_incarnation,
+                server: connection.server.clone(),
+                purpose: connection.purpose,
+                broken: true,
+            };
+            let notice = self.new_connection(copy);
+            self.after(first.max(second), Event::ToClient(notice, Box::new(Answer::Broken)));
+        }
+    }
+
+    pub(crate) fn tell_exited(&mut self, holder: &Node, peer: &Node) {
+        let peer = match peer {
+            Node::Master => crate::network::master_upid(),
+            Node::Agent(number) => crate::network::agent_upid(*number),
+            Node::Scheduler(_) | Node::Executor(_) => return,
+        };
+        let incarnation = self.incarnation(holder);
+        self.soon(Event::Exited { at: holder.clone(), incarnation, peer });
+    }
+
+    pub(crate) fn exited(&mut self, at: Node, incarnation: u64, peer: &Upid) -> Option<Node> {
+        if incarnation != self.incarnation(&at) {
+            return None;
+        }
+        trace!(self, "{at} notices that its connection to {peer} is broken");
+        let now = self.now;
+        match &at {
+            Node::Master => self.master.core.as_mut()?.handle_exited(now, peer),
+            Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_exited(now, peer),
+            Node::Scheduler(_) | Node::Executor(_) => return None,
+        }
+        Some(at)
+    }
+
+    /// Sends a libprocess message; it is lost if nobody is there or the connection breaks on the way.
+    pub(crate) fn send(&mut self, from: &Node, sender: Upid, to: &Upid, message: Message) {
+        let Some(to) = node_at(to.address) else { return };
+        let generation = self.network.generation(from, &to);
+        let due = self.arrival(from, &to, Lane::Link(from.clone(), to.clone()));
+        self.at(due, Event::Message { from: from.clone(), to, generation, sender, message: Box::new(message) });
+    }
+
+    pub(crate) fn message_arrives(
+        &mut self,
+        from: &Node,
+        to: Node,
+        generation: u64,
+        sender: &Upid,
+        message: Message,
+    ) -> Option<Node> {
+        let text = describe(&message);
+        if generation != self.network.generation(from, &to) || !self.is_up(&to) {
+            trace!(self, "{from} -> {to} {text}: lost on the way");
+            return None;
+        }
+        if !text.contains("PingSlave") && !text.contains("PongSlave") {
+            trace!(self, "{from} -> {to} {text}");
+        }
+        self.observe_message(from, &to, &message);
+        let now = self.now;
+        match &to {
+            Node::Master => self.master.core.as_mut()?.handle_message(now, sender, message),
+            Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message),
+            Node::Scheduler(_) | Node::Executor(_) => return None,
+        }
+        Some(to)
+    }
+}
+
+/// One in so many.
+pub(crate) trait Chance {
+    fn chance(&mut self, one_in: u32) -> bool;
+}
+
+impl<R: rand_chacha::rand_core::Rng> Chance for R {
+    fn chance(&mut self, one_in: u32) -> bool {
+        self.next_u32().is_multiple_of(one_in)
+    }
+}
+
+fn loss(answer: Answer) -> Option<Loss> {
+    match answer {
+        Answer::Reply(reply) => Some(Loss::Refused { status: reply.status, body: reply.body, location: None }),
+        Answer::Ended => Some(Loss::Ended),
+        Answer::Broken => Some(Loss::Broken("the connection broke".to_owned())),
+        Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,
+    }
+}
+
+fn result(answer: Answer) -> Option<Result<Reply, String>> {
+    match answer {
+        Answer::Reply(reply) => Some(Ok(reply)),
+        Answer::Ended | Answer::Broken => Some(Err("the connection broke".to_owned())),
+        Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,
+    }
+}
+
+fn state_name(state: i32) -> &'static str {
+    v1::TaskState::try_from(state).map_or("TASK_?", |state| state.as_str_name())
+}
+
+fn short(uuid: Option<&[u8]>) -> String {
+    uuid.map_or_else(|| "no uuid".to_owned(), |uuid| uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn describe_status(status: &v1::TaskStatus) -> String {
+    let message = status.message.as_deref().unwrap_or_default();
+    let uuid = short(status.uuid.as_deref());
+    format!("{} {} ({uuid}) {message}", status.task_id.value, state_name(status.state))
+}
+
+/// A message in a few words.
+fn describe(message: &Message) -> String {
+    let name = message.name().trim_start_matches("mesos.internal.").trim_end_matches("Message");
+    match message {
+        Message::RunTask(run) => format!("{name} {}", run.task.task_id.value),
+        Message::KillTask(kill) => format!("{name} {}", kill.task_id.value),
+        Message::StatusUpdate(update) => format!("{name} {}", describe_status(&update.update.status)),
+        Message::StatusUpdateAcknowledgement(ack) => {
+            format!("{name} {} ({})", ack.task_id.value, short(Some(&ack.uuid)))
+        }
+        Message::SlaveRegistered(registered) => format!("{name} {}", registered.slave_id.value),
+        Message::SlaveReregistered(registered) => format!("{name} {}", registered.slave_id.value),
+        Message::ReregisterSlave(agent) => format!(
+            "{name} with {} tasks",
+            agent.tasks.iter().map(|task| task.task_id.value.as_str()).collect::<Vec<_>>().join(" ")
+        ),
+        _ => name.to_owned(),
+    }
+}
+
+fn describe_call(call: &v1::scheduler::Call) -> String {
+    let name = call.r#type().as_str_name();
+    let accepted = call.accept.iter().flat_map(|accept| &accept.operations).filter_map(|operation| operation.launch.as_ref());
+    let mut subjects: Vec<String> =
+        accepted.flat_map(|launch| &launch.task_infos).map(|task| task.task_id.value.clone()).collect();
+    subjects.extend(call.kill.iter().map(|kill| kill.task_id.value.clone()));
+    subjects.extend(
+        call.acknowledge.iter().map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid)))),
+    );
+    format!("{name} {}", subjects.join(" "))
+}
+
+fn describe_event(event: &v1::scheduler::Event) -> String {
+    let name = event.r#type().as_str_name();
+    match (&event.update, &event.offers) {
+        (Some(update), _) => format!("{name} {}", describe_status(&update.status)),
+        (_, Some(offers)) => format!("{name} of {}", offers.offers.len()),
+        _ => event.error.as_ref().map_or_else(|| name.to_owned(), |error| format!("{name} {}", error.message)),
+    }
+}
+
+fn describe_executor_call(call: &v1::executor::Call) -> String {
+    let name = call.r#type().as_str_name();
+    call.update.as_ref().map_or_else(|| name.to_owned(), |update| format!("{name} {}", describe_status(&update.status)))
+}
+
+fn describe_executor_event(event: &v1::executor::Event) -> String {
+    let name = event.r#type().as_str_name();
+    let task = event
+        .launch
+        .as_ref()
+        .map(|launch| launch.task.task_id.value.clone())
+        .or_else(|| event.kill.as_ref().map(|kill| kill.task_id.value.clone()))
+        .or_else(|| event.acknowledged.as_ref().map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid)))));
+    format!("{name} {}", task.unwrap_or_default())
+}

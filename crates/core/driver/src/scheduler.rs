@@ -104,6 +104,10 @@ impl Config {
 
 /// What the shell must do.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one: a box would be one more allocation"
+)]
 pub enum Effect {
     /// Connect to `master`, POST `call` to its scheduler API and read the event stream. Ends in
     /// [`SchedulerDriver::handle_disconnected`] unless it is closed first.

@@ -11,7 +11,7 @@ type Connecting = Pin<Box<dyn Future<Output = Result<RecordStream, ClientError>>
 
 enum State {
     Connecting(Connecting),
-    Open(RecordStream),
+    Open(Box<RecordStream>),
     Ended,
 }
 
@@ -61,7 +61,7 @@ impl Subscriber {
                 Ok(stream) => {
                     let stream_id = stream.stream_id().map(str::to_owned);
                     let content = stream.content_type().and_then(ContentType::from_mime);
-                    self.0 = State::Open(stream);
+                    self.0 = State::Open(Box::new(stream));
                     Subscribed::Connected { stream_id, content }
                 }
                 Err(error) => self.end(Err(error)),

@@ -11,6 +11,7 @@ macro_rules! messages {
     ($($(#[$doc:meta])* $variant:ident($type:ident),)*) => {
         /// A message of the agent protocol, of v0 executors or of v0 schedulers (package `mesos.internal`).
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "messages are handed on, not kept; boxing each would cost more")]
         pub enum Message {
             $($(#[$doc])* $variant(internal::$type),)*
         }

@@ -57,7 +57,8 @@ fn table_of_requests() {
     let both: Headers = &[("User-Agent", b"libprocess/b@127.0.0.1:2"), ("Libprocess-From", b"a@127.0.0.1:1")];
     let curl: Headers = &[("User-Agent", b"curl/8")];
     // method, path, headers: sender, target, name
-    let cases: &[(&str, &str, Headers, Option<(&str, &str, &str)>)] = &[
+    type Case = (&'static str, &'static str, Headers, Option<(&'static str, &'static str, &'static str)>);
+    let cases: &[Case] = &[
         ("POST", "/master/m.M", from, Some(("a@127.0.0.1:1", "master", "m.M"))),
         ("POST", "/master/m.M", agent, Some(("b@127.0.0.1:2", "master", "m.M"))),
         ("POST", "/master/m.M", both, Some(("a@127.0.0.1:1", "master", "m.M"))),

@@ -167,8 +167,6 @@ impl Target {
     }
 
     /// Writes a number; says whether the field holds numbers. Numbers that are too large wrap, as in Mesos.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as Mesos casts them")]
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "as Mesos casts them")]
     fn put_number(self, number: Number, out: &mut Vec<u8>) -> bool {
         let double = match number {
             Number::Signed(value) => value as f64,

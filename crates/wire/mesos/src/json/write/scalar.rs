@@ -5,12 +5,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{Kind, scan::Malformed};
 
 /// The low 32 bits, as protobuf keeps an `int32` or an enum in a varint.
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "how the wire keeps it")]
 pub(crate) const fn as_i32(varint: u64) -> i32 {
     varint as i32
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "how the wire keeps them")]
 pub(super) fn number(varint: u64, kind: Kind, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let text = match kind {

@@ -39,6 +39,8 @@ pub(crate) enum Input {
     Closed(ConnectionId),
     /// Somebody wants to read.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Somebody wants to know why a framework or a task is as it is; nothing if there is none of that id.
+    Explain { what: String, answer: oneshot::Sender<Option<Vec<String>>> },
 }
 
 /// The way to the core for the HTTP handlers. Clones share it.
@@ -81,6 +83,13 @@ impl Inputs {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Input::Snapshot(answer)).await.ok()?;
         answered.await.ok()
+    }
+
+    /// Why the framework, or else the task, called `what` is as it is.
+    pub(crate) async fn explain(&self, what: String) -> Option<Vec<String>> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Input::Explain { what, answer }).await.ok()?;
+        answered.await.ok()?
     }
 
     /// Reports the end of a stream.

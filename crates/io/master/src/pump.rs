@@ -137,6 +137,10 @@ fn handle(
         Happened::Input(Input::Closed(connection)) => core.handle_stream_closed(now, connection),
         // Whoever asked may have gone meanwhile.
         Happened::Input(Input::Snapshot(answer)) => drop(answer.send(core.snapshot())),
+        Happened::Input(Input::Explain { what, answer }) => {
+            let why = core.explain_framework(&what).or_else(|| core.explain_task(None, &what));
+            drop(answer.send(why));
+        }
         Happened::Message(message) => core.handle_message(now, &message.from, message.message),
         Happened::Exited(exited) => core.handle_exited(now, &exited.pid),
         Happened::Durable(token) => core.handle_persisted(now, token?),

@@ -141,6 +141,7 @@ pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessa
             }),
         )
         .route("master", "/tasks", &[], with(|context, request| Box::pin(tasks(context, request))))
+        .route("master", "/explain", &[], with(|context, request| Box::pin(explain(context, request))))
         .route(
             "version",
             "/",
@@ -194,6 +195,17 @@ async fn legacy(
         json(&request, body)
     })
     .await
+}
+
+/// `/explain?what=ID`: why a framework has no offers, or where a task is. Not a path of Mesos's.
+async fn explain(context: Arc<Context>, request: Request) -> Response {
+    let Some(what) = request.query_parameter("what") else {
+        return Response::bad_request("Expecting 'what=ID' in query, the id of a framework or of a task");
+    };
+    match context.inputs.explain(what).await {
+        Some(reasons) => json(&request, legacy::to_bytes(&serde_json::json!({ "reasons": reasons }))),
+        None => Response::not_found(),
+    }
 }
 
 async fn tasks(context: Arc<Context>, request: Request) -> Response {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, header};
 use tepui_master::{MESOS_VERSION, MasterServer, Options, StartError};
 use tepui_store::StoreError;
-use tepui_transport::{Call, Client, ClientError, ClientResponse, RecordStream, Url};
+use tepui_transport::{Call, Client, ClientError, ClientResponse, RecordStream, StreamLimit, Url};
 use tepui_wire_mesos::ContentType;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -46,15 +46,18 @@ async fn event(stream: &mut RecordStream) -> serde_json::Value {
     serde_json::from_slice(&record).unwrap()
 }
 
-const FRAMEWORK: &str =
-    r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"root","name":"test","failover_timeout":100}}}"#;
+const FRAMEWORK: &str = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"root","name":"test","failover_timeout":100}}}"#;
 
 #[tokio::test]
 async fn operators_are_answered() {
     let master = master().await;
     for (call, status, answer) in [
         (r#"{"type":"GET_HEALTH"}"#, 200, r#"{"type":"GET_HEALTH","get_health":{"healthy":true}}"#),
-        (r#"{"type":"GET_LOGGING_LEVEL"}"#, 200, r#"{"type":"GET_LOGGING_LEVEL","get_logging_level":{"level":0}}"#),
+        (
+            r#"{"type":"GET_LOGGING_LEVEL"}"#,
+            200,
+            r#"{"type":"GET_LOGGING_LEVEL","get_logging_level":{"level":0}}"#,
+        ),
         (r#"{"type":"GET_WEIGHTS"}"#, 200, r#"{"type":"GET_WEIGHTS"}"#),
         (r#"{"type":"GET_QUOTA"}"#, 200, r#"{"type":"GET_QUOTA","get_quota":{"status":{}}}"#),
         (r#"{"type":"GET_OPERATIONS"}"#, 200, r#"{"type":"GET_OPERATIONS","get_operations":{}}"#),
@@ -77,8 +80,16 @@ async fn operators_are_answered() {
         (r#"{"type":"LIST_FILES","list_files":{"path":"/"}}"#, 404, ""),
         ("{}", 400, "Failed to validate master::Call: Expecting 'type' to be present"),
         (r#"{"type":"FOO"}"#, 400, "Failed to validate master::Call: Expecting 'type' to be present"),
-        (r#"{"type":"LIST_FILES"}"#, 400, "Failed to validate master::Call: Expecting 'list_files' to be present"),
-        (r#"{"type":"GET_METRICS"}"#, 400, "Failed to validate master::Call: Expecting 'get_metrics' to be present"),
+        (
+            r#"{"type":"LIST_FILES"}"#,
+            400,
+            "Failed to validate master::Call: Expecting 'list_files' to be present",
+        ),
+        (
+            r#"{"type":"GET_METRICS"}"#,
+            400,
+            "Failed to validate master::Call: Expecting 'get_metrics' to be present",
+        ),
         (r#"{"type":"UNKNOWN"}"#, 501, "501 Not Implemented."),
         ("{oops", 400, "Failed to parse body into JSON: syntax error at line 1 near: oops"),
         (
@@ -92,10 +103,17 @@ async fn operators_are_answered() {
             "No framework found with specified ID",
         ),
     ] {
-        assert_eq!(status_and_text(&post(&master, "/api/v1", call).await), (status, answer.to_owned()), "{call}");
+        assert_eq!(
+            status_and_text(&post(&master, "/api/v1", call).await),
+            (status, answer.to_owned()),
+            "{call}"
+        );
     }
     let version = post(&master, "/master/api/v1/operator", r#"{"type":"GET_VERSION"}"#).await;
-    assert!(version.text().contains(&format!(r#""version_info":{{"version":"{MESOS_VERSION}","#)), "{version:?}");
+    assert!(
+        version.text().contains(&format!(r#""version_info":{{"version":"{MESOS_VERSION}","#)),
+        "{version:?}"
+    );
     let metrics = post(&master, "/api/v1", r#"{"type":"GET_METRICS","get_metrics":{}}"#).await;
     assert!(metrics.text().contains(r#"{"name":"master/tasks_running","value":0.0}"#), "{metrics:?}");
     let protobuf = Call::message(ContentType::Protobuf, vec![8, 1]);
@@ -273,7 +291,9 @@ async fn the_old_endpoints_are_there() {
         assert_eq!(status_and_text(&get(&master, path).await), (status, text.to_owned()), "{path}");
     }
     let snapshot = get(&master, "/metrics/snapshot").await;
-    assert!(snapshot.text().starts_with(r#"{"#) && snapshot.text().contains(r#""master/frameworks_active":1.0"#));
+    assert!(
+        snapshot.text().starts_with(r#"{"#) && snapshot.text().contains(r#""master/frameworks_active":1.0"#)
+    );
     let prometheus = get(&master, "/metrics").await;
     assert!(prometheus.text().contains("\nmesos_master_frameworks_active 1.0\n"), "{}", prometheus.text());
     let jsonp = get(&master, "/roles?jsonp=cb").await;
@@ -281,6 +301,52 @@ async fn the_old_endpoints_are_there() {
     let none = post(&master, "/teardown", "").await;
     let text = "Missing 'frameworkId' query parameter in the request body";
     assert_eq!(status_and_text(&none), (400, text.to_owned()));
+    master.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_explains() {
+    let master = master().await;
+    let mut stream = subscribe(&master, FRAMEWORK).await.unwrap();
+    let subscribed = event(&mut stream).await;
+    let framework = subscribed["subscribed"]["framework_id"]["value"].as_str().unwrap().to_owned();
+    let why = get(&master, &format!("/explain?what={framework}")).await;
+    let why: serde_json::Value = serde_json::from_slice(&why.body).unwrap();
+    assert!(!why["reasons"].as_array().unwrap().is_empty(), "{why}");
+    assert_eq!(get(&master, "/explain?what=ghost").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(get(&master, "/explain").await.status, StatusCode::BAD_REQUEST);
+    master.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_framework_that_does_not_read_is_disconnected() {
+    let options = Options { stream: StreamLimit { chunks: 1000, bytes: 1 << 20 }, ..Options::ephemeral() };
+    let master = MasterServer::start(options).await.unwrap();
+    // Subscribed, and never read again after the first two records.
+    let mut stream = subscribe(&master, FRAMEWORK).await.unwrap();
+    let id = stream.stream_id().unwrap().to_owned();
+    let subscribed = event(&mut stream).await;
+    let framework = subscribed["subscribed"]["framework_id"]["value"].as_str().unwrap().to_owned();
+    // Every task that nobody knows is answered with an update.
+    let tasks: Vec<String> =
+        (0..2000).map(|number| format!(r#"{{"task_id":{{"value":"ghost-{number}"}}}}"#)).collect();
+    let reconcile = format!(
+        r#"{{"type":"RECONCILE","framework_id":{{"value":"{framework}"}},"reconcile":{{"tasks":[{}]}}}}"#,
+        tasks.join(",")
+    );
+    let client = Client::default();
+    let to = url(&master, "/api/v1/scheduler");
+    let refused = timeout(Duration::from_secs(60), async {
+        loop {
+            let call = Call::message(ContentType::Json, reconcile.clone()).stream_id(&id);
+            let answer = client.post(&to, call).await.unwrap();
+            if answer.status != StatusCode::ACCEPTED {
+                return answer;
+            }
+        }
+    });
+    let refused = refused.await.expect("it is disconnected sooner or later");
+    assert_eq!(status_and_text(&refused), (403, "Framework is not subscribed".to_owned()));
     master.shutdown().await.unwrap();
 }
 
@@ -300,8 +366,7 @@ async fn the_leader_is_told_without_a_scheme() {
 #[tokio::test]
 async fn frameworks_are_still_known_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let options =
-        || Options { work_dir: Some(directory.path().join("master")), ..Options::ephemeral() };
+    let options = || Options { work_dir: Some(directory.path().join("master")), ..Options::ephemeral() };
     let first = MasterServer::start(options()).await.unwrap();
     let mut stream = subscribe(&first, FRAMEWORK).await.unwrap();
     let subscribed = event(&mut stream).await;

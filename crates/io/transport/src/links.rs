@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tepui_wire_libprocess::{Upid, encode};
 use tepui_wire_mesos::Message;
 use tokio::{
@@ -61,7 +61,8 @@ impl Default for LinkOptions {
 }
 
 enum Command {
-    Send { from: Upid, to: Upid, message: Message },
+    /// A message as it goes out: what waits here takes no more room than on the wire.
+    Send(Bytes),
     Link(Upid),
     Unlink(Upid),
 }
@@ -105,7 +106,8 @@ impl Links {
     /// Must be called within a tokio runtime, as the other methods.
     pub fn send(&self, from_id: &str, to: &Upid, message: Message) {
         let from = Upid { id: from_id.into(), address: self.shared.address };
-        self.command(to.address, Command::Send { from, to: to.clone(), message });
+        let request = encode(&from, to, message.name(), &message.encode());
+        self.command(to.address, Command::Send(request));
     }
 
     /// Keeps a connection to `to`'s address and reports its end. A process that is linked already gets a new
@@ -264,10 +266,8 @@ impl Connection {
 
     fn take(&mut self, command: Command, connected: bool) {
         match command {
-            Command::Send { from, to, message } if connected => {
-                self.out.extend_from_slice(&encode(&from, &to, message.name(), &message.encode()));
-            }
-            Command::Send { .. } => {}
+            Command::Send(request) if connected => self.out.extend_from_slice(&request),
+            Command::Send(_) => {}
             Command::Link(pid) => {
                 if !self.linked.insert(pid) {
                     self.reconnect = true;

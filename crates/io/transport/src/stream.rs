@@ -26,8 +26,9 @@ pub struct StreamLimit {
 }
 
 impl Default for StreamLimit {
+    /// Room for the answer to a reconciliation of half a million tasks.
     fn default() -> Self {
-        Self { chunks: 100_000, bytes: 64 << 20 }
+        Self { chunks: 1_000_000, bytes: 256 << 20 }
     }
 }
 

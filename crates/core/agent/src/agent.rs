@@ -25,8 +25,8 @@ use crate::{
     snapshot::{FrameworkView, Phase, Snapshot},
     state::Framework,
     stats::Stats,
+    stream::Streams,
     timers::{Timer, Timers},
-    updates::Streams,
 };
 
 /// An agent.

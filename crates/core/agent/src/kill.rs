@@ -1,6 +1,8 @@
 //! Ending things on someone's word: a task, an executor, a framework, everything.
 //! Must not live here: what the end of a container means (see `exit`).
 
+use std::sync::Arc;
+
 use tepui_model::{Reason, Source, TaskState, Tick, format_duration};
 use tepui_wire_mesos::v1;
 
@@ -34,7 +36,13 @@ impl Agent {
         let framework_id = state.id.clone();
         let partition_aware = state.partition_aware();
         let Some(executor) = state.executor_of(task) else {
-            let reported = self.streams.get(framework).is_some_and(|streams| streams.contains_key(task));
+            let is_it = |over: &Arc<v1::Task>| over.task_id.value == task;
+            let reported = self.streams.get(framework).is_some_and(|streams| streams.contains_key(task))
+                || state.executors.values().any(|executor| executor.completed_tasks.iter().any(is_it))
+                || state
+                    .completed_executors
+                    .iter()
+                    .any(|executor| executor.completed_tasks.iter().any(is_it));
             if !reported {
                 let report = Report::new(Reason::ExecutorTerminated, "Cannot find executor");
                 self.report(

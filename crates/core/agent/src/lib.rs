@@ -27,6 +27,7 @@ pub mod snapshot;
 mod state;
 pub mod stats;
 mod status;
+mod stream;
 mod timers;
 mod updates;
 pub mod views;

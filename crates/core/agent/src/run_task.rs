@@ -10,7 +10,7 @@ use crate::{
     agent::Agent,
     command,
     effect::{Checkpoint, Effect, Launch, LaunchKind},
-    environment, events, resources,
+    environment, events, kill, resources,
     resources::Sum,
     snapshot::{ExecutorState, Phase},
     state::{Executor, Framework, Queued, Stage, Task},
@@ -62,7 +62,6 @@ impl Agent {
             Some(executor) => executor.executor_id.value.clone(),
             None => first.task_id.value.clone(),
         };
-        self.know_framework(&framework_id, &request);
         let ids = [framework_id.value.as_str(), &executor_id];
         let ids = ids.into_iter().chain(tasks.iter().map(|task| task.task_id.value.as_str()));
         // Ids become names of directories: a master that lets a bad one through must not lead us out of ours.
@@ -71,35 +70,34 @@ impl Agent {
             self.refuse(now, &framework_id, &tasks, TaskState::Error, &report);
             return;
         }
-        let partition_aware =
-            self.frameworks.get(&framework_id.value).is_some_and(Framework::partition_aware);
-        let dropped = status::dropped(partition_aware);
-        if self.drain.is_some() {
-            let report = Report::new(Reason::AgentDraining, "Agent is draining");
-            self.refuse(now, &framework_id, &tasks, dropped, &report);
-            return;
-        }
-        let state = self
-            .frameworks
-            .get(&framework_id.value)
-            .and_then(|framework| framework.executors.get(&executor_id));
-        let refusal = match state.map(|executor| (executor.state, executor.command.is_some())) {
-            None if request.launch_executor || request.executor.is_none() => None,
-            None => Some("No executor is expected to launch and there is no executor running"),
-            Some((ExecutorState::Terminating, _)) => Some("Executor terminating"),
-            Some((ExecutorState::Terminated, _)) => Some("Executor terminated"),
-            Some((_, command)) if command || request.executor.is_none() => {
-                Some("The executor's id is that of a command task")
-            }
-            Some(_) => None,
-        };
-        if let Some(words) = refusal {
-            let report = Report::new(Reason::ExecutorTerminated, words);
+        self.know_framework(&framework_id, &request);
+        if let Some(report) = self.refusal(&framework_id, &executor_id, &request) {
+            let framework = self.frameworks.get(&framework_id.value);
+            let dropped = status::dropped(kill::is_partition_aware(framework));
             self.refuse(now, &framework_id, &tasks, dropped, &report);
             self.finish_framework(now, &framework_id.value);
             return;
         }
         self.take(now, &framework_id, &executor_id, request, tasks);
+    }
+
+    /// Why a task cannot be taken, although it is well formed.
+    fn refusal(&self, framework: &v1::FrameworkId, executor_id: &str, request: &Request) -> Option<Report> {
+        if self.drain.is_some() {
+            return Some(Report::new(Reason::AgentDraining, "Agent is draining"));
+        }
+        let known = self.frameworks.get(&framework.value).and_then(|known| known.executors.get(executor_id));
+        let words = match known.map(|executor| (executor.state, executor.command.is_some())) {
+            None if request.launch_executor || request.executor.is_none() => return None,
+            None => "No executor is expected to launch and there is no executor running",
+            Some((ExecutorState::Terminating, _)) => "Executor terminating",
+            Some((ExecutorState::Terminated, _)) => "Executor terminated",
+            Some((_, command)) if command || request.executor.is_none() => {
+                "The executor's id is that of a command task"
+            }
+            Some(_) => return None,
+        };
+        Some(Report::new(Reason::ExecutorTerminated, words))
     }
 
     /// Whether a task is for us and new. A repeated one is not answered: an answer would be taken for the first one's.
@@ -108,10 +106,16 @@ impl Agent {
         let stopping = self.frameworks.get(&framework.value).is_some_and(|framework| framework.terminating);
         // The scheduler may use the id again as soon as it has acknowledged; that is being written down.
         self.acknowledgement_durable(now, &framework.value, &task.task_id.value);
-        let known = self
-            .frameworks
+        // An end that is on its way is the id's last word.
+        let ended = self
+            .streams
             .get(&framework.value)
-            .is_some_and(|known| known.tasks.contains_key(&task.task_id.value));
+            .is_some_and(|streams| streams.contains_key(&task.task_id.value));
+        let known = ended
+            || self
+                .frameworks
+                .get(&framework.value)
+                .is_some_and(|known| known.tasks.contains_key(&task.task_id.value));
         let accepted = ours && !stopping && !known;
         if !accepted {
             self.stats.dropped_messages += 1;
@@ -380,7 +384,7 @@ fn record_of(framework_id: &v1::FrameworkId, info: &v1::TaskInfo) -> v1::Task {
         discovery: info.discovery.clone(),
         container: info.container.clone(),
         health_check: info.health_check.clone(),
-        kill_policy: info.kill_policy.clone(),
+        kill_policy: info.kill_policy,
         user: command.and_then(|command| command.user.clone()),
         limits: info.limits.clone(),
     }

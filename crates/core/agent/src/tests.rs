@@ -1,8 +1,10 @@
 //! Tables of events and the effects that follow, a file per family. Must not live here: tests of one function.
 
 mod command;
+mod disk;
 mod executor;
 mod kill;
+mod random;
 mod recovery;
 mod registration;
 mod run_task;

@@ -1,11 +1,7 @@
 //! Status updates on their way from an executor to the master: one stream for each task, its head in flight until it is
 //! acknowledged. Must not live here: who may send an update (see `executor_api`), and what an executor's end means (see `exit`).
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tepui_model::{Reason, Source, TaskState, Tick};
@@ -19,117 +15,15 @@ use crate::{
     snapshot::Phase,
     state::{Executor, Framework, Stage},
     status::{self, Report},
+    stream::{FIRST_RETRY, Stream},
     timers::Timer,
 };
 
-const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LAST_RETRY: Duration = Duration::from_secs(600);
-/// Acknowledged updates of a task that are recognised when an executor sends them again.
-const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
+/// Statuses that are kept of a task that goes back and forth between states.
+const MAX_STATUSES: usize = 64;
 /// Streams of tasks that the agent does not know, for each framework: an executor must not fill the memory with them.
 const MAX_UNKNOWN_TASKS: usize = 1000;
-
-/// The updates of one task.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    /// Where they are written down; `None`: kept in memory only.
-    run: Option<Run>,
-    pending: VecDeque<Pending>,
-    pending_ids: BTreeSet<Bytes>,
-    acknowledged: VecDeque<Bytes>,
-    latest: TaskState,
-    /// The head was sent and its timer runs.
-    in_flight: bool,
-    /// The head's acknowledgement is being written.
-    acknowledging: bool,
-    interval: Duration,
-    /// The agent has no such task.
-    unknown: bool,
-}
-
-#[derive(Debug)]
-struct Pending {
-    update: internal::StatusUpdate,
-    durable: bool,
-}
-
-/// All streams by framework and task.
-pub(crate) type Streams = BTreeMap<String, BTreeMap<String, Stream>>;
-
-impl Stream {
-    fn new(run: Option<Run>, unknown: bool) -> Self {
-        Self {
-            run,
-            pending: VecDeque::new(),
-            pending_ids: BTreeSet::new(),
-            acknowledged: VecDeque::new(),
-            latest: TaskState::Staging,
-            in_flight: false,
-            acknowledging: false,
-            interval: FIRST_RETRY,
-            unknown,
-        }
-    }
-
-    fn push(&mut self, update: internal::StatusUpdate, durable: bool) {
-        self.latest = TaskState::from_number(update.status.state).unwrap_or(self.latest);
-        self.pending_ids.extend(update.uuid.clone());
-        self.pending.push_back(Pending { update, durable });
-    }
-
-    /// Takes the head, which was acknowledged.
-    fn pop(&mut self) {
-        let Some(uuid) = self.pending.pop_front().and_then(|head| head.update.uuid) else { return };
-        self.pending_ids.remove(&uuid);
-        if self.acknowledged.len() == REMEMBERED_ACKNOWLEDGEMENTS {
-            self.acknowledged.pop_front();
-        }
-        self.acknowledged.push_back(uuid);
-    }
-
-    /// Whether everything was said and acknowledged.
-    fn is_over(&self) -> bool {
-        self.pending.is_empty() && (self.latest.is_terminal() || self.unknown)
-    }
-
-    fn find(&self, uuid: &Bytes) -> Option<&Pending> {
-        self.pending.iter().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
-    }
-
-    /// Rebuilds a stream from its log. The log holds only what was durable.
-    fn replay(run: Run, records: Vec<internal::StatusUpdateRecord>) -> Self {
-        let mut stream = Self::new(Some(run), false);
-        for record in records {
-            match (record.r#type(), record.update, record.uuid) {
-                (internal::status_update_record::Type::Update, Some(update), _) => {
-                    let seen = update.uuid.as_ref().is_none_or(|uuid| {
-                        stream.pending_ids.contains(uuid) || stream.acknowledged.contains(uuid)
-                    });
-                    if !seen && !stream.latest.is_terminal() {
-                        stream.push(update, true);
-                    }
-                }
-                (internal::status_update_record::Type::Ack, _, Some(uuid)) => {
-                    if stream.head_uuid() == Some(&uuid) {
-                        stream.pop();
-                    }
-                }
-                _ => {}
-            }
-        }
-        stream
-    }
-
-    /// The head, for tests that acknowledge it.
-    #[cfg(test)]
-    pub(crate) fn check_head(&self) -> internal::StatusUpdate {
-        self.pending[0].update.clone()
-    }
-
-    fn head_uuid(&self) -> Option<&Bytes> {
-        self.pending.front().and_then(|head| head.update.uuid.as_ref())
-    }
-}
 
 impl Agent {
     /// A status from an executor, already found to be well formed. `true`: it was taken (or had been before).
@@ -326,6 +220,9 @@ impl Agent {
         let Some(task) = executor.tasks.get_mut(task_id) else { return };
         let record = Arc::make_mut(&mut task.task);
         record.state = status.state;
+        if record.statuses.len() == MAX_STATUSES {
+            record.statuses.remove(0);
+        }
         // The data is the scheduler's business and can be large.
         let status = v1::TaskStatus { data: None, ..status.clone() };
         match record.statuses.last_mut() {

@@ -96,6 +96,7 @@ fn a_bad_id_is_an_error_and_no_path() {
     let crooked = v1::FrameworkInfo { id: Some(v1::FrameworkId { value: "../..".to_owned() }), ..aware() };
     let effects = rig.run(crooked, command_task("t", "true"));
     assert_eq!(states(&effects), [TaskState::Error]);
+    assert!(checkpoints(&effects).is_empty());
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! The updates of one task, in order. Must not live here: when they are sent, written and acknowledged (see `updates`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tepui_model::TaskState;
+use tepui_wire_mesos::internal;
+
+use crate::effect::Run;
+
+/// The first wait for an acknowledgement.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// Acknowledged updates of a task that are recognised when an executor sends them again.
+const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
+
+/// The updates of one task.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Where they are written down; `None`: kept in memory only.
+    pub(crate) run: Option<Run>,
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) pending_ids: BTreeSet<Bytes>,
+    pub(crate) acknowledged: VecDeque<Bytes>,
+    pub(crate) latest: TaskState,
+    /// The head was sent and its timer runs.
+    pub(crate) in_flight: bool,
+    /// The head's acknowledgement is being written.
+    pub(crate) acknowledging: bool,
+    pub(crate) interval: Duration,
+    /// The agent has no such task.
+    pub(crate) unknown: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) update: internal::StatusUpdate,
+    pub(crate) durable: bool,
+}
+
+/// All streams by framework and task.
+pub(crate) type Streams = BTreeMap<String, BTreeMap<String, Stream>>;
+
+impl Stream {
+    pub(crate) fn new(run: Option<Run>, unknown: bool) -> Self {
+        Self {
+            run,
+            pending: VecDeque::new(),
+            pending_ids: BTreeSet::new(),
+            acknowledged: VecDeque::new(),
+            latest: TaskState::Staging,
+            in_flight: false,
+            acknowledging: false,
+            interval: FIRST_RETRY,
+            unknown,
+        }
+    }
+
+    pub(crate) fn push(&mut self, update: internal::StatusUpdate, durable: bool) {
+        self.latest = TaskState::from_number(update.status.state).unwrap_or(self.latest);
+        self.pending_ids.extend(update.uuid.clone());
+        self.pending.push_back(Pending { update, durable });
+    }
+
+    /// Takes the head, which was acknowledged.
+    pub(crate) fn pop(&mut self) {
+        let Some(uuid) = self.pending.pop_front().and_then(|head| head.update.uuid) else { return };
+        self.pending_ids.remove(&uuid);
+        if self.acknowledged.len() == REMEMBERED_ACKNOWLEDGEMENTS {
+            self.acknowledged.pop_front();
+        }
+        self.acknowledged.push_back(uuid);
+    }
+
+    /// Whether everything was said and acknowledged.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pending.is_empty() && (self.latest.is_terminal() || self.unknown)
+    }
+
+    pub(crate) fn find(&self, uuid: &Bytes) -> Option<&Pending> {
+        self.pending.iter().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
+    }
+
+    /// Rebuilds a stream from its log. The log holds only what was durable.
+    pub(crate) fn replay(run: Run, records: Vec<internal::StatusUpdateRecord>) -> Self {
+        let mut stream = Self::new(Some(run), false);
+        for record in records {
+            match (record.r#type(), record.update, record.uuid) {
+                (internal::status_update_record::Type::Update, Some(update), _) => {
+                    let seen = update.uuid.as_ref().is_none_or(|uuid| {
+                        stream.pending_ids.contains(uuid) || stream.acknowledged.contains(uuid)
+                    });
+                    if !seen && !stream.latest.is_terminal() {
+                        stream.push(update, true);
+                    }
+                }
+                (internal::status_update_record::Type::Ack, _, Some(uuid))
+                    if stream.head_uuid() == Some(&uuid) =>
+                {
+                    stream.pop();
+                }
+                _ => {}
+            }
+        }
+        stream
+    }
+
+    /// The head, for tests that acknowledge it.
+    #[cfg(test)]
+    pub(crate) fn check_head(&self) -> internal::StatusUpdate {
+        self.pending[0].update.clone()
+    }
+
+    pub(crate) fn head_uuid(&self) -> Option<&Bytes> {
+        self.pending.front().and_then(|head| head.update.uuid.as_ref())
+    }
+}

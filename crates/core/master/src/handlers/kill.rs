@@ -78,13 +78,16 @@ pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown:
 
 /// ACKNOWLEDGE: passed on to the agent; a task whose end is acknowledged is over. If it gets lost, the agent
 /// sends the update again, and the scheduler its acknowledgement.
+///
+/// The task is over even if the agent cannot be told now. Mesos keeps it until the agent has been told; if the
+/// agent comes back without that update (it had no log for it), it is asked about the task and makes a second end.
 pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: call::Acknowledge) {
     master.stats.count("master/messages_status_update_acknowledgement");
-    let agent = master.agents.get(acknowledge.agent_id.value.as_str()).filter(|agent| agent.is_active());
-    let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
+    let Some(agent) = master.agents.get(acknowledge.agent_id.value.as_str()) else {
         master.stats.count("master/invalid_status_update_acknowledgements");
         return;
     };
+    let (pid, active) = (agent.pid.clone(), agent.is_active());
     let task = master
         .frameworks
         .get(id)
@@ -98,6 +101,10 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
     {
         let task_id = task.id.clone();
         updates::complete(master, id, &task_id);
+    }
+    if !active {
+        master.stats.count("master/invalid_status_update_acknowledgements");
+        return;
     }
     master.stats.count("master/valid_status_update_acknowledgements");
     let message = internal::StatusUpdateAcknowledgementMessage {

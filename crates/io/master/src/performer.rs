@@ -50,7 +50,7 @@ impl Performer {
             for work in batch {
                 match work {
                     Work::Waiting(from, waiter) => drop(self.waiting.insert(from, waiter)),
-                    Work::Effect(effect) => self.perform(effect).await,
+                    Work::Effect(effect) => self.perform(*effect).await,
                 }
             }
         }

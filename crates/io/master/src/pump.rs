@@ -20,8 +20,8 @@ use crate::{
 pub(crate) enum Work {
     /// Somebody waits for the answer to a call that the core has just been handed.
     Waiting(ConnectionId, Waiter),
-    /// Something to do.
-    Effect(Effect),
+    /// Something to do. Boxed: some effects are many times as large as most.
+    Effect(Box<Effect>),
 }
 
 /// Events handled before what they led to is passed on.
@@ -141,7 +141,7 @@ fn handle(
             let why = core.explain_framework(&what).or_else(|| core.explain_task(None, &what));
             drop(answer.send(why));
         }
-        Happened::Message(message) => core.handle_message(now, &message.from, message.message),
+        Happened::Message(message) => core.handle_message(now, &message.from, *message.message),
         Happened::Exited(exited) => core.handle_exited(now, &exited.pid),
         Happened::Durable(token) => core.handle_persisted(now, token?),
         Happened::Timeout => core.handle_timeout(now),
@@ -153,7 +153,7 @@ fn handle(
 
 fn drain(core: &mut Master, batch: &mut Vec<Work>) {
     while let Some(effect) = core.poll_effect() {
-        batch.push(Work::Effect(effect));
+        batch.push(Work::Effect(Box::new(effect)));
     }
 }
 

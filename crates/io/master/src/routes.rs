@@ -157,6 +157,21 @@ pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessa
         .route("metrics", "/", &[], with(|context, _| Box::pin(prometheus(context))))
         .route("system", "/stats.json", &[], with(|_, request| now(json(&request, system::stats().json()))))
         .route("logging", "/toggle", &[], with(|context, request| now(toggle(&context, &request))))
+        // Operations that are not there yet, as they look when nothing was set.
+        .route("master", "/quota", &[Method::GET], with(|_, request| now(json(&request, "{}"))))
+        .route(
+            "master",
+            "/maintenance/schedule",
+            &[Method::GET],
+            with(|_, request| now(json(&request, "{}"))),
+        )
+        .route("master", "/maintenance/status", &[Method::GET], with(|_, request| now(json(&request, "{}"))))
+        .route(
+            "master",
+            "/weights",
+            &[Method::GET],
+            with(|context, request| Box::pin(legacy(context, request, |_, source, _| source.weights()))),
+        )
         .route("files", "/debug", &[], with(|_, request| now(json(&request, "{}"))))
         .route("files", "/browse", &[], with(|_, request| now(no_file(&request))))
         .route("files", "/read", &[], with(|_, request| now(no_file(&request))))
@@ -211,13 +226,13 @@ async fn explain(context: Arc<Context>, request: Request) -> Response {
 async fn tasks(context: Arc<Context>, request: Request) -> Response {
     let number = |name: &str, default: usize| match request.query_parameter(name) {
         None => Ok(default),
-        Some(text) => text.parse::<usize>().map_err(|_| {
-            Response::bad_request(format!("Failed to parse query parameter '{name}': '{text}' is no number"))
-        }),
+        Some(text) => text
+            .parse::<usize>()
+            .map_err(|_| format!("Failed to parse query parameter '{name}': '{text}' is no number")),
     };
     let (limit, offset) = match (number("limit", 100), number("offset", 0)) {
         (Ok(limit), Ok(offset)) => (limit, offset),
-        (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+        (Err(reason), _) | (_, Err(reason)) => return Response::bad_request(reason),
     };
     let selection = Selection {
         limit,

@@ -1,5 +1,7 @@
 //! A whole master over HTTP, talked to by a client of our own and by raw sockets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test says why")]
+
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};

@@ -150,6 +150,7 @@ fn accepts(headers: &HeaderMap, name: impl header::AsHeaderName, mime: &str) -> 
 }
 
 #[cfg(test)]
+#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 mod tests {
     use super::*;
     use crate::exchange::Body;

@@ -1,5 +1,7 @@
 //! The client and the links against our own server, and against peers that misbehave.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test says why")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode, header};
@@ -199,7 +201,7 @@ async fn messages_arrive_in_order_and_the_end_is_told_once_per_process() {
     for number in 0..5000 {
         let message = timeout(SOON, peer.messages.recv()).await.unwrap().unwrap();
         assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
-        assert_eq!((message.to.as_str(), message.message), ("one", ping()));
+        assert_eq!((message.to.as_str(), *message.message), ("one", ping()));
     }
     peer.shutdown.cancel();
     let mut ended = vec![timeout(SOON, exited.recv()).await.unwrap().unwrap().pid];

@@ -1,5 +1,7 @@
 //! The server against raw sockets: exact bytes, and clients that misbehave.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test says why")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -353,7 +355,7 @@ async fn messages_arrive_in_order_and_are_always_receipted() {
         assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
         assert_eq!(message.to, "slave(1)");
         let ping = internal::PingSlaveMessage { connected: true };
-        assert_eq!(message.message, Message::PingSlave(ping));
+        assert_eq!(*message.message, Message::PingSlave(ping));
     }
     let receipts = "HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n".repeat(count);
     let mut answer = String::new();

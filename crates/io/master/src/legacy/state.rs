@@ -63,6 +63,13 @@ impl Source<'_> {
         to_bytes(&object.into())
     }
 
+    /// `/weights`.
+    pub(crate) fn weights(&self) -> Bytes {
+        let weights =
+            self.snapshot.weights.iter().map(|(role, weight)| json!({ "role": role, "weight": weight }));
+        to_bytes(&weights.collect::<Vec<Value>>().into())
+    }
+
     fn role(&self, role: &v1::Role) -> Value {
         let (frameworks, _) = self.framework_slices();
         let of_role =

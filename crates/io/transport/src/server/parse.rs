@@ -46,6 +46,25 @@ pub(super) struct RawMessage {
     pub(super) keep_alive: bool,
 }
 
+/// Why no request can be read.
+enum Stop {
+    Refused(Box<Response>),
+    Garbage,
+}
+
+impl From<Stop> for Parsed {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(response) => Self::Refused(*response),
+            Stop::Garbage => Self::Garbage,
+        }
+    }
+}
+
+fn refused(response: Response) -> Stop {
+    Stop::Refused(Box::new(response))
+}
+
 struct Head {
     method: Method,
     path: String,
@@ -94,7 +113,7 @@ impl Parser {
                         return Parsed::Continue;
                     }
                 }
-                Err(parsed) => return parsed,
+                Err(stop) => return stop.into(),
             }
         }
         let Some((head, mut coding)) = self.pending.take() else { return Parsed::Partial };
@@ -137,7 +156,7 @@ fn complete(head: Head, body: Bytes, peer: Option<SocketAddr>) -> Parsed {
     }
 }
 
-fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, Coding)>, Parsed> {
+fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, Coding)>, Stop> {
     // Empty lines between requests are forgiven, as RFC 9112 asks.
     while buffer.starts_with(b"\r\n") {
         let _ = buffer.split_to(2);
@@ -151,12 +170,12 @@ fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, 
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if buffer.len() <= options.head_bytes_max => return Ok(None),
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Err(Parsed::Refused(Response::plain_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)));
+            return Err(refused(Response::plain_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)));
         }
-        Err(_) => return Err(Parsed::Garbage),
+        Err(_) => return Err(Stop::Garbage),
     };
     let method =
-        Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| Parsed::Garbage)?;
+        Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| Stop::Garbage)?;
     let (path, query) = target(parsed.path.unwrap_or_default());
     let headers = header_map(parsed.headers)?;
     let http11 = parsed.version == Some(1);
@@ -188,18 +207,18 @@ fn target(target: &str) -> (String, Option<String>) {
     }
 }
 
-fn header_map(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Parsed> {
+fn header_map(fields: &[httparse::Header<'_>]) -> Result<HeaderMap, Stop> {
     let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Parsed::Garbage)?;
-        let value = HeaderValue::from_bytes(field.value).map_err(|_| Parsed::Garbage)?;
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Stop::Garbage)?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|_| Stop::Garbage)?;
         headers.append(name, value);
     }
     Ok(headers)
 }
 
-fn coding(headers: &HeaderMap, options: &ServerOptions) -> Result<Coding, Parsed> {
-    let malformed = |text: &str| Parsed::Refused(Response::bad_request(text));
+fn coding(headers: &HeaderMap, options: &ServerOptions) -> Result<Coding, Stop> {
+    let malformed = |text: &str| refused(Response::bad_request(text));
     if let Some(value) = headers.get(header::TRANSFER_ENCODING) {
         // Chunked wins over a length beside it, as the RFC has it.
         return if value.as_bytes().eq_ignore_ascii_case(b"chunked") {
@@ -220,7 +239,7 @@ fn coding(headers: &HeaderMap, options: &ServerOptions) -> Result<Coding, Parsed
     match digits.parse::<usize>() {
         Ok(length) if length <= options.body_bytes_max => Ok(Coding::Length(length)),
         // So many digits that they are no number for us are too many bytes, too.
-        _ => Err(Parsed::Refused(too_large(options.body_bytes_max))),
+        _ => Err(refused(too_large(options.body_bytes_max))),
     }
 }
 

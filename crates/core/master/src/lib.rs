@@ -36,3 +36,6 @@ pub use registry::{InvalidRegistry, Registry};
 pub use snapshot::Snapshot;
 pub use stats::Stats;
 pub use task::Task;
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub(crate) fn handle(master: &mut Master, from: ConnectionId, _principal: Option
         Some(Ok(Type::Subscribe)) => operators::subscribe(master, from),
         Some(Ok(Type::Teardown)) => teardown(master, from, &call),
         Some(Ok(Type::MarkAgentGone)) => mark_agent_gone(master, from, &call),
-        Some(Ok(Type::Unknown)) => master.reply(from, Reply::error(501, "")),
+        Some(Ok(Type::Unknown)) => master.reply(from, Reply::error(501, "501 Not Implemented.")),
         Some(Ok(kind)) => {
             let text = format!("{} is not implemented", kind.as_str_name());
             master.reply(from, Reply::error(501, text));

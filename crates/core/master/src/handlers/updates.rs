@@ -147,7 +147,9 @@ pub(crate) fn insert_task(master: &mut Master, task: Task) {
     let key = (task.framework_id.clone(), task.id.clone());
     master.agent_tasks.entry(task.agent_id.clone()).or_default().insert(key);
     if let Some(framework) = master.frameworks.get_mut(&task.framework_id) {
-        Arc::make_mut(framework).tasks.insert(task.id.clone(), Arc::new(task));
+        let framework = Arc::make_mut(framework);
+        framework.forget_unreachable(&task.id);
+        framework.tasks.insert(task.id.clone(), Arc::new(task));
     }
 }
 

@@ -2,7 +2,10 @@
 
 use tepui_model::{AgentId, ExecutorId, FrameworkId, ResourceName, Resources, validate_id};
 use tepui_wire_mesos::convert;
-use tepui_wire_mesos::v1::{self, ExecutorInfo, TaskInfo, agent_info::capability::Type as AgentCapability};
+use tepui_wire_mesos::v1::{
+    self, ExecutorInfo, TaskInfo, agent_info::capability::Type as AgentCapability,
+    framework_info::capability::Type as Capability,
+};
 
 use super::{Invalid, executor, invalid};
 use crate::{Agent, Framework, Master};
@@ -145,7 +148,10 @@ fn check_id(task: &TaskInfo) -> Result<(), Invalid> {
 
 fn check_unique_id(context: &Context<'_>, task: &TaskInfo) -> Result<(), Invalid> {
     let id = task.task_id.value.as_str();
-    if context.framework().is_some_and(|framework| framework.tasks.contains_key(id)) {
+    let Some(framework) = context.framework() else { return Ok(()) };
+    // A framework that was told TASK_LOST takes an unreachable task for ended, and may use its id again.
+    let waits = framework.has(Capability::PartitionAware) && framework.unreachable_tasks.contains_key(id);
+    if waits || framework.tasks.contains_key(id) {
         return invalid(format!("Task has duplicate ID: {id}"));
     }
     Ok(())

@@ -1,0 +1,11 @@
+//! Tables of (what happens) -> (what the master does), in the words of the wire.
+
+mod agents;
+mod cluster;
+mod frameworks;
+mod launch;
+mod operators;
+mod reconcile;
+mod refusals;
+mod scale;
+mod updates;

@@ -1,0 +1,385 @@
+//! A master with everything around it played by the test: schedulers, agents, the store, the clock.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tepui_model::{ConnectionId, Reply, Tick, Token};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{Message, internal, json, v1};
+
+use crate::{Config, Effect, Master, Registry, Snapshot, Write};
+
+/// What the master's id is in the tests.
+pub(super) const MASTER: &str = "M";
+/// A UUID that the wire takes for one, as base64.
+pub(super) const UUID: &str = "E1rY1TznSbW+xd48IC42zQ==";
+
+/// A scheduler, or an operator, with a stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stream {
+    pub(super) id: Option<String>,
+    /// Not read yet, as JSON.
+    pub(super) events: VecDeque<String>,
+    pub(super) closed: bool,
+}
+
+pub(super) struct Cluster {
+    pub(super) master: Master,
+    pub(super) now: Tick,
+    pub(super) disk: BTreeMap<String, Bytes>,
+    /// Whether writes wait until [`Cluster::write`].
+    pub(super) hold: bool,
+    pub(super) held: VecDeque<(Token, Vec<Write>)>,
+    pub(super) streams: BTreeMap<u64, Stream>,
+    pub(super) replies: BTreeMap<u64, Reply>,
+    pub(super) sent: VecDeque<(String, Upid, Message)>,
+    pub(super) links: Vec<Upid>,
+    pub(super) warnings: Vec<String>,
+    connections: u64,
+}
+
+pub(super) fn config() -> Config {
+    Config::new(v1::MasterInfo {
+        id: MASTER.to_owned(),
+        ip: 16_777_343,
+        port: 5050,
+        pid: Some("master@127.0.0.1:5050".to_owned()),
+        hostname: Some("127.0.0.1".to_owned()),
+        version: Some("1.11.0".to_owned()),
+        ..v1::MasterInfo::default()
+    })
+}
+
+impl Cluster {
+    pub(super) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
+        let now = Tick::from_nanos(1_000_000_000_000);
+        let mut cluster = Self {
+            master: Master::new(config, [7; 32], Registry::default(), now),
+            now,
+            disk: BTreeMap::new(),
+            hold: false,
+            held: VecDeque::new(),
+            streams: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            sent: VecDeque::new(),
+            links: Vec::new(),
+            warnings: Vec::new(),
+            connections: 0,
+        };
+        cluster.run();
+        cluster
+    }
+
+    /// The master dies and another starts on the same disk, as `id`.
+    pub(super) fn restart(&mut self, id: &str) {
+        self.held.clear();
+        self.streams.clear();
+        self.sent.clear();
+        let mut config = config();
+        config.info.id = id.to_owned();
+        let registry = Registry::decode(self.disk.clone()).unwrap();
+        self.master = Master::new(config, [8; 32], registry, self.now);
+        self.run();
+    }
+
+    /// Performs what the master wants, and checks that everything fits together.
+    pub(super) fn run(&mut self) {
+        while let Some(effect) = self.master.poll_effect() {
+            match effect {
+                Effect::Reply { to, reply } => {
+                    assert_eq!(self.replies.insert(to.0, reply), None, "answered twice");
+                }
+                Effect::OpenStream { to, stream_id } => {
+                    let id = stream_id.map(|id| id.as_hyphenated().to_string());
+                    let stream = Stream { id, ..Stream::default() };
+                    assert!(self.streams.insert(to.0, stream).is_none(), "opened twice");
+                }
+                Effect::SendEvent { to, event } => self.event(to, json::to_string(&event)),
+                Effect::SendOperatorEvent { to, event } => {
+                    for to in to {
+                        self.event(to, json::to_string(&event.to_wire()));
+                    }
+                }
+                Effect::CloseStream { to } => self.streams.get_mut(&to.0).unwrap().closed = true,
+                Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, message)),
+                Effect::Link { to } => self.links.push(to),
+                Effect::Unlink { .. } => {}
+                Effect::Persist { token, writes } if self.hold => self.held.push_back((token, writes)),
+                Effect::Persist { token, writes } => self.persist(token, writes),
+                Effect::Log { warning: true, message } => self.warnings.push(message),
+                Effect::Log { .. } => {}
+            }
+        }
+        self.master.check_invariants().unwrap();
+    }
+
+    fn event(&mut self, to: ConnectionId, event: String) {
+        let stream = self.streams.get_mut(&to.0).expect("a stream that was opened");
+        assert!(!stream.closed, "an event on a closed stream: {event}");
+        stream.events.push_back(event);
+    }
+
+    fn persist(&mut self, token: Token, writes: Vec<Write>) {
+        for Write { key, value } in writes {
+            match value {
+                Some(value) => self.disk.insert(key, value),
+                None => self.disk.remove(&key),
+            };
+        }
+        self.master.handle_persisted(self.now, token);
+    }
+
+    /// The oldest write that is held becomes durable.
+    pub(super) fn write(&mut self) {
+        let (token, writes) = self.held.pop_front().expect("a write");
+        self.persist(token, writes);
+        self.run();
+    }
+
+    /// Time passes, with all that falls due on the way.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.master.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.master.handle_timeout(self.now);
+            self.run();
+        }
+        self.now = end;
+    }
+
+    /// Like [`Cluster::pass`], with agents that answer pings.
+    pub(super) fn pass_with_pongs(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            let step = Duration::from_secs(1).min(end.since(self.now));
+            self.pass(step);
+            let pings = self.sent.iter().filter(|(_, _, message)| matches!(message, Message::PingSlave(_)));
+            for to in pings.map(|(_, to, _)| to.clone()).collect::<Vec<_>>() {
+                self.message(&to, Message::PongSlave(internal::PongSlaveMessage {}));
+            }
+            self.sent.retain(|(_, _, message)| !matches!(message, Message::PingSlave(_)));
+        }
+    }
+
+    /// A call without an answer yet.
+    pub(super) fn begin(&mut self, stream: Option<&str>, principal: Option<&str>, call: &str) -> u64 {
+        self.connections += 1;
+        let from = self.connections;
+        let call = json::from_slice(call.as_bytes()).unwrap();
+        self.master.handle_call(self.now, ConnectionId(from), stream, principal, call);
+        self.run();
+        from
+    }
+
+    /// A call and its answer.
+    pub(super) fn ask(&mut self, stream: Option<&str>, call: &str) -> (u16, String) {
+        let from = self.begin(stream, None, call);
+        let reply = self.replies.remove(&from).expect("an answer");
+        (reply.status, reply.body)
+    }
+
+    /// A call of a subscribed framework, which is taken.
+    pub(super) fn call(&mut self, stream: u64, call: &str) {
+        let id = self.streams[&stream].id.clone();
+        let (status, body) = self.ask(id.as_deref(), call);
+        assert!(status == 202 || status == 200, "{status} {body}");
+    }
+
+    pub(super) fn operator(&mut self, call: &str) -> u64 {
+        self.connections += 1;
+        let from = self.connections;
+        let call = json::from_slice(call.as_bytes()).unwrap();
+        self.master.handle_operator_call(self.now, ConnectionId(from), None, call);
+        self.run();
+        from
+    }
+
+    /// Subscribes with this description; drops SUBSCRIBED and HEARTBEAT.
+    pub(super) fn subscribe(&mut self, info: &str) -> u64 {
+        let id = info.split(r#""id":{"value":""#).nth(1).and_then(|rest| rest.split('"').next());
+        let id = id.map_or(String::new(), |id| format!(r#""framework_id":{{"value":"{id}"}},"#));
+        let call = format!(r#"{{"type":"SUBSCRIBE",{id}"subscribe":{{"framework_info":{info}}}}}"#);
+        let stream = self.begin(None, None, &call);
+        assert!(self.next(stream).starts_with(r#"{"type":"SUBSCRIBED""#));
+        assert_eq!(self.next(stream), r#"{"type":"HEARTBEAT"}"#);
+        stream
+    }
+
+    pub(super) fn close(&mut self, stream: u64) {
+        self.master.handle_stream_closed(self.now, ConnectionId(stream));
+        self.streams.remove(&stream);
+        self.run();
+    }
+
+    /// The next event of a stream.
+    pub(super) fn next(&mut self, stream: u64) -> String {
+        self.streams.get_mut(&stream).unwrap().events.pop_front().expect("an event")
+    }
+
+    /// The next event that is not OFFERS.
+    pub(super) fn next_but_offers(&mut self, stream: u64) -> String {
+        loop {
+            let event = self.next(stream);
+            if !event.contains(r#""OFFERS""#) {
+                return event;
+            }
+        }
+    }
+
+    /// Every event that a stream has now.
+    pub(super) fn drain(&mut self, stream: u64) -> Vec<String> {
+        self.streams.get_mut(&stream).unwrap().events.drain(..).collect()
+    }
+
+    pub(super) fn message(&mut self, from: &Upid, message: impl Into<Message>) {
+        self.master.handle_message(self.now, from, message.into());
+        self.run();
+    }
+
+    /// What was sent, and forgets it.
+    pub(super) fn take_sent(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.sent).into_iter().map(|(_, _, message)| message).collect()
+    }
+
+    /// Names of what was sent, pings aside.
+    pub(super) fn sent_names(&mut self) -> Vec<String> {
+        let names = self.take_sent();
+        names
+            .iter()
+            .filter(|message| !matches!(message, Message::PingSlave(_)))
+            .map(|message| {
+                let name = message.name().trim_start_matches("mesos.internal.");
+                name.trim_end_matches("Message").to_owned()
+            })
+            .collect()
+    }
+
+    /// Registers an agent with 8 cpus.
+    pub(super) fn agent(&mut self, port: u16) -> Upid {
+        let pid = pid(port);
+        self.message(&pid, register());
+        pid
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.master.snapshot()
+    }
+
+    /// Ids of the offers that a framework has.
+    pub(super) fn offers(&self) -> Vec<String> {
+        self.snapshot().offers.iter().map(|offer| offer.id.value.clone()).collect()
+    }
+}
+
+pub(super) fn pid(port: u16) -> Upid {
+    Upid::new("slave(1)", SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+pub(super) const RESOURCES: &str = r#"[
+    {"name":"cpus","type":"SCALAR","scalar":{"value":8}},
+    {"name":"mem","type":"SCALAR","scalar":{"value":1024}},
+    {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":32000}]}}]"#;
+
+pub(super) fn slave_info(id: Option<&str>) -> internal::SlaveInfo {
+    internal::SlaveInfo {
+        hostname: "127.0.0.1".to_owned(),
+        port: Some(5051),
+        resources: json::list_from_slice(RESOURCES.as_bytes()).unwrap(),
+        id: id.map(|id| v1::AgentId { value: id.to_owned() }),
+        checkpoint: Some(true),
+        ..internal::SlaveInfo::default()
+    }
+}
+
+pub(super) fn register() -> internal::RegisterSlaveMessage {
+    internal::RegisterSlaveMessage {
+        slave: slave_info(None),
+        version: Some("1.11.0".to_owned()),
+        agent_capabilities: capabilities(),
+        resource_version_uuid: Some(v1::Uuid { value: Bytes::from_static(&[1; 16]) }),
+        ..internal::RegisterSlaveMessage::default()
+    }
+}
+
+fn capabilities() -> Vec<v1::agent_info::Capability> {
+    (1..=8).map(|r#type| v1::agent_info::Capability { r#type: Some(r#type) }).collect()
+}
+
+/// A re-registration with these tasks of these frameworks.
+pub(super) fn reregister(
+    id: &str,
+    frameworks: &[&v1::FrameworkInfo],
+    tasks: Vec<v1::Task>,
+) -> internal::ReregisterSlaveMessage {
+    internal::ReregisterSlaveMessage {
+        slave: slave_info(Some(id)),
+        version: Some("1.11.0".to_owned()),
+        agent_capabilities: capabilities(),
+        frameworks: frameworks.iter().map(|info| (*info).clone()).collect(),
+        tasks,
+        ..internal::ReregisterSlaveMessage::default()
+    }
+}
+
+/// A framework that wants to hear what really happened, in one role.
+pub(super) const AWARE: &str = r#"{"user":"root","name":"test","roles":["role"],"failover_timeout":100.0,
+    "checkpoint":true,"capabilities":[{"type":"MULTI_ROLE"},{"type":"PARTITION_AWARE"}]}"#;
+/// One of the old kind.
+pub(super) const PLAIN: &str = r#"{"user":"root","name":"test","roles":["role"],"failover_timeout":100.0,
+    "checkpoint":false,"capabilities":[{"type":"MULTI_ROLE"}]}"#;
+
+/// A command task of one cpu, on the first agent.
+pub(super) fn task(id: &str) -> String {
+    task_with(id, r#""command":{"value":"true"}"#)
+}
+
+pub(super) fn task_with(id: &str, more: &str) -> String {
+    format!(
+        r#"{{"name":"{id}","task_id":{{"value":"{id}"}},"agent_id":{{"value":"M-S0"}},"resources":[
+           {{"name":"cpus","type":"SCALAR","scalar":{{"value":1}}}},
+           {{"name":"mem","type":"SCALAR","scalar":{{"value":32}}}}],{more}}}"#
+    )
+}
+
+pub(super) fn accept(framework: &str, offer: &str, tasks: &[String]) -> String {
+    format!(
+        r#"{{"type":"ACCEPT","framework_id":{{"value":"{framework}"}},"accept":{{"offer_ids":[{{"value":"{offer}"}}],
+           "operations":[{{"type":"LAUNCH","launch":{{"task_infos":[{}]}}}}],"filters":{{"refuse_seconds":0}}}}}}"#,
+        tasks.join(",")
+    )
+}
+
+/// An update of a task of the first framework on the first agent.
+pub(super) fn update(task: &str, state: v1::TaskState, uuid: Option<u8>) -> internal::StatusUpdateMessage {
+    let uuid = uuid.map(|last| {
+        let mut bytes = [0x40; 16];
+        bytes[8] = 0x80;
+        bytes[15] = last;
+        Bytes::copy_from_slice(&bytes)
+    });
+    internal::StatusUpdateMessage {
+        update: internal::StatusUpdate {
+            framework_id: v1::FrameworkId { value: "M-0000".to_owned() },
+            slave_id: Some(v1::AgentId { value: "M-S0".to_owned() }),
+            status: v1::TaskStatus {
+                task_id: v1::TaskId { value: task.to_owned() },
+                state: state as i32,
+                source: Some(v1::task_status::Source::Executor as i32),
+                ..v1::TaskStatus::default()
+            },
+            timestamp: 1.5,
+            uuid,
+            latest_state: Some(state as i32),
+            ..internal::StatusUpdate::default()
+        },
+        pid: None,
+    }
+}

@@ -1,1 +1,22 @@
 //! The agent's shell: it waits, asks the core, and performs what the core decided.
+//!
+//! | what | where |
+//! |---|---|
+//! | start and stop an agent | [`AgentServer`], [`Options`] |
+//! | the task that owns the core | `shell` |
+//! | what survives: files as Mesos lays them out | `checkpoint` |
+//! | the HTTP side: executors, operators, the older endpoints | `http` |
+//! | files of sandboxes, read over HTTP | `files` |
+//!
+//! No decision about tasks or executors is made here.
+
+mod checkpoint;
+mod clock;
+mod files;
+mod http;
+mod options;
+mod server;
+mod shell;
+
+pub use options::Options;
+pub use server::{AgentServer, StartError};

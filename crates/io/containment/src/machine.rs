@@ -1,6 +1,6 @@
 //! What this machine has: facts only. What an agent offers of it is decided by the model's rules.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, net::IpAddr, path::Path};
 
 use tepui_model::Machine;
 
@@ -28,6 +28,32 @@ pub fn disk_usage(path: &Path) -> io::Result<f64> {
         return Ok(0.0);
     }
     Ok(1.0 - (statistics.f_bavail as f64 / statistics.f_blocks as f64).min(1.0))
+}
+
+/// The machine's own name; `otherwise` when it has none that is text.
+pub fn hostname(otherwise: &str) -> String {
+    let uname = rustix::system::uname();
+    uname.nodename().to_str().ok().filter(|name| !name.is_empty()).unwrap_or(otherwise).to_owned()
+}
+
+/// The name of the machine that has this address, from the hosts file or the system's name service; the
+/// address itself when it has none. Blocks.
+pub fn name_of_host(address: IpAddr) -> String {
+    let known = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let text = address.to_string();
+    let find = |table: &str| {
+        table.lines().find_map(|line| {
+            let mut words = line.split('#').next()?.split_whitespace();
+            let is_it = words.next()?.parse::<IpAddr>().is_ok_and(|of| of == address);
+            words.next().filter(|_| is_it).map(str::to_owned)
+        })
+    };
+    find(&known)
+        .or_else(|| {
+            let output = std::process::Command::new("getent").args(["hosts", &text]).output().ok()?;
+            find(&String::from_utf8_lossy(&output.stdout))
+        })
+        .unwrap_or(text)
 }
 
 /// Identifies this boot of the machine; empty when the system does not say.

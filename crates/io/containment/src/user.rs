@@ -74,6 +74,11 @@ impl Credentials {
     }
 }
 
+/// Whether this process may become any user.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The name of the user that this process runs as; its number when it has none.
 pub fn current() -> String {
     let uid = rustix::process::geteuid().as_raw();

@@ -1,0 +1,238 @@
+//! Reading everything back at the start of an agent.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use tepui_containment::RecoveredContainer;
+use tepui_core_agent::{
+    ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
+};
+use tepui_model::Tick;
+use tepui_wire_mesos::{internal, v1};
+
+use super::{
+    layout::{self, Layout, file_name},
+    record,
+};
+use crate::clock;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// For the core.
+    pub(crate) recovered: Recovered,
+    /// Containers of executors that are checkpointed.
+    pub(crate) durable: BTreeSet<String>,
+    /// Containers whose exit nobody waits for any more.
+    pub(crate) forget: Vec<String>,
+    /// Sandboxes of running containers, for log rotation.
+    pub(crate) running: Vec<(String, PathBuf)>,
+}
+
+/// Reads the work directory. `containers` are those that the supervisor knows, `boot_id` is the machine's.
+///
+/// What cannot be read is counted, told in the log and left out.
+///
+/// # Errors
+/// Only when the work directory itself cannot be used.
+pub(crate) fn recover(work_dir: &Path, containers: &[RecoveredContainer], boot_id: &str) -> io::Result<Found> {
+    let layout = Layout::new(work_dir);
+    fs::create_dir_all(layout.meta())?;
+    let last_boot = fs::read_to_string(layout.boot_id()).unwrap_or_default();
+    let rebooted = !last_boot.is_empty() && !boot_id.is_empty() && last_boot.trim() != boot_id;
+    let mut reader = Reader {
+        layout,
+        containers: containers.iter().map(|container| (container.container_id.as_str(), container)).collect(),
+        found: Found::default(),
+        known: BTreeSet::new(),
+    };
+    reader.found.recovered.rebooted = rebooted;
+    reader.agent();
+    reader.unknown_containers();
+    reader.old_sandboxes();
+    record::replace(&reader.layout.boot_id(), boot_id.as_bytes(), false)?;
+    Ok(reader.found)
+}
+
+struct Reader<'a> {
+    layout: Layout,
+    containers: BTreeMap<&'a str, &'a RecoveredContainer>,
+    found: Found,
+    /// Containers of executors that were found.
+    known: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn agent(&mut self) {
+        let Ok(latest) = fs::read_link(self.layout.latest_agent()) else { return };
+        let Some(agent) = file_name(&latest).and_then(|id| self.layout.agent(&id).ok()) else { return };
+        let Some(info) = self.read::<internal::SlaveInfo>(&agent.info()) else { return };
+        if info.id.as_ref().map(|id| &id.value) != file_name(&latest).as_ref() {
+            self.skip(&agent.info(), "it belongs to another agent");
+            return;
+        }
+        self.found.recovered.agent = Some(info);
+        if agent.drain().exists() {
+            self.found.recovered.drain = self.read(&agent.drain());
+        }
+        for directory in directories(&agent.frameworks()) {
+            if let Some(framework) = self.framework(&layout::Framework { directory }) {
+                self.found.recovered.frameworks.push(framework);
+            }
+        }
+    }
+
+    fn framework(&mut self, files: &layout::Framework) -> Option<RecoveredFramework> {
+        let info: v1::FrameworkInfo = self.read(&files.info())?;
+        let pid = fs::read_to_string(files.pid()).unwrap_or_default();
+        let executors: Vec<RecoveredExecutor> = directories(&files.executors())
+            .into_iter()
+            .filter_map(|directory| self.executor(&layout::Executor { directory }))
+            .collect();
+        Some(RecoveredFramework { info, pid, executors })
+    }
+
+    fn executor(&mut self, files: &layout::Executor) -> Option<RecoveredExecutor> {
+        let info: v1::ExecutorInfo = self.read(&files.info())?;
+        let container = fs::read_link(files.latest_run()).ok().and_then(|latest| file_name(&latest))?;
+        let run = files.run(&container).ok()?;
+        let completed = run.sentinel().exists();
+        let listed = self.containers.get(container.as_str());
+        let state = match listed.map(|listed| listed.exited) {
+            Some(None) => ContainerState::Alive,
+            Some(Some(status)) => ContainerState::Exited(Exit { wait_status: status, limitation: None }),
+            None => ContainerState::Unknown,
+        };
+        self.known.insert(container.clone());
+        if completed && matches!(state, ContainerState::Exited(_)) {
+            self.found.forget.push(container.clone());
+        } else if listed.is_some() {
+            self.found.durable.insert(container.clone());
+        }
+        let tasks = directories(&run.tasks())
+            .into_iter()
+            .filter_map(|directory| self.task(&layout::Task { directory }))
+            .collect();
+        Some(RecoveredExecutor {
+            info,
+            command_task: fs::read_to_string(files.command_task()).is_ok_and(|text| text.trim() == "1"),
+            container_id: v1::ContainerId { value: container, parent: None },
+            container: state,
+            subscribed: run.http_marker().exists(),
+            completed,
+            pid: fs::read_to_string(run.forked_pid()).ok().and_then(|text| text.trim().parse().ok()),
+            tasks,
+        })
+    }
+
+    fn task(&mut self, files: &layout::Task) -> Option<RecoveredTask> {
+        // The agent was stopped between making the directory and writing the task: it was never launched.
+        if !files.info().exists() {
+            return None;
+        }
+        let task: v1::Task = self.read(&files.info())?;
+        let deadline = fs::read_to_string(files.deadline())
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .map(Tick::from_nanos);
+        let records = self.updates(&files.updates());
+        Some(RecoveredTask { task, deadline, records })
+    }
+
+    /// The last record may have been cut off in the middle: it was never promised to anybody. It is taken
+    /// away, so that the next one follows a whole one.
+    fn updates(&mut self, path: &Path) -> Vec<internal::StatusUpdateRecord> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                self.skip(path, &error.to_string());
+                return Vec::new();
+            }
+        };
+        let (records, whole) = record::decode_all(&bytes);
+        if whole < bytes.len() {
+            tracing::warn!("{}: cutting off an incomplete record at byte {whole}", path.display());
+            let cut = File::options().write(true).open(path).and_then(|file| file.set_len(whole as u64));
+            if let Err(error) = cut {
+                self.skip(path, &error.to_string());
+            }
+        }
+        records
+    }
+
+    /// Containers that belong to no executor: what runs is to be ended, what has ended is to be forgotten.
+    fn unknown_containers(&mut self) {
+        for (id, container) in &self.containers {
+            if self.known.contains(*id) {
+                continue;
+            }
+            if container.exited.is_some() {
+                self.found.forget.push((*id).to_owned());
+            } else {
+                self.found
+                    .recovered
+                    .orphans
+                    .push(v1::ContainerId { value: (*id).to_owned(), parent: None });
+            }
+        }
+    }
+
+    /// Sandboxes on disk of any agent that this directory ever had.
+    fn old_sandboxes(&mut self) {
+        for agent in directories(&self.layout.sandboxes()) {
+            for framework in directories(&agent.join("frameworks")) {
+                for executor in directories(&framework.join("executors")) {
+                    for run in directories(&executor.join("runs")) {
+                        self.sandbox(run);
+                    }
+                }
+            }
+        }
+    }
+
+    fn sandbox(&mut self, path: PathBuf) {
+        let Some(container) = file_name(&path) else { return };
+        if self.known.contains(&container) {
+            if self.found.durable.contains(&container) {
+                self.found.running.push((container, path));
+            }
+            return;
+        }
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map(clock::tick_of);
+        if let (Ok(modified), Some(path)) = (modified, path.to_str()) {
+            self.found.recovered.sandboxes.push(RecoveredSandbox { path: path.to_owned(), modified });
+        }
+    }
+
+    fn read<M: prost::Message + Default>(&mut self, path: &Path) -> Option<M> {
+        match record::read_one(path) {
+            Ok(message) => Some(message),
+            Err(error) => {
+                self.skip(path, &error.to_string());
+                None
+            }
+        }
+    }
+
+    fn skip(&mut self, path: &Path, why: &str) {
+        tracing::warn!("cannot recover {}: {why}", path.display());
+        self.found.recovered.errors += 1;
+    }
+}
+
+/// The directories in a directory, ordered by name; links are left out. None if it is not there.
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    let mut directories: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    directories.sort_unstable();
+    directories
+}

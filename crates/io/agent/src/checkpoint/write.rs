@@ -1,0 +1,280 @@
+//! The thread that writes: batches of checkpoints and removals, in order.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tepui_core_agent::{Checkpoint, Removal, Run};
+use tepui_model::Token;
+use tokio::sync::mpsc;
+
+use super::{
+    layout::{self, InvalidName, Layout, RunFiles},
+    record,
+};
+
+/// How long to wait before a write that failed is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Something for the thread to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Write these, then say so.
+    Persist(Token, Vec<Checkpoint>),
+    /// Delete these.
+    Remove(Removal),
+    /// Delete a sandbox.
+    RemoveSandbox(PathBuf),
+}
+
+/// A batch that is done.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// What is durable now.
+    pub(crate) tokens: Vec<Token>,
+    /// Runs that have ended for good.
+    pub(crate) ended: Vec<Run>,
+}
+
+/// The handle on the thread: one batch at a time, and the next one collects meanwhile.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    batches: std::sync::mpsc::Sender<Vec<Job>>,
+    written: mpsc::Receiver<Written>,
+    waiting: Vec<Job>,
+    busy: bool,
+}
+
+impl Writer {
+    /// Starts the thread. `agent_id` is the id that is known already.
+    pub(crate) fn start(work_dir: &Path, agent_id: Option<String>) -> io::Result<Self> {
+        let (batches, queue) = std::sync::mpsc::channel::<Vec<Job>>();
+        let (done, written) = mpsc::channel(1);
+        let mut files = Files { layout: Layout::new(work_dir), agent_id };
+        std::thread::Builder::new().name("checkpoints".to_owned()).stack_size(256 << 10).spawn(move || {
+            while let Ok(batch) = queue.recv() {
+                let mut result = Written::default();
+                for job in batch {
+                    files.perform_until_done(job, &mut result, || done.is_closed());
+                }
+                if done.blocking_send(result).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { batches, written, waiting: Vec::new(), busy: false })
+    }
+
+    /// Takes a job. It is begun with [`Self::flush`].
+    pub(crate) fn push(&mut self, job: Job) {
+        self.waiting.push(job);
+    }
+
+    /// Whether nothing is under way or waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.busy && self.waiting.is_empty()
+    }
+
+    /// Hands the thread what waits, unless it is busy.
+    pub(crate) fn flush(&mut self) {
+        if !self.busy && !self.waiting.is_empty() {
+            self.busy = self.batches.send(std::mem::take(&mut self.waiting)).is_ok();
+        }
+    }
+
+    /// Waits for a batch to be done. For ever, when none is under way.
+    pub(crate) async fn written(&mut self) -> Written {
+        match self.written.recv().await {
+            Some(written) => {
+                self.busy = false;
+                written
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What the thread has.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) layout: Layout,
+    pub(crate) agent_id: Option<String>,
+}
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Name(#[from] InvalidName),
+    #[error("the agent has no id yet")]
+    NoAgent,
+}
+
+impl Files {
+    /// A full disk is waited for: nothing is promised before it is written. What can never be written is
+    /// told and left.
+    fn perform_until_done(&mut self, job: Job, result: &mut Written, stopped: impl Fn() -> bool) {
+        match job {
+            Job::Persist(token, checkpoints) => {
+                for checkpoint in checkpoints {
+                    loop {
+                        match self.write(&checkpoint) {
+                            Ok(()) => break,
+                            Err(WriteError::Io(error)) if !stopped() => {
+                                tracing::error!("cannot write a checkpoint, trying again: {error}");
+                                std::thread::sleep(RETRY_INTERVAL);
+                            }
+                            Err(error) => {
+                                tracing::error!("cannot write a checkpoint: {error}");
+                                break;
+                            }
+                        }
+                    }
+                    if let Checkpoint::Sentinel { run } = checkpoint {
+                        result.ended.push(run);
+                    }
+                }
+                result.tokens.push(token);
+            }
+            Job::Remove(removal) => {
+                if let Err(error) = self.remove(&removal) {
+                    tracing::warn!("cannot remove a checkpoint: {error}");
+                }
+                if let Removal::Run(run) = removal {
+                    result.ended.push(run);
+                }
+            }
+            Job::RemoveSandbox(path) => {
+                if let Err(error) = self.remove_sandbox(&path) {
+                    tracing::warn!("cannot remove the sandbox {}: {error}", path.display());
+                }
+            }
+        }
+    }
+
+    fn agent(&self) -> Result<layout::Agent, WriteError> {
+        Ok(self.layout.agent(self.agent_id.as_deref().ok_or(WriteError::NoAgent)?)?)
+    }
+
+    fn run(&self, run: &Run) -> Result<RunFiles, WriteError> {
+        Ok(self.agent()?.run(run)?)
+    }
+
+    /// Writes one checkpoint.
+    pub(crate) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), WriteError> {
+        match checkpoint {
+            Checkpoint::Agent(info) => {
+                let id = info.id.as_ref().ok_or(WriteError::NoAgent)?.value.clone();
+                let agent = self.layout.agent(&id)?;
+                record::replace(&agent.info(), &record::encode(info.as_ref()), true)?;
+                record::link(&self.layout.latest_agent(), &agent.directory)?;
+                self.agent_id = Some(id);
+            }
+            Checkpoint::Framework { info, pid } => {
+                let id = info.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
+                let framework = self.agent()?.framework(id)?;
+                record::replace(&framework.info(), &record::encode(info.as_ref()), false)?;
+                record::replace(&framework.pid(), pid.as_bytes(), false)?;
+            }
+            Checkpoint::Executor { run, info, command_task } => {
+                let run = self.run(run)?;
+                record::replace(&run.executor.info(), &record::encode(info.as_ref()), false)?;
+                let flag: &[u8] = if *command_task { b"1" } else { b"0" };
+                record::replace(&run.executor.command_task(), flag, false)?;
+                fs::create_dir_all(&run.directory)?;
+                record::link(&run.executor.latest_run(), &run.directory)?;
+            }
+            Checkpoint::Subscribed { run } => record::replace(&self.run(run)?.http_marker(), b"", false)?,
+            Checkpoint::ForkedPid { run, pid } => {
+                record::replace(&self.run(run)?.forked_pid(), pid.to_string().as_bytes(), false)?;
+            }
+            Checkpoint::Task { run, task, deadline } => {
+                let files = self.run(run)?.task(&task.task_id.value)?;
+                // First the deadline: a task without it would never be ended.
+                if let Some(deadline) = deadline {
+                    record::replace(&files.deadline(), deadline.as_nanos().to_string().as_bytes(), false)?;
+                }
+                record::replace(&files.info(), &record::encode(task.as_ref()), false)?;
+            }
+            Checkpoint::UpdateAppended { run, task_id, record } => {
+                let files = self.run(run)?.task(task_id)?;
+                record::append(&files.updates(), &record::encode(record.as_ref()))?;
+            }
+            Checkpoint::Sentinel { run } => record::replace(&self.run(run)?.sentinel(), b"", false)?,
+            Checkpoint::Drain(Some(config)) => {
+                record::replace(&self.agent()?.drain(), &record::encode(config), true)?;
+            }
+            Checkpoint::Drain(None) => remove_file(&self.agent()?.drain())?,
+        }
+        Ok(())
+    }
+
+    /// Deletes what need not be remembered.
+    pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), WriteError> {
+        match removal {
+            Removal::Agent => {
+                remove_file(&self.layout.latest_agent())?;
+                if let Ok(agent) = self.agent() {
+                    remove_all(&agent.directory)?;
+                }
+                self.agent_id = None;
+            }
+            Removal::Framework { framework_id } => remove_all(&self.agent()?.framework(framework_id)?.directory)?,
+            Removal::Run(run) => {
+                let run = self.run(run)?;
+                if fs::read_link(run.executor.latest_run()).is_ok_and(|latest| latest == run.directory) {
+                    remove_file(&run.executor.latest_run())?;
+                }
+                remove_all(&run.directory)?;
+                if fs::remove_dir(run.executor.runs()).is_ok() {
+                    remove_all(&run.executor.directory)?;
+                }
+            }
+            Removal::Task { run, task_id } => remove_all(&self.run(run)?.task(task_id)?.directory)?,
+        }
+        Ok(())
+    }
+
+    /// Deletes a sandbox, the link that points at it, and the directories that it leaves empty.
+    pub(crate) fn remove_sandbox(&self, path: &Path) -> io::Result<()> {
+        let top = self.layout.sandboxes();
+        let inside = path.strip_prefix(&top).is_ok_and(|rest| {
+            rest.components().count() > 1
+                && rest.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+        });
+        if !inside {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not below the work directory"));
+        }
+        remove_all(path)?;
+        let mut directory = path.parent();
+        while let Some(empty) = directory.filter(|directory| *directory != top && directory.starts_with(&top)) {
+            let latest = empty.join("latest");
+            if latest.is_symlink() && !latest.exists() {
+                remove_file(&latest)?;
+            }
+            if fs::remove_dir(empty).is_err() {
+                break;
+            }
+            directory = empty.parent();
+        }
+        Ok(())
+    }
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,181 @@
+//! The HTTP side: which path is answered by what.
+
+mod executor;
+mod files;
+mod legacy;
+mod operator;
+mod statistics;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::{Method, StatusCode};
+use tepui_core_agent::Snapshot;
+use tepui_telemetry::{Pacer, Sample, system};
+use tepui_transport::{Answer, IncomingMessage, Request, Response, Router};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Options, server::PROCESS, shell::Input};
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inputs: mpsc::Sender<Input>,
+    flags: BTreeMap<String, String>,
+    version: String,
+    log_file: Option<PathBuf>,
+    /// The last master that was seen, and the name that it was found to have.
+    master_name: Mutex<Option<(SocketAddr, String)>>,
+    /// The metrics' snapshot is for two requests a second, as clients know it.
+    pacer: Pacer,
+}
+
+/// Longest that a request for metrics waits for its turn.
+const METRICS_WAIT_MAX: Duration = Duration::from_secs(30);
+
+impl Context {
+    pub(crate) fn new(inputs: mpsc::Sender<Input>, flags: BTreeMap<String, String>, options: &Options) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                inputs,
+                flags,
+                version: options.version.clone(),
+                log_file: options.log_file.clone(),
+                master_name: Mutex::new(None),
+                pacer: Pacer::new(2, Duration::from_secs(1)),
+            }),
+        }
+    }
+
+    /// Puts something before the task that owns the core. False: the agent is going down.
+    async fn tell(&self, input: Input) -> bool {
+        self.shared.inputs.send(input).await.is_ok()
+    }
+
+    /// A picture of the agent; the error is the answer when it is going down.
+    #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
+    async fn snapshot(&self) -> Result<Arc<Snapshot>, Response> {
+        let (answer, picture) = oneshot::channel();
+        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
+        if !self.tell(Input::Snapshot(answer)).await {
+            return Err(gone());
+        }
+        picture.await.map_err(|_| gone())
+    }
+
+    /// All metrics at one moment.
+    fn samples(snapshot: &Snapshot) -> Vec<Sample> {
+        let own = snapshot.stats.metrics().into_iter().map(|(name, value)| {
+            let counts = COUNTERS.iter().any(|counter| name.starts_with(counter));
+            if counts { Sample::counter(name, value) } else { Sample::gauge(name, value) }
+        });
+        let others = UNUSED_METRICS.iter().map(|(name, value)| Sample::gauge(*name, *value));
+        own.chain(others).chain(system::stats().samples()).collect()
+    }
+
+    /// The host name of the master, looked up once for each.
+    async fn master_name(&self, snapshot: &Snapshot) -> Option<String> {
+        let address = snapshot.master.as_ref()?.address;
+        let known = self.shared.master_name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, name)) = known.filter(|(of, _)| *of == address) {
+            return Some(name);
+        }
+        let ip = address.ip();
+        let name = tokio::task::spawn_blocking(move || tepui_containment::machine::name_of_host(ip))
+            .await
+            .unwrap_or_else(|_| ip.to_string());
+        *self.shared.master_name.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, name.clone()));
+        Some(name)
+    }
+}
+
+/// Which of the core's metrics only grow.
+const COUNTERS: [&str; 11] = [
+    "slave/container_launch_errors",
+    "slave/executors_preempted",
+    "slave/executors_terminated",
+    "slave/invalid_",
+    "slave/recovery_errors",
+    "slave/tasks_failed",
+    "slave/tasks_finished",
+    "slave/tasks_gone",
+    "slave/tasks_killed",
+    "slave/tasks_lost",
+    "slave/valid_",
+];
+
+/// Metrics that dashboards ask for and that mean nothing here.
+const UNUSED_METRICS: [(&str, f64); 10] = [
+    ("containerizer/fetcher/cache_size_total_bytes", 0.0),
+    ("containerizer/fetcher/cache_size_used_bytes", 0.0),
+    ("containerizer/fetcher/task_fetches_failed", 0.0),
+    ("containerizer/fetcher/task_fetches_succeeded", 0.0),
+    ("containerizer/mesos/container_destroy_errors", 0.0),
+    ("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0.0),
+    ("containerizer/mesos/provisioner/remove_container_errors", 0.0),
+    ("resource_provider_manager/events/disconnect", 0.0),
+    ("resource_provider_manager/events/subscribe", 0.0),
+    ("resource_provider_manager/subscribed", 0.0),
+];
+
+/// All routes. Libprocess messages for the agent go to `messages`.
+pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) -> Router {
+    let post = [Method::POST];
+    let with = |handler: fn(Context, Request) -> Answer| {
+        let context = context.clone();
+        move |request: Request| handler(context.clone(), request)
+    };
+    Router::new(PROCESS)
+        .route(PROCESS, "/api/v1", &post, with(|context, request| Box::pin(operator::call(context, request))))
+        .route(
+            PROCESS,
+            "/api/v1/executor",
+            &post,
+            with(|context, request| Box::pin(executor::call(context, request))),
+        )
+        .route(PROCESS, "/state", &[], with(|context, request| Box::pin(legacy::state(context, request))))
+        .route(PROCESS, "/flags", &[], with(|context, request| Box::pin(legacy::flags(context, request))))
+        .route(PROCESS, "/health", &[], with(|_, _| Box::pin(async { Response::new(StatusCode::OK) })))
+        .route(
+            PROCESS,
+            "/containers",
+            &[],
+            with(|context, request| Box::pin(legacy::containers(context, request))),
+        )
+        .route(
+            PROCESS,
+            "/monitor/statistics",
+            &[],
+            with(|context, request| Box::pin(legacy::statistics(context, request))),
+        )
+        .route(
+            "monitor",
+            "/statistics",
+            &[],
+            with(|context, request| Box::pin(legacy::statistics(context, request))),
+        )
+        .route("version", "/", &[], with(|context, request| Box::pin(legacy::version(context, request))))
+        .route("metrics", "/", &[], with(|context, _| Box::pin(legacy::prometheus(context))))
+        .route(
+            "metrics",
+            "/snapshot",
+            &[],
+            with(|context, request| Box::pin(legacy::metrics(context, request))),
+        )
+        .route("system", "/stats.json", &[], with(|_, request| Box::pin(legacy::system(request))))
+        .route("files", "/browse", &[], with(|context, request| Box::pin(files::browse(context, request))))
+        .route("files", "/read", &[], with(|context, request| Box::pin(files::read(context, request))))
+        .route("files", "/download", &[], with(|context, request| Box::pin(files::download(context, request))))
+        .route("files", "/debug", &[], with(|context, request| Box::pin(files::debug(context, request))))
+        .messages(move |id| (id == PROCESS).then(|| messages.clone()))
+}

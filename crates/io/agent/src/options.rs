@@ -1,0 +1,196 @@
+//! What an agent is told on its command line.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use tepui_containment::{SupervisorCommand, cgroup, rotation::Rotation};
+use tepui_model::format_duration;
+
+/// An agent's settings. Names and defaults are those of Mesos's flags where Mesos has one.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address that others are told, when it is another one (`--advertise_ip`, `--advertise_port`).
+    /// Without it, and listening on all addresses, it is the one that the master is reached from.
+    pub advertise: Option<SocketAddr>,
+    /// The master, `host:port`. A name is looked up again whenever the connection is lost.
+    pub master: String,
+    /// Where sandboxes and what must survive are.
+    pub work_dir: PathBuf,
+    /// Where the supervisor's socket and exit statuses are. It must survive the agent, not the machine.
+    pub runtime_dir: PathBuf,
+    /// Resources as text or JSON; what is not mentioned is detected.
+    pub resources: Option<String>,
+    /// Role of resources that do not name one.
+    pub default_role: String,
+    /// Attributes as text.
+    pub attributes: Option<String>,
+    /// Name to be known by; by default the machine's own.
+    pub hostname: Option<String>,
+    /// Version to show. Clients want three numbers with dots.
+    pub version: String,
+    /// Whether processes run as the framework's user.
+    pub switch_user: bool,
+    /// Whether containers are limited by cgroup.
+    pub cgroups: cgroup::Mode,
+    /// Name of the cgroup that all containers are under.
+    pub cgroups_root: String,
+    /// Rotation of `stdout` and `stderr`; `None`: never.
+    pub rotation: Option<Rotation>,
+    /// How long an executor may take to subscribe once it was started.
+    pub executor_registration_timeout: Duration,
+    /// How long executors have to subscribe again after the agent's restart.
+    pub executor_reregistration_timeout: Duration,
+    /// Between SHUTDOWN and the end of the container.
+    pub executor_shutdown_grace_period: Duration,
+    /// How long checkpointed executors wait for the agent.
+    pub recovery_timeout: Duration,
+    /// First upper bound of the wait between registration attempts.
+    pub registration_backoff_factor: Duration,
+    /// How long a finished sandbox is kept on an empty disk.
+    pub gc_delay: Duration,
+    /// Part of the disk that is meant to stay free.
+    pub gc_disk_headroom: f64,
+    /// How often the disk is looked at.
+    pub disk_watch_interval: Duration,
+    /// Finished executors that are remembered for each framework.
+    pub max_completed_executors_per_framework: usize,
+    /// Variables for every executor (`--executor_environment_variables`).
+    pub executor_environment_variables: Vec<(String, String)>,
+    /// A file that is shown as `/slave/log`.
+    pub log_file: Option<PathBuf>,
+    /// Everything ends with this agent: the supervisor kills all containers when the agent is gone.
+    pub ephemeral: bool,
+    /// Directories that the ephemeral supervisor removes at its end.
+    pub remove_at_end: Vec<PathBuf>,
+    /// How to start the supervisor.
+    pub supervisor: SupervisorCommand,
+    /// What `/flags` shows besides, or instead.
+    pub flags: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// Defaults for an agent of `master` that keeps its things in `work_dir`, on Mesos's port on all
+    /// addresses.
+    pub fn new(master: impl Into<String>, work_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5051),
+            advertise: None,
+            master: master.into(),
+            work_dir: work_dir.into(),
+            runtime_dir: default_runtime_dir(),
+            resources: None,
+            default_role: "*".to_owned(),
+            attributes: None,
+            hostname: None,
+            version: "1.11.0".to_owned(),
+            switch_user: true,
+            cgroups: cgroup::Mode::Auto,
+            cgroups_root: "mesos".to_owned(),
+            rotation: None,
+            executor_registration_timeout: Duration::from_secs(60),
+            executor_reregistration_timeout: Duration::from_secs(2),
+            executor_shutdown_grace_period: Duration::from_secs(5),
+            recovery_timeout: Duration::from_secs(15 * 60),
+            registration_backoff_factor: Duration::from_secs(1),
+            gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
+            gc_disk_headroom: 0.1,
+            disk_watch_interval: Duration::from_secs(60),
+            max_completed_executors_per_framework: 150,
+            executor_environment_variables: Vec::new(),
+            log_file: None,
+            ephemeral: false,
+            remove_at_end: Vec::new(),
+            supervisor: SupervisorCommand::default(),
+            flags: BTreeMap::new(),
+        }
+    }
+
+    /// Everything that `/flags` shows, by Mesos's names. `address` is where the agent listens.
+    pub(crate) fn shown_flags(&self, address: SocketAddr, hostname: &str) -> BTreeMap<String, String> {
+        let duration = format_duration;
+        let mut flags: BTreeMap<String, String> = FIXED_FLAGS
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let isolation = match self.cgroups {
+            cgroup::Mode::Auto => "cgroups/cpu,cgroups/mem",
+            cgroup::Mode::Off => "posix/cpu,posix/mem",
+        };
+        for (name, value) in [
+            ("attributes", self.attributes.clone().unwrap_or_default()),
+            ("cgroups_root", self.cgroups_root.clone()),
+            ("default_role", self.default_role.clone()),
+            ("disk_watch_interval", duration(self.disk_watch_interval)),
+            ("executor_registration_timeout", duration(self.executor_registration_timeout)),
+            ("executor_reregistration_timeout", duration(self.executor_reregistration_timeout)),
+            ("executor_shutdown_grace_period", duration(self.executor_shutdown_grace_period)),
+            ("gc_delay", duration(self.gc_delay)),
+            ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
+            ("hostname", hostname.to_owned()),
+            ("ip", address.ip().to_string()),
+            ("isolation", isolation.to_owned()),
+            ("master", self.master.clone()),
+            ("max_completed_executors_per_framework", self.max_completed_executors_per_framework.to_string()),
+            ("port", address.port().to_string()),
+            ("recovery_timeout", duration(self.recovery_timeout)),
+            ("registration_backoff_factor", duration(self.registration_backoff_factor)),
+            ("resources", self.resources.clone().unwrap_or_default()),
+            ("runtime_dir", self.runtime_dir.display().to_string()),
+            ("switch_user", self.switch_user.to_string()),
+            ("work_dir", self.work_dir.display().to_string()),
+        ] {
+            if !value.is_empty() {
+                flags.insert(name.to_owned(), value);
+            }
+        }
+        flags.extend(self.flags.clone());
+        flags
+    }
+}
+
+/// Flags of Mesos that are no settings here, with the values that describe what this agent does.
+const FIXED_FLAGS: [(&str, &str); 28] = [
+    ("authenticate_http_readonly", "false"),
+    ("authenticate_http_readwrite", "false"),
+    ("cgroups_destroy_timeout", "1mins"),
+    ("cgroups_enable_cfs", "false"),
+    ("cgroups_hierarchy", "/sys/fs/cgroup"),
+    ("cgroups_limit_swap", "false"),
+    ("containerizers", "mesos"),
+    ("enforce_container_disk_quota", "false"),
+    ("fetcher_stall_timeout", "1mins"),
+    ("frameworks_home", ""),
+    ("gc_non_executor_container_sandboxes", "false"),
+    ("help", "false"),
+    ("hostname_lookup", "true"),
+    ("http_command_executor", "false"),
+    ("http_executor_domain_sockets", "false"),
+    ("http_heartbeat_interval", "30secs"),
+    ("launcher", "posix"),
+    ("logging_level", "INFO"),
+    ("memory_profiling", "false"),
+    ("oversubscribed_resources_interval", "15secs"),
+    ("quiet", "false"),
+    ("reconfiguration_policy", "equal"),
+    ("recover", "reconnect"),
+    ("sandbox_directory", "/mnt/mesos/sandbox"),
+    ("strict", "false"),
+    ("systemd_enable_support", "false"),
+    ("version", "false"),
+    ("zk_session_timeout", "10secs"),
+];
+
+/// Mesos's: `/var/run/mesos` for root, something below the temporary directory for others.
+fn default_runtime_dir() -> PathBuf {
+    if tepui_containment::user::is_root() {
+        PathBuf::from("/var/run/mesos")
+    } else {
+        std::env::temp_dir().join("mesos").join("runtime")
+    }
+}

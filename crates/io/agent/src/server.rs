@@ -1,0 +1,283 @@
+//! Starting and stopping an agent.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
+use tepui_core_agent::{Agent, Config, Upid};
+use tepui_model::{
+    Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes,
+};
+use tepui_transport::{LinkOptions, Links, ServerOptions, serve};
+use tepui_wire_mesos::{
+    convert::{Format, InvalidResourcesText, parse_resources, to_wire},
+    v1,
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Options,
+    checkpoint::{read, write::Writer},
+    clock::Clock,
+    http,
+    shell::{Inboxes, Input, Shell},
+};
+
+/// The process id of an agent on the agent protocol.
+pub(crate) const PROCESS: &str = "slave(1)";
+/// Calls and questions that may wait for the core before their senders have to.
+const INPUTS_MAX: usize = 4096;
+/// Libprocess messages that may wait before their connections are not read any further.
+const MESSAGES_MAX: usize = 4096;
+
+/// Why an agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The work directory cannot be used.
+    #[error("cannot use the work directory {}: {source}", path.display())]
+    WorkDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The master cannot be looked up.
+    #[error("cannot find the master '{master}': {source}")]
+    Master {
+        /// As it was given.
+        master: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// `--resources` is wrong.
+    #[error(transparent)]
+    Resources(#[from] InvalidResourcesText),
+    /// `--attributes` is wrong.
+    #[error(transparent)]
+    Attributes(#[from] InvalidAttributes),
+    /// Containers cannot be run.
+    #[error(transparent)]
+    Containerizer(#[from] ContainerizerError),
+    /// Something that the system always has, it does not.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A running agent. Dropping it stops the agent as a crash would: containers live on (unless it is ephemeral).
+#[derive(Debug)]
+pub struct AgentServer {
+    address: SocketAddr,
+    pid: Upid,
+    inputs: mpsc::Sender<Input>,
+    shutdown: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl AgentServer {
+    /// Recovers what the last agent left, starts listening, and goes looking for the master.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
+        let attributes = parse_attributes(options.attributes.as_deref().unwrap_or_default())?;
+        make_work_dir(&mut options)?;
+        let machine = machine::detect(&options.work_dir);
+        let text = options.resources.clone().unwrap_or_default();
+        let resources = resources(machine, &text, &options.default_role)?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: options.listen, source })?;
+        let bound = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: options.listen, source })?;
+        let address = advertised(&options, bound)?;
+        let (containerizer, container_events, containers) =
+            Containerizer::start(containerizer_options(&options)).await?;
+
+        let work_dir = options.work_dir.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            read::recover(&work_dir, &containers, &machine::boot_id())
+        })
+        .await
+        .map_err(io::Error::other)
+        .and_then(|found| found)
+        .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
+
+        let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
+        let writer = Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()))
+            .map_err(|source| StartError::System { what: "cannot start a thread", source })?;
+        let clock = Clock::start();
+        let config = core_config(&options, address, &resources, &attributes);
+        let hostname = config.hostname.clone();
+        let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
+        let core = Agent::new(config, seed, found.recovered, clock.now());
+
+        let (exited, exits) = mpsc::channel(1024);
+        let links = Links::new(address, exited, LinkOptions::default());
+        let (inputs, input_queue) = mpsc::channel(INPUTS_MAX);
+        let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
+        let shutdown = CancellationToken::new();
+        let flags = options.shown_flags(bound, &hostname);
+        let router = http::router(http::Context::new(inputs.clone(), flags, &options), messages);
+        let inboxes = Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
+        let mut shell = Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
+        shell.adopt(found.durable, found.forget, found.running).await;
+        let mut tasks = vec![
+            tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone())),
+            tokio::spawn(shell.run(inboxes)),
+        ];
+        tasks.push(tokio::spawn(crate::shell::master::watch(
+            options.master.clone(),
+            inputs.downgrade(),
+            shutdown.clone(),
+        )));
+        tasks.push(tokio::spawn(crate::shell::disk::watch(
+            options.work_dir.clone(),
+            options.disk_watch_interval,
+            inputs.downgrade(),
+            shutdown.clone(),
+        )));
+        let pid = Upid::new(PROCESS, address);
+        tracing::info!(%pid, master = options.master, work_dir = %options.work_dir.display(), "agent started");
+        Ok(Self { address, pid, inputs, shutdown, tasks })
+    }
+
+    /// Where the agent can be reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The agent's name on the agent protocol.
+    pub fn pid(&self) -> &Upid {
+        &self.pid
+    }
+
+    /// Waits until the agent has ended by itself: the master told it to, after everything of it was stopped.
+    pub async fn ended(&self) {
+        self.shutdown.cancelled().await;
+    }
+
+    /// Stops the agent. Checkpointed containers live on for the next one; those of an ephemeral agent are
+    /// ended, all of them, before this returns.
+    pub async fn stop(mut self) {
+        let (done, stopped) = tokio::sync::oneshot::channel();
+        if self.inputs.send(Input::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+        self.shutdown.cancel();
+        for task in std::mem::take(&mut self.tasks) {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for AgentServer {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn make_work_dir(options: &mut Options) -> Result<(), StartError> {
+    let path = options.work_dir.clone();
+    let fail = |source| StartError::WorkDir { path: path.clone(), source };
+    std::fs::create_dir_all(&path).map_err(fail)?;
+    options.work_dir = path.canonicalize().map_err(fail)?;
+    Ok(())
+}
+
+/// What `text` says, and what the machine has of the rest.
+fn resources(
+    machine: tepui_model::Machine,
+    text: &str,
+    default_role: &str,
+) -> Result<Resources, InvalidResourcesText> {
+    let mut resources = parse_resources(text, default_role)?;
+    let role = Role::try_new(default_role)?;
+    if !text.trim_start().starts_with('[') {
+        return Ok(detect_resources(machine, Some(text), &role)?);
+    }
+    // The rules of detection read the short form only: tell them which names are taken.
+    let taken: Vec<String> = resources.names().into_iter().map(|name| format!("{name}:0")).collect();
+    resources.add_all(&detect_resources(machine, Some(&taken.join(";")), &role)?);
+    Ok(resources)
+}
+
+fn containerizer_options(options: &Options) -> tepui_containment::Options {
+    tepui_containment::Options {
+        ephemeral: options.ephemeral,
+        remove_at_end: options.remove_at_end.clone(),
+        supervisor: options.supervisor.clone(),
+        cgroups: options.cgroups,
+        cgroups_root: options.cgroups_root.clone(),
+        rotation: options.rotation,
+        ..tepui_containment::Options::new(&options.runtime_dir)
+    }
+}
+
+fn core_config(
+    options: &Options,
+    address: SocketAddr,
+    resources: &Resources,
+    attributes: &[Attribute],
+) -> Config {
+    let mut config = Config::new(Upid::new(PROCESS, address), address.ip().to_string(), address.port());
+    config.hostname = options.hostname.clone().unwrap_or_else(|| machine::hostname(&config.ip));
+    config.resources = to_wire(resources, Format::Refined);
+    config.attributes = attributes.iter().map(v1::Attribute::from).collect();
+    config.version.clone_from(&options.version);
+    config.work_dir = options.work_dir.display().to_string();
+    config.executor_registration_timeout = options.executor_registration_timeout;
+    config.executor_reregistration_timeout = options.executor_reregistration_timeout;
+    config.executor_shutdown_grace_period = options.executor_shutdown_grace_period;
+    config.recovery_timeout = options.recovery_timeout;
+    config.registration_backoff_factor = options.registration_backoff_factor;
+    config.gc_delay = options.gc_delay;
+    config.gc_disk_headroom = options.gc_disk_headroom;
+    config.max_completed_executors_per_framework = options.max_completed_executors_per_framework;
+    config.executor_environment_variables.clone_from(&options.executor_environment_variables);
+    config.switch_user = options.switch_user;
+    config
+}
+
+/// The address for others: never "all addresses", which means nothing to them.
+fn advertised(options: &Options, bound: SocketAddr) -> Result<SocketAddr, StartError> {
+    if let Some(address) = options.advertise {
+        let port = if address.port() == 0 { bound.port() } else { address.port() };
+        return Ok(SocketAddr::new(address.ip(), port));
+    }
+    if !bound.ip().is_unspecified() {
+        return Ok(bound);
+    }
+    let fail = |source| StartError::Master { master: options.master.clone(), source };
+    let ip = address_towards(&options.master).map_err(fail)?;
+    Ok(SocketAddr::new(ip, bound.port()))
+}
+
+/// The address of ours that the way to `master` begins with. Nothing is sent.
+fn address_towards(master: &str) -> io::Result<IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect(master)?;
+    Ok(socket.local_addr()?.ip())
+}
+
+fn random_seed() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
+}

@@ -1,0 +1,256 @@
+//! The task that owns the core: it waits for whatever happens, tells the core, and performs the effects.
+
+pub(crate) mod disk;
+mod effects;
+mod launch;
+pub(crate) mod master;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tepui_containment::{Containerizer, Event};
+use tepui_core_agent::{Agent, Exit, Limitation, Snapshot, Upid};
+use tepui_model::ConnectionId;
+use tepui_transport::{Exited, IncomingMessage, Links, Response, StreamSender};
+use tepui_wire_mesos::{ContentType, v1};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    checkpoint::write::{Writer, Written},
+    clock::Clock,
+};
+
+/// Events of one kind that the core is told between two rounds of effects.
+const BATCH: usize = 256;
+
+/// What others ask the task.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// An executor's call.
+    Call(Box<Call>),
+    /// An executor's stream is gone.
+    StreamClosed(ConnectionId),
+    /// The master was found, or is not to be found.
+    MasterDetected(Option<Upid>),
+    /// Somebody wants to see the agent.
+    Snapshot(oneshot::Sender<Arc<Snapshot>>),
+    /// How full the disk is.
+    DiskUsage(f64),
+    /// The process is going down.
+    Stop(oneshot::Sender<()>),
+}
+
+/// An executor's call and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) call: v1::executor::Call,
+    /// How its events are to be written, if it becomes a stream.
+    pub(crate) accept: ContentType,
+    pub(crate) answer: oneshot::Sender<Response>,
+}
+
+/// Where things come in.
+pub(crate) struct Inboxes {
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    pub(crate) messages: mpsc::Receiver<IncomingMessage>,
+    pub(crate) containers: mpsc::Receiver<Event>,
+    pub(crate) exits: mpsc::Receiver<Exited>,
+}
+
+/// An open event stream.
+struct Stream {
+    sender: StreamSender,
+    content: ContentType,
+}
+
+/// The task's state.
+pub(crate) struct Shell {
+    core: Agent,
+    clock: Clock,
+    containerizer: Containerizer,
+    links: Links,
+    writer: Writer,
+    /// For the tasks that watch streams. Weak: the agent ends when nobody else can ask it anything.
+    inputs: mpsc::WeakSender<Input>,
+    shutdown: CancellationToken,
+    connections: u64,
+    calls: BTreeMap<ConnectionId, (oneshot::Sender<Response>, ContentType)>,
+    streams: BTreeMap<ConnectionId, Stream>,
+    /// Containers whose exit is kept until it is written down that it was dealt with.
+    durable: BTreeSet<String>,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+impl Shell {
+    pub(crate) fn new(
+        core: Agent,
+        clock: Clock,
+        containerizer: Containerizer,
+        links: Links,
+        writer: Writer,
+        inputs: mpsc::WeakSender<Input>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            core,
+            clock,
+            containerizer,
+            links,
+            writer,
+            inputs,
+            shutdown,
+            connections: 0,
+            calls: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            durable: BTreeSet::new(),
+            stopping: None,
+        }
+    }
+
+    /// Takes over containers from the last agent.
+    pub(crate) async fn adopt(
+        &mut self,
+        durable: BTreeSet<String>,
+        forget: Vec<String>,
+        running: Vec<(String, PathBuf)>,
+    ) {
+        self.durable = durable;
+        for container in forget {
+            let _ = self.containerizer.forget(&container).await;
+        }
+        for (container, sandbox) in running {
+            let _ = self.containerizer.adopt(&container, sandbox).await;
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) async fn run(mut self, mut inboxes: Inboxes) {
+        let (mut inputs, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            self.perform().await;
+            if self.stopping.is_some() || self.shutdown.is_cancelled() {
+                break;
+            }
+            let due = self.core.poll_timeout().map(|tick| self.clock.instant(tick));
+            tokio::select! {
+                count = inboxes.inputs.recv_many(&mut inputs, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                    for input in inputs.drain(..) {
+                        self.handle_input(input);
+                    }
+                }
+                _ = inboxes.messages.recv_many(&mut messages, BATCH) => {
+                    for IncomingMessage { from, message, .. } in messages.drain(..) {
+                        self.core.handle_message(self.clock.now(), &from, *message);
+                    }
+                }
+                _ = inboxes.containers.recv_many(&mut events, BATCH) => {
+                    for event in events.drain(..) {
+                        self.handle_container(event).await;
+                    }
+                }
+                Some(Exited { pid }) = inboxes.exits.recv() => {
+                    self.core.handle_exited(self.clock.now(), &pid);
+                }
+                written = self.writer.written() => self.handle_written(written).await,
+                () = sleep_until(due) => self.core.handle_timeout(self.clock.now()),
+                () = self.shutdown.cancelled() => {}
+            }
+        }
+        self.end().await;
+    }
+
+    /// What was promised is written before the end.
+    async fn end(mut self) {
+        while !self.writer.is_idle() {
+            let written = self.writer.written().await;
+            self.handle_written(written).await;
+            self.perform().await;
+        }
+        self.containerizer.stop().await;
+        if let Some(stopping) = self.stopping.take() {
+            let _ = stopping.send(());
+        }
+        self.shutdown.cancel();
+    }
+
+    fn handle_input(&mut self, input: Input) {
+        let now = self.clock.now();
+        match input {
+            Input::Call(call) => {
+                let Call { call, accept, answer } = *call;
+                self.connections += 1;
+                let connection = ConnectionId(self.connections);
+                self.calls.insert(connection, (answer, accept));
+                self.core.handle_call(now, connection, call);
+            }
+            Input::StreamClosed(connection) => {
+                if self.streams.remove(&connection).is_some() {
+                    self.core.handle_stream_closed(now, connection);
+                }
+            }
+            Input::MasterDetected(master) => self.core.handle_master_detected(now, master),
+            Input::Snapshot(answer) => {
+                let _ = answer.send(self.core.snapshot(now));
+            }
+            Input::DiskUsage(fraction) => self.core.handle_disk_usage(now, fraction),
+            Input::Stop(done) => self.stopping = Some(done),
+        }
+    }
+
+    async fn handle_container(&mut self, event: Event) {
+        let now = self.clock.now();
+        let id = |value: &str| v1::ContainerId { value: value.to_owned(), parent: None };
+        match event {
+            Event::Started { container_id, pid } => {
+                let pid = u32::try_from(pid).unwrap_or_default();
+                self.core.handle_launched(now, &id(&container_id), Ok(pid));
+            }
+            Event::LaunchFailed { container_id, kind, message } => {
+                self.durable.remove(&container_id);
+                let failure = launch::failure(kind, message);
+                self.core.handle_launched(now, &id(&container_id), Err(failure));
+            }
+            Event::Exited { container_id, status, limitation } => {
+                let limitation = limitation.map(|tepui_containment::Limitation::Memory { message }| Limitation {
+                    reason: v1::task_status::Reason::ContainerLimitationMemory,
+                    message,
+                    resources: Vec::new(),
+                });
+                self.core.handle_container_exited(
+                    now,
+                    &id(&container_id),
+                    Exit { wait_status: status, limitation },
+                );
+                if !self.durable.contains(&container_id) {
+                    let _ = self.containerizer.forget(&container_id).await;
+                }
+            }
+        }
+    }
+
+    async fn handle_written(&mut self, written: Written) {
+        let now = self.clock.now();
+        for token in written.tokens {
+            self.core.handle_persisted(now, token);
+        }
+        for run in written.ended {
+            if self.durable.remove(&run.container_id) {
+                let _ = self.containerizer.forget(&run.container_id).await;
+            }
+        }
+    }
+}
+
+async fn sleep_until(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

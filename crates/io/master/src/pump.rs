@@ -33,6 +33,9 @@ pub(crate) struct Sources {
     pub(crate) messages: mpsc::Receiver<IncomingMessage>,
     pub(crate) exited: mpsc::Receiver<Exited>,
     pub(crate) durable: mpsc::Receiver<Result<Token, StoreError>>,
+    /// Whose turn it is: agents and schedulers take turns, so that a flood from either side does not shut
+    /// out the other.
+    pub(crate) inputs_next: bool,
 }
 
 enum Happened {
@@ -65,6 +68,12 @@ impl Sources {
         }
         if let Ok(exited) = self.exited.try_recv() {
             return Some(Happened::Exited(exited));
+        }
+        self.inputs_next = !self.inputs_next;
+        if self.inputs_next
+            && let Ok(input) = self.inputs.try_recv()
+        {
+            return Some(Happened::Input(input));
         }
         if let Ok(message) = self.messages.try_recv() {
             return Some(Happened::Message(message));

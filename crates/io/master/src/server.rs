@@ -109,7 +109,7 @@ impl MasterServer {
         });
         let performer = Performer::new(inputs.clone(), links, writer, options.stream);
         let core = Master::new(options.config, core_seed, registry, clock.now());
-        let sources = Sources { inputs: input_queue, messages, exited, durable };
+        let sources = Sources { inputs: input_queue, messages, exited, durable, inputs_next: false };
         let handler = Arc::new(router(context, message_sender));
         let server = tokio::spawn(serve(listener, options.server, handler, shutdown.clone()));
         let performing = tokio::spawn(performer.run(work));

@@ -232,7 +232,17 @@ fn mode_text(mode: u32) -> String {
         0o060_000 => 'b',
         _ => '-',
     };
-    let bits = [(0o400, 'r'), (0o200, 'w'), (0o100, 'x'), (0o40, 'r'), (0o20, 'w'), (0o10, 'x'), (4, 'r'), (2, 'w'), (1, 'x')];
+    let bits = [
+        (0o400, 'r'),
+        (0o200, 'w'),
+        (0o100, 'x'),
+        (0o40, 'r'),
+        (0o20, 'w'),
+        (0o10, 'x'),
+        (4, 'r'),
+        (2, 'w'),
+        (1, 'x'),
+    ];
     let bits = bits.map(|(bit, letter)| if mode & bit == 0 { '-' } else { letter });
     std::iter::once(kind).chain(bits).collect()
 }

@@ -44,7 +44,11 @@ struct Shared {
 const METRICS_WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl Context {
-    pub(crate) fn new(inputs: mpsc::Sender<Input>, flags: BTreeMap<String, String>, options: &Options) -> Self {
+    pub(crate) fn new(
+        inputs: mpsc::Sender<Input>,
+        flags: BTreeMap<String, String>,
+        options: &Options,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 inputs,
@@ -94,7 +98,8 @@ impl Context {
         let name = tokio::task::spawn_blocking(move || tepui_containment::machine::name_of_host(ip))
             .await
             .unwrap_or_else(|_| ip.to_string());
-        *self.shared.master_name.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, name.clone()));
+        *self.shared.master_name.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((address, name.clone()));
         Some(name)
     }
 }
@@ -175,7 +180,12 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
         .route("system", "/stats.json", &[], with(|_, request| Box::pin(legacy::system(request))))
         .route("files", "/browse", &[], with(|context, request| Box::pin(files::browse(context, request))))
         .route("files", "/read", &[], with(|context, request| Box::pin(files::read(context, request))))
-        .route("files", "/download", &[], with(|context, request| Box::pin(files::download(context, request))))
+        .route(
+            "files",
+            "/download",
+            &[],
+            with(|context, request| Box::pin(files::download(context, request))),
+        )
         .route("files", "/debug", &[], with(|context, request| Box::pin(files::debug(context, request))))
         .messages(move |id| (id == PROCESS).then(|| messages.clone()))
 }

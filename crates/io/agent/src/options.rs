@@ -114,10 +114,8 @@ impl Options {
     /// Everything that `/flags` shows, by Mesos's names. `address` is where the agent listens.
     pub(crate) fn shown_flags(&self, address: SocketAddr, hostname: &str) -> BTreeMap<String, String> {
         let duration = format_duration;
-        let mut flags: BTreeMap<String, String> = FIXED_FLAGS
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let mut flags: BTreeMap<String, String> =
+            FIXED_FLAGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let isolation = match self.cgroups {
             cgroup::Mode::Auto => "cgroups/cpu,cgroups/mem",
             cgroup::Mode::Off => "posix/cpu,posix/mem",

@@ -9,9 +9,7 @@ use std::{
 
 use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
 use tepui_core_agent::{Agent, Config, Upid};
-use tepui_model::{
-    Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes,
-};
+use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
 use tepui_transport::{LinkOptions, Links, ServerOptions, serve};
 use tepui_wire_mesos::{
     convert::{Format, InvalidResourcesText, parse_resources, to_wire},
@@ -105,21 +103,19 @@ impl AgentServer {
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(|source| StartError::Listen { address: options.listen, source })?;
-        let bound = listener
-            .local_addr()
-            .map_err(|source| StartError::Listen { address: options.listen, source })?;
+        let bound =
+            listener.local_addr().map_err(|source| StartError::Listen { address: options.listen, source })?;
         let address = advertised(&options, bound)?;
         let (containerizer, container_events, containers) =
             Containerizer::start(containerizer_options(&options)).await?;
 
         let work_dir = options.work_dir.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            read::recover(&work_dir, &containers, &machine::boot_id())
-        })
-        .await
-        .map_err(io::Error::other)
-        .and_then(|found| found)
-        .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
+        let found =
+            tokio::task::spawn_blocking(move || read::recover(&work_dir, &containers, &machine::boot_id()))
+                .await
+                .map_err(io::Error::other)
+                .and_then(|found| found)
+                .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
 
         let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
         let writer = Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()))
@@ -137,8 +133,10 @@ impl AgentServer {
         let shutdown = CancellationToken::new();
         let flags = options.shown_flags(bound, &hostname);
         let router = http::router(http::Context::new(inputs.clone(), flags, &options), messages);
-        let inboxes = Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
-        let mut shell = Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
+        let inboxes =
+            Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
+        let mut shell =
+            Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
         shell.adopt(found.durable, found.forget, found.running).await;
         let mut tasks = vec![
             tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone())),

@@ -218,11 +218,12 @@ impl Shell {
                 self.core.handle_launched(now, &id(&container_id), Err(failure));
             }
             Event::Exited { container_id, status, limitation } => {
-                let limitation = limitation.map(|tepui_containment::Limitation::Memory { message }| Limitation {
-                    reason: v1::task_status::Reason::ContainerLimitationMemory,
-                    message,
-                    resources: Vec::new(),
-                });
+                let limitation =
+                    limitation.map(|tepui_containment::Limitation::Memory { message }| Limitation {
+                        reason: v1::task_status::Reason::ContainerLimitationMemory,
+                        message,
+                        resources: Vec::new(),
+                    });
                 self.core.handle_container_exited(
                     now,
                     &id(&container_id),

@@ -39,7 +39,11 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// Only when the work directory itself cannot be used.
-pub(crate) fn recover(work_dir: &Path, containers: &[RecoveredContainer], boot_id: &str) -> io::Result<Found> {
+pub(crate) fn recover(
+    work_dir: &Path,
+    containers: &[RecoveredContainer],
+    boot_id: &str,
+) -> io::Result<Found> {
     let layout = Layout::new(work_dir);
     fs::create_dir_all(layout.meta())?;
     let last_boot = fs::read_to_string(layout.boot_id()).unwrap_or_default();
@@ -174,10 +178,7 @@ impl Reader<'_> {
             if container.exited.is_some() {
                 self.found.forget.push((*id).to_owned());
             } else {
-                self.found
-                    .recovered
-                    .orphans
-                    .push(v1::ContainerId { value: (*id).to_owned(), parent: None });
+                self.found.recovered.orphans.push(v1::ContainerId { value: (*id).to_owned(), parent: None });
             }
         }
     }

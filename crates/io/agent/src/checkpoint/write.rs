@@ -53,17 +53,19 @@ impl Writer {
         let (batches, queue) = std::sync::mpsc::channel::<Vec<Job>>();
         let (done, written) = mpsc::channel(1);
         let mut files = Files { layout: Layout::new(work_dir), agent_id };
-        std::thread::Builder::new().name("checkpoints".to_owned()).stack_size(256 << 10).spawn(move || {
-            while let Ok(batch) = queue.recv() {
-                let mut result = Written::default();
-                for job in batch {
-                    files.perform_until_done(job, &mut result, || done.is_closed());
+        std::thread::Builder::new().name("checkpoints".to_owned()).stack_size(256 << 10).spawn(
+            move || {
+                while let Ok(batch) = queue.recv() {
+                    let mut result = Written::default();
+                    for job in batch {
+                        files.perform_until_done(job, &mut result, || done.is_closed());
+                    }
+                    if done.blocking_send(result).is_err() {
+                        return;
+                    }
                 }
-                if done.blocking_send(result).is_err() {
-                    return;
-                }
-            }
-        })?;
+            },
+        )?;
         Ok(Self { batches, written, waiting: Vec::new(), busy: false })
     }
 
@@ -223,7 +225,9 @@ impl Files {
                 }
                 self.agent_id = None;
             }
-            Removal::Framework { framework_id } => remove_all(&self.agent()?.framework(framework_id)?.directory)?,
+            Removal::Framework { framework_id } => {
+                remove_all(&self.agent()?.framework(framework_id)?.directory)?
+            }
             Removal::Run(run) => {
                 let run = self.run(run)?;
                 if fs::read_link(run.executor.latest_run()).is_ok_and(|latest| latest == run.directory) {
@@ -251,7 +255,8 @@ impl Files {
         }
         remove_all(path)?;
         let mut directory = path.parent();
-        while let Some(empty) = directory.filter(|directory| *directory != top && directory.starts_with(&top)) {
+        while let Some(empty) = directory.filter(|directory| *directory != top && directory.starts_with(&top))
+        {
             let latest = empty.join("latest");
             if latest.is_symlink() && !latest.exists() {
                 remove_file(&latest)?;

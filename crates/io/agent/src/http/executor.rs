@@ -28,9 +28,8 @@ pub(super) async fn call(context: Context, request: Request) -> Response {
 #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 fn read(request: &Request) -> Result<(executor::Call, ContentType), Response> {
     let content = negotiate::content_type(Api::Executor, &request.headers)?.content();
-    let call: executor::Call = content
-        .decode(request.body.clone())
-        .map_err(|error| Response::bad_request(error.to_string()))?;
+    let call: executor::Call =
+        content.decode(request.body.clone()).map_err(|error| Response::bad_request(error.to_string()))?;
     // Only a stream has an encoding of its own to be asked for.
     let accept = if call.r#type == Some(executor::call::Type::Subscribe.into()) {
         negotiate::accept(Api::Executor, &request.headers)?.content()

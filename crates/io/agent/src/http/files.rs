@@ -21,7 +21,8 @@ pub(super) async fn attached(context: &Context) -> Result<Attached, Response> {
     if let Some(log) = &context.shared.log_file {
         attached.add("/slave/log", log.clone());
     }
-    for framework in snapshot.frameworks.iter().chain(snapshot.completed_frameworks.iter().map(AsRef::as_ref)) {
+    for framework in snapshot.frameworks.iter().chain(snapshot.completed_frameworks.iter().map(AsRef::as_ref))
+    {
         let id = framework.info.id.as_ref().map_or("", |id| id.value.as_str());
         // The live ones last: their runs are the latest.
         for executor in framework.completed_executors.iter().chain(&framework.executors) {
@@ -75,8 +76,7 @@ pub(super) async fn read(context: Context, request: Request) -> Response {
         let path = path(&request)?;
         let (offset, length) = (number(&request, "offset")?, number(&request, "length")?);
         let attached = attached(&context).await?;
-        let piece =
-            blocking(move || files::read(&attached, &path, offset, length)).await.map_err(refusal)?;
+        let piece = blocking(move || files::read(&attached, &path, offset, length)).await.map_err(refusal)?;
         let mut object = Map::new();
         put(&mut object, "data", String::from_utf8_lossy(&piece.data).into_owned());
         put(&mut object, "offset", offset.unwrap_or(piece.size));
@@ -108,7 +108,8 @@ pub(super) async fn download(context: Context, request: Request) -> Response {
 pub(super) async fn debug(context: Context, request: Request) -> Response {
     match attached(&context).await {
         Ok(attached) => {
-            let paths = attached.iter().map(|(name, path)| (name.to_owned(), path.display().to_string().into()));
+            let paths =
+                attached.iter().map(|(name, path)| (name.to_owned(), path.display().to_string().into()));
             json(&request, &paths.collect::<Map<_, _>>().into())
         }
         Err(response) => response,

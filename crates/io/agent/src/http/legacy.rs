@@ -139,7 +139,8 @@ pub(super) async fn state(context: Context, request: Request) -> Response {
     };
     let master = context.master_name(&snapshot).await;
     // Thousands of tasks take a while to write.
-    let body = tokio::task::spawn_blocking(move || to_bytes(&state_object(&context, &snapshot, master))).await;
+    let body =
+        tokio::task::spawn_blocking(move || to_bytes(&state_object(&context, &snapshot, master))).await;
     match body {
         Ok(body) => json(&request, body),
         Err(_) => Response::plain_status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -283,7 +284,8 @@ fn framework(framework: &FrameworkView) -> Value {
     } else {
         put(&mut object, "role", info.role.as_deref().unwrap_or("*"));
     }
-    let list = |executors: &[Arc<ExecutorView>]| executors.iter().map(|one| executor(one)).collect::<Vec<Value>>();
+    let list =
+        |executors: &[Arc<ExecutorView>]| executors.iter().map(|one| executor(one)).collect::<Vec<Value>>();
     put(&mut object, "executors", list(&framework.executors));
     put(&mut object, "completed_executors", list(&framework.completed_executors));
     object.into()
@@ -307,7 +309,8 @@ fn executor(executor: &ExecutorView) -> Value {
     if let Some(kind) = info.r#type.and_then(|kind| v1::executor_info::Type::try_from(kind).ok()) {
         put(&mut object, "type", kind.as_str_name());
     }
-    let list = |tasks: &mut dyn Iterator<Item = &Arc<v1::Task>>| tasks.map(|one| task(one)).collect::<Vec<Value>>();
+    let list =
+        |tasks: &mut dyn Iterator<Item = &Arc<v1::Task>>| tasks.map(|one| task(one)).collect::<Vec<Value>>();
     put(&mut object, "tasks", list(&mut executor.launched_tasks.iter()));
     put(&mut object, "queued_tasks", list(&mut executor.queued_tasks.iter()));
     // Tasks that have ended but were not acknowledged are shown with the completed ones.

@@ -73,12 +73,14 @@ fn validate(call: &Call) -> Result<Type, String> {
 async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Message>, Response> {
     let of = |kind: response::Type| Message { r#type: Some(kind.into()), ..Message::default() };
     let message = match kind {
-        Type::GetHealth => {
-            Message { get_health: Some(response::GetHealth { healthy: true }), ..of(response::Type::GetHealth) }
-        }
+        Type::GetHealth => Message {
+            get_health: Some(response::GetHealth { healthy: true }),
+            ..of(response::Type::GetHealth)
+        },
         Type::GetFlags => {
             let flags = context.shared.flags.iter();
-            let flags = flags.map(|(name, value)| v1::Flag { name: name.clone(), value: Some(value.clone()) });
+            let flags =
+                flags.map(|(name, value)| v1::Flag { name: name.clone(), value: Some(value.clone()) });
             let get_flags = response::GetFlags { flags: flags.collect() };
             Message { get_flags: Some(get_flags), ..of(response::Type::GetFlags) }
         }
@@ -124,7 +126,8 @@ async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Mes
 fn metrics(snapshot: &Snapshot, message: Message) -> Message {
     let mut samples = Context::samples(snapshot);
     samples.sort_by(|one, other| one.key.cmp(&other.key));
-    let metrics = samples.into_iter().map(|sample| v1::Metric { name: sample.key, value: Some(sample.value) });
+    let metrics =
+        samples.into_iter().map(|sample| v1::Metric { name: sample.key, value: Some(sample.value) });
     Message { get_metrics: Some(response::GetMetrics { metrics: metrics.collect() }), ..message }
 }
 

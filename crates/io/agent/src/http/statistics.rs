@@ -28,9 +28,10 @@ pub(super) async fn sessions() -> BTreeMap<i32, Usage> {
 
 /// Executors that have a container, with their frameworks.
 pub(super) fn running(snapshot: &Snapshot) -> impl Iterator<Item = (&FrameworkView, &ExecutorView)> {
-    let all = snapshot.frameworks.iter().flat_map(|framework| {
-        framework.executors.iter().map(move |executor| (framework, executor.as_ref()))
-    });
+    let all = snapshot
+        .frameworks
+        .iter()
+        .flat_map(|framework| framework.executors.iter().map(move |executor| (framework, executor.as_ref())));
     all.filter(|(_, executor)| executor.state != ExecutorState::Terminated)
 }
 

@@ -85,8 +85,7 @@ impl Shell {
                 let _ = self.containerizer.launch(launch).await;
             }
             Err(message) => {
-                let failure =
-                    tepui_core_agent::LaunchFailure { reason: LaunchFailureReason::Other, message };
+                let failure = tepui_core_agent::LaunchFailure { reason: LaunchFailureReason::Other, message };
                 self.core.handle_launched(self.clock.now(), &container, Err(failure));
             }
         }

@@ -364,6 +364,19 @@ impl Actor {
         }
     }
 
+    /// Says in the sandbox why there is nothing else in it: there its owner looks first.
+    fn leave_word(&self, container_id: &str, what: &str) {
+        use std::io::Write as _;
+        let sandbox = self.containers.get(container_id).and_then(|container| container.sandbox.as_ref());
+        let Some(sandbox) = sandbox else { return };
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let stderr =
+            std::os::unix::fs::OpenOptionsExt::custom_flags(File::options().append(true).create(true), flags)
+                .open(sandbox.join("stderr"));
+        // The failure is told in any case.
+        let _ = stderr.and_then(|mut stderr| writeln!(stderr, "{what}"));
+    }
+
     fn read_inbox(&mut self) -> Result<(), InvalidFrame> {
         let mut start = 0;
         while let Some((body, next)) = next_frame(&self.inbox, start)? {
@@ -387,6 +400,7 @@ impl Actor {
                 self.waiting.push_back(Event::Started { container_id, pid });
             }
             protocol::Event::LaunchFailed { container_id, errno: _, what } => {
+                self.leave_word(&container_id, &what);
                 self.launch_failed(container_id, FailureKind::Spawn, what);
             }
             protocol::Event::Exited { container_id, status } => self.exited(container_id, status),

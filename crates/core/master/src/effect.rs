@@ -38,7 +38,7 @@ pub enum Effect {
         /// The stream.
         to: ConnectionId,
         /// The event.
-        event: scheduler::Event,
+        event: Box<scheduler::Event>,
     },
     /// Write one event to the streams of several operators.
     SendOperatorEvent {
@@ -59,7 +59,7 @@ pub enum Effect {
         /// The receiver.
         to: Upid,
         /// The message.
-        message: Message,
+        message: Box<Message>,
     },
     /// Keep a connection to the address of `to`, and report its end with `handle_exited`. Asked for again, it
     /// replaces the connection.
@@ -105,7 +105,7 @@ pub enum OperatorEvent {
     /// ([`OperatorEvent::to_wire`]), so that it does not stop the master.
     Subscribed {
         /// The state.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
     },
     /// Any other event.
     Event(Arc<master::Event>),

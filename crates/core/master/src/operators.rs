@@ -36,7 +36,7 @@ pub(crate) fn subscribe(master: &mut Master, connection: ConnectionId) {
     master.effects.push_back(Effect::OpenStream { to: connection, stream_id: None });
     master.operators.streams.push_back(connection);
     master.streams.insert(connection, Stream::Operator);
-    let snapshot = master.snapshot();
+    let snapshot = Box::new(master.snapshot());
     master.effects.push_back(Effect::SendOperatorEvent {
         to: vec![connection],
         event: OperatorEvent::Subscribed { snapshot },

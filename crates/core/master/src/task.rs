@@ -66,7 +66,7 @@ impl Task {
             discovery: info.discovery.clone(),
             container: info.container.clone(),
             health_check: info.health_check.clone(),
-            kill_policy: info.kill_policy.clone(),
+            kill_policy: info.kill_policy,
             user: user(info),
             limits: info.limits.clone(),
             ..v1::Task::default()

@@ -47,14 +47,14 @@ impl World {
             }
             master::Effect::SendEvent { to, event } => {
                 self.observe_event(&event);
-                self.answer(to, Answer::SchedulerEvent(event));
+                self.answer(to, Answer::SchedulerEvent(*event));
             }
             master::Effect::SendOperatorEvent { .. } => {}
             master::Effect::CloseStream { to } => self.answer(to, Answer::Ended),
             master::Effect::Send { from_id, to, message } => {
                 self.observe_sent_by_master(&to, &message);
                 let sender = Upid { id: from_id, address: master_upid().address };
-                self.send(&Node::Master, sender, &to, message);
+                self.send(&Node::Master, sender, &to, *message);
             }
             master::Effect::Link { to } => self.link(&Node::Master, &to),
             master::Effect::Unlink { to } => {

@@ -152,7 +152,7 @@ pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
     } else {
         return;
     };
-    let message = Message::PingSlave(internal::PingSlaveMessage { connected });
+    let message = Box::new(Message::PingSlave(internal::PingSlaveMessage { connected }));
     master.effects.push_back(Effect::Send { from_id, to, message });
     master.timers.set(Timer::Ping(id.clone()), master.now + master.config.agent_ping_timeout);
 }
@@ -168,7 +168,7 @@ pub(crate) fn pong(master: &mut Master, from: &Upid) {
 
 /// Tells somebody who takes itself for a registered agent that it is not one.
 pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
-    let message = Message::PingSlave(internal::PingSlaveMessage { connected: false });
+    let message = Box::new(Message::PingSlave(internal::PingSlaveMessage { connected: false }));
     master.effects.push_back(Effect::Send {
         from_id: "slave-observer(0)".to_owned(),
         to: to.clone(),

@@ -35,7 +35,7 @@ pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
     if !task.state.is_terminal() {
         let task_id = task.id.clone();
         if let Some(task) = Arc::make_mut(framework).tasks.get_mut(&task_id) {
-            Arc::make_mut(task).kill = Some(Box::new(KillWish { policy: kill.kill_policy.clone() }));
+            Arc::make_mut(task).kill = Some(Box::new(KillWish { policy: kill.kill_policy }));
         }
     }
     if let Some(agent) = master.agents.get(&agent_id)

@@ -22,8 +22,7 @@ const MAX_REFUSAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// For how long the resources that `filters` is about are not to be offered again.
 pub(crate) fn refusal(filters: Option<&Filters>) -> Duration {
     let Some(seconds) = filters.and_then(|filters| filters.refuse_seconds) else { return DEFAULT_REFUSAL };
-    // Negative, NaN: not a time.
-    if !(seconds >= 0.0) {
+    if seconds.is_nan() || seconds < 0.0 {
         return DEFAULT_REFUSAL;
     }
     Duration::try_from_secs_f64(seconds).map_or(MAX_REFUSAL, |time| time.min(MAX_REFUSAL))

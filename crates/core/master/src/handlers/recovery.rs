@@ -45,7 +45,7 @@ pub(crate) fn restore(master: &mut Master, registry: Registry) {
 fn restore_framework(master: &mut Master, id: &str, record: FrameworkRecord) {
     let id = FrameworkId::new(id);
     let registered = Tick::from_nanos(record.registered);
-    let mut framework = Framework::new(id.clone(), record.info, FrameworkState::Recovered, registered);
+    let mut framework = Framework::new(id, record.info, FrameworkState::Recovered, registered);
     framework.disconnected = record.disconnected.map(Tick::from_nanos);
     if let Some(completed) = record.completed {
         framework.state = FrameworkState::Completed;

@@ -165,7 +165,7 @@ fn add_task(
     if !task.state.is_terminal() {
         *used.entry(framework_id.clone()).or_default() += &task.resources;
         if let Some(kill) = &task.kill {
-            orders.kills.push(kill_message(&framework_id, &task.id, kill.policy.clone()));
+            orders.kills.push(kill_message(&framework_id, &task.id, kill.policy));
         }
     }
     if was_unreachable {
@@ -283,7 +283,7 @@ fn compare_tasks(master: &mut Master, agent: &AgentId, reported: &[v1::Task], or
         match known.filter(|known| known.agent_id == *agent) {
             Some(known) if !known.state.is_terminal() => {
                 if let Some(kill) = &known.kill {
-                    orders.kills.push(kill_message(&framework_id, &id, kill.policy.clone()));
+                    orders.kills.push(kill_message(&framework_id, &id, kill.policy));
                 }
             }
             Some(_) => {}

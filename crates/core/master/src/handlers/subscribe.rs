@@ -131,7 +131,7 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         master_info: Some(master.config.info.clone()),
     };
     let event = Event { subscribed: Some(subscribed), ..typed(event::Type::Subscribed) };
-    master.effects.push_back(Effect::SendEvent { to: connection, event });
+    master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
     heartbeat(master, connection);
 }
 
@@ -208,7 +208,9 @@ pub(crate) fn updated(master: &mut Master, to: ConnectionId, update: Subscriptio
 
 /// A HEARTBEAT now, and again after the interval.
 pub(crate) fn heartbeat(master: &mut Master, connection: ConnectionId) {
-    master.effects.push_back(Effect::SendEvent { to: connection, event: typed(event::Type::Heartbeat) });
+    master
+        .effects
+        .push_back(Effect::SendEvent { to: connection, event: Box::new(typed(event::Type::Heartbeat)) });
     master.timers.set(Timer::Heartbeat(connection), master.now + master.config.heartbeat_interval);
 }
 
@@ -266,7 +268,7 @@ pub(crate) fn leave_stream(master: &mut Master, id: &FrameworkId, error: Option<
 /// Says why on an open stream, and ends it.
 fn dismiss(master: &mut Master, connection: ConnectionId, message: String) {
     let event = Event { error: Some(event::Error { message }), ..typed(event::Type::Error) };
-    master.effects.push_back(Effect::SendEvent { to: connection, event });
+    master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
     master.effects.push_back(Effect::CloseStream { to: connection });
 }
 
@@ -278,6 +280,6 @@ pub(crate) fn typed(r#type: event::Type) -> Event {
 /// Sends an event to a framework's scheduler; lost if that is not there.
 pub(crate) fn send_event(master: &mut Master, id: &FrameworkId, event: Event) {
     if let Some(to) = master.frameworks.get(id).and_then(|framework| framework.connection) {
-        master.effects.push_back(Effect::SendEvent { to, event });
+        master.effects.push_back(Effect::SendEvent { to, event: Box::new(event) });
     }
 }

@@ -43,7 +43,7 @@ fn an_agent_is_written_before_it_is_registered() {
     assert_eq!(registered.slave_id.value, "M-S0");
     assert_eq!(registered.connection.as_ref().unwrap().total_ping_timeout_seconds, Some(75.0));
     assert!(ping.connected);
-    assert_eq!(cluster.links, [agent.clone()]);
+    assert_eq!(cluster.links, std::slice::from_ref(&agent));
     // It has not heard it: it is told again.
     cluster.message(&agent, register());
     assert_eq!(cluster.sent_names(), ["SlaveRegistered"]);

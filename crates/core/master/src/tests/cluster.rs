@@ -102,14 +102,14 @@ impl Cluster {
                     let stream = Stream { id, ..Stream::default() };
                     assert!(self.streams.insert(to.0, stream).is_none(), "opened twice");
                 }
-                Effect::SendEvent { to, event } => self.event(to, json::to_string(&event)),
+                Effect::SendEvent { to, event } => self.event(to, json::to_string(&*event)),
                 Effect::SendOperatorEvent { to, event } => {
                     for to in to {
                         self.event(to, json::to_string(&event.to_wire()));
                     }
                 }
                 Effect::CloseStream { to } => self.streams.get_mut(&to.0).unwrap().closed = true,
-                Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, message)),
+                Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, *message)),
                 Effect::Link { to } => self.links.push(to),
                 Effect::Unlink { .. } => {}
                 Effect::Persist { token, writes } if self.hold => self.held.push_back((token, writes)),

@@ -30,6 +30,7 @@ fn five_thousand_tasks_in_one_accept() {
 /// How many tasks go through in a second: `cargo test --release -p tepui-core-master -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stderr, clippy::cast_precision_loss, reason = "a measurement")]
 fn tasks_per_second() {
     use tepui_model::{ConnectionId, Tick};
     use tepui_wire_mesos::json;
@@ -78,11 +79,16 @@ fn tasks_per_second() {
             drain(master);
         }
         let ended = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        println!(
+        eprintln!(
             "{TASKS} tasks: ACCEPT {:?}, updates and acknowledgements {:?}, {count} effects, {:.0} tasks/s",
             accepted - started,
             ended - accepted,
             TASKS as f64 / (ended - started).as_secs_f64()
         );
     }
+}
+#[test]
+fn what_is_kept_for_long_or_in_numbers_is_small() {
+    assert!(size_of::<crate::Task>() <= 192);
+    assert!(size_of::<crate::Effect>() <= 192);
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::values::{Assignment, Span};
+use crate::values::{Assignment, Isolator, Span};
 
 /// A cluster manager that speaks the protocols of Apache Mesos.
 #[derive(Debug, Parser)]
@@ -49,9 +49,6 @@ pub(crate) enum Command {
     Teardown(OnFramework),
     /// Say why a task does not run, or why a framework has no offer.
     Explain(Explain),
-    /// The process that holds the agent's containers; the agent starts it.
-    #[command(hide = true)]
-    Supervisor(Supervisor),
 }
 
 /// Where the cluster is.
@@ -219,9 +216,10 @@ pub(crate) struct Agent {
     /// Run tasks as the user that they name. Needs root.
     #[arg(long, alias = "switch_user", env = "TEPUI_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) switch_user: bool,
-    /// How a container is held, comma separated: posix/cpu, posix/mem, cgroups/cpu, cgroups/mem.
-    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', default_value = "posix/cpu,posix/mem")]
-    pub(crate) isolation: Vec<String>,
+    /// How a container is held: `cgroups/cpu,cgroups/mem` limits it where this machine lets us (the log says
+    /// where not), `posix/cpu,posix/mem` does not.
+    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', default_value = "cgroups/cpu,cgroups/mem")]
+    pub(crate) isolation: Vec<Isolator>,
     /// How long an executor may take to register.
     #[arg(long, alias = "executor_registration_timeout", env = "TEPUI_EXECUTOR_REGISTRATION_TIMEOUT", default_value = "1mins")]
     pub(crate) executor_registration_timeout: Span,
@@ -294,10 +292,3 @@ pub(crate) struct Explain {
     pub(crate) what: String,
 }
 
-/// `tepui supervisor`.
-#[derive(Debug, Args)]
-pub(crate) struct Supervisor {
-    /// Arguments that the agent gives it.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) arguments: Vec<String>,
-}

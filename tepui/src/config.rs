@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Command};
+use clap::Command;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -139,20 +139,6 @@ fn distance(from: &str, to: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
-}
-
-/// Every flag of a daemon with its value in force, for GET_FLAGS and `/flags`, under Mesos's spelling.
-pub(crate) fn flags(command: &Command, daemon: &str, matches: &ArgMatches) -> Vec<(String, String)> {
-    long_names(command, daemon)
-        .into_iter()
-        .filter(|name| name != "config" && name != "help" && name != "version")
-        .filter_map(|name| {
-            let id = name.replace('-', "_");
-            let values = matches.get_raw(&id)?;
-            let values: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
-            Some((id, values.join(",")))
-        })
-        .collect()
 }
 
 #[cfg(test)]

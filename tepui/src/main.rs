@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     // The supervisor is one small process that lives long: no runtime, no layers, nothing before it.
     if arguments.get(1).is_some_and(|command| command == "supervisor") {
-        return tepui_containment::supervisor::main(&arguments[2..]);
+        return tepui_containment::supervisor::main(std::env::args_os().skip(2));
     }
     match start(&arguments) {
         Ok(code) => code,
@@ -47,7 +47,7 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     let command = config::layered(Cli::command(), arguments, &environment)
         .map_err(|error| Failure::user(error.to_string()))?;
-    let matches = match command.clone().try_get_matches_from(arguments) {
+    let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // clap knows how to print help and errors, and which exit code each has.
@@ -59,24 +59,20 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
     let daemon = matches!(cli.command, Command::Master(_) | Command::Agent(_) | Command::Up(_));
     tepui_telemetry::init(if daemon { LogOptions::DAEMON } else { LogOptions::COMMAND })
         .map_err(|error| Failure::user(error.to_string()))?;
-    let flags = matches
-        .subcommand()
-        .map(|(name, matches)| config::flags(&command, name, matches))
-        .unwrap_or_default();
     // Two threads are enough to keep decoding and encoding off the cores' tasks.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(perform(cli.command, flags));
+    let outcome = runtime.block_on(perform(cli.command));
     // Readers of the terminal may be in the middle of a blocking read; nothing is waited for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn perform(command: Command, flags: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+async fn perform(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => return run::run(arguments).await,
         Command::Up(arguments) => up::up(&arguments).await?,
-        Command::Master(arguments) => daemon::master(*arguments, flags).await?,
-        Command::Agent(arguments) => daemon::agent(*arguments, flags).await?,
+        Command::Master(arguments) => daemon::master(*arguments).await?,
+        Command::Agent(arguments) => daemon::agent(*arguments).await?,
         Command::Agents(query) => query::agents(&query).await?,
         Command::Frameworks(query) => query::frameworks(&query).await?,
         Command::Tasks(query) => query::tasks(&query).await?,
@@ -85,7 +81,6 @@ async fn perform(command: Command, flags: Vec<(String, String)>) -> Result<ExitC
         Command::Kill(arguments) => operate::kill(&arguments).await?,
         Command::Teardown(arguments) => operate::teardown(&arguments).await?,
         Command::Explain(arguments) => query::explain(&arguments).await?,
-        Command::Supervisor(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

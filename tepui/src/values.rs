@@ -34,6 +34,27 @@ impl FromStr for Assignment {
     }
 }
 
+/// A way to hold a container, under Mesos's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolator {
+    /// By nothing but its process group.
+    Posix,
+    /// By a cgroup.
+    Cgroups,
+}
+
+impl FromStr for Isolator {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "posix/cpu" | "posix/mem" => Ok(Self::Posix),
+            "cgroups/cpu" | "cgroups/mem" | "cgroups/all" => Ok(Self::Cgroups),
+            _ => Err(format!("'{text}' is none of posix/cpu, posix/mem, cgroups/cpu, cgroups/mem, cgroups/all")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

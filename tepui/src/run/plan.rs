@@ -37,7 +37,7 @@ impl Plan {
         });
         Ok(Self {
             name: arguments.name.clone().unwrap_or_else(|| program_name.to_owned()),
-            user: arguments.user.clone().unwrap_or_else(own_user),
+            user: arguments.user.clone().unwrap_or_else(tepui_containment::user::current),
             instances: arguments.instances,
             launched: 0,
             cpus: arguments.cpus,
@@ -90,13 +90,6 @@ impl Plan {
             self.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect();
         format!("{name}-{}-{}", self.run, self.launched)
     }
-}
-
-/// The name of the user who runs this program.
-fn own_user() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok().filter(|user| !user.is_empty()).unwrap_or_else(
-        || tepui_containment::user::current_name().unwrap_or_else(|| "root".to_owned()),
-    )
 }
 
 /// Takes scalars out of an offer, all of them or none.

@@ -87,7 +87,7 @@ fn the_genuine_mesos_agrees() {
         replay.directory("master/errors")?;
         let without_commands = |number| matches!(number, 1..=26 | 36..=39 | 65..=77);
         let framework = main_story(&mut replay, &mesos.agent_work(0), without_commands)?;
-        failover(&mut replay, framework)?;
+        failover(&mut replay, framework, |_| Ok(()))?;
         let known = [
             // The older version says it in other words, and does not know a name of its own capability.
             ("scheduler/errors/suppressed-role-not-in-roles", "$.error.message"),
@@ -106,10 +106,11 @@ fn the_genuine_mesos_agrees() {
 }
 
 fn ours(yard: &Yard) -> Outcome<(Master, Agent, Replay)> {
-    let mut master = Master::start(yard, &[])?;
+    let mut master = Master::start(yard, &["--cluster", "golden"])?;
     let agent = Agent::start(yard, master.port, &["--attributes", "rack:r1;zone:z1"])?;
     master.wait_for_agents(1)?;
-    let replay = Replay::new(master.port, agent.port);
+    let mut replay = Replay::new(master.port, agent.port);
+    replay.names.bind("/opt/mesos-run/agent", agent.work.display().to_string());
     Ok((master, agent, replay))
 }
 
@@ -142,8 +143,7 @@ fn a_framework_s_life() {
     in_yard(|yard| {
         let (_master, agent, mut replay) = ours(yard)?;
         let framework = main_story(&mut replay, &agent.work, |_| true)?;
-        failover(&mut replay, framework)?;
-        reads_after_teardown(&mut replay)?;
+        failover(&mut replay, framework, reads_after_teardown)?;
         replay.verdict()
     });
 }
@@ -162,11 +162,12 @@ fn main_story(replay: &mut Replay, agent_work: &Path, wanted: impl Fn(u32) -> bo
         framework.call(replay, &exchange).map_err(|problem| format!("{}: {problem}", exchange.name))?;
         match number {
             // One command task runs.
-            42 => {
+            42 => framework.without_offers(replay, |replay| {
                 for kind in ["master/api", "master/legacy", "agent/api", "agent/legacy"] {
                     replay.directory(&format!("{kind}-with-running-task"))?;
                 }
-            }
+                Ok(())
+            })?,
             65 => {
                 let environment = Executor::started(agent_work)?;
                 if wanted(42) {
@@ -198,8 +199,12 @@ fn main_story(replay: &mut Replay, agent_work: &Path, wanted: impl Fn(u32) -> bo
     Ok(framework)
 }
 
-/// Another scheduler takes over, is cut off, comes back, and tears down.
-fn failover(replay: &mut Replay, mut first: Framework) -> Outcome {
+/// Another scheduler takes over, is cut off, comes back, and tears down; then one without a failover timeout.
+fn failover(
+    replay: &mut Replay,
+    mut first: Framework,
+    after_teardown: impl Fn(&mut Replay) -> Outcome,
+) -> Outcome {
     let second = Framework::subscribe(replay, "scheduler/failover-resubscribe")?;
     if !first.ends(Duration::from_secs(5))? {
         replay.comparison.note("scheduler/main/stream", "end", "ended by the failover", "goes on");
@@ -219,6 +224,7 @@ fn failover(replay: &mut Replay, mut first: Framework) -> Outcome {
         replay.comparison.note(&third.name, "end", "ended by the teardown", "goes on");
     }
     replay.exchange(after)?;
+    after_teardown(replay)?;
     replay.exchange(&Exchange::load("scheduler/resubscribe-after-teardown/stream")?)?;
 
     drop(Framework::subscribe(replay, "scheduler/failover0")?);

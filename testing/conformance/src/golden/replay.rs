@@ -39,6 +39,8 @@ impl Replay {
         // The recording's addresses.
         names.bind("127.0.0.1:15050", format!("127.0.0.1:{master}"));
         names.bind("127.0.0.1:15051", format!("127.0.0.1:{agent}"));
+        // Where the recorded agent had its helper programs.
+        names.bind("/opt/mesos-build/src", "/usr/libexec/mesos");
         Self { master, agent, names, comparison: Comparison::default(), left_out: Vec::new() }
     }
 

@@ -3,12 +3,15 @@
 //! Compared are the status line, the headers in their order, and the body: the same members in the same order, the same
 //! types, the same texts and numbers. Ids, times, process ids and ports differ from run to run and count only by type.
 
-use std::io::Read as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+};
 
 use serde_json::Value;
 
 use super::{
-    exceptions::{Exceptions, Leave},
+    exceptions::{Exceptions, Leave, NEVER_LAUNCHED},
     names::Names,
 };
 use crate::http::{self, Response};
@@ -84,8 +87,20 @@ impl Comparison {
     pub fn responses(&mut self, exchange: &str, names: &Names, recorded: &Response, ours: &Response) {
         self.heads(exchange, names, recorded, ours);
         let (expected, actual) = (plain_body(recorded), plain_body(ours));
-        match (serde_json::from_slice::<Value>(&expected), serde_json::from_slice::<Value>(&actual)) {
+        match (json(&expected), json(&actual)) {
             (Ok(expected), Ok(actual)) => self.values(exchange, names, "$", &expected, &actual),
+            _ if recorded.header("Content-Type") == Some("application/x-protobuf")
+                && recorded.chunks.is_none() =>
+            {
+                if fields(&expected) != fields(&actual) {
+                    self.note(
+                        exchange,
+                        "fields",
+                        format!("{:?}", fields(&expected)),
+                        format!("{:?}", fields(&actual)),
+                    );
+                }
+            }
             _ if recorded.chunks.is_some() && ours.chunks.is_some() => {
                 self.streams(exchange, names, recorded, ours)
             }
@@ -135,7 +150,7 @@ impl Comparison {
         for (expected, actual) in expected.iter().zip(&actual) {
             match (http::record(expected), http::record(actual)) {
                 (Ok(expected), Ok(actual)) => self.values(exchange, names, "$", &expected, &actual),
-                (Err(_), Err(_)) if fields(expected) == fields(actual) => {}
+                (Err(_), Err(_)) if fields(message(expected)) == fields(message(actual)) => {}
                 (_, Err(problem)) => self.note(exchange, "record", format!("{expected:?}"), problem),
                 (Err(problem), _) => self.note(exchange, "record", problem, String::from_utf8_lossy(actual)),
             }
@@ -148,7 +163,8 @@ impl Comparison {
             Some(Leave::Anything) => return,
             Some(Leave::Elements) => return self.any_elements(exchange, names, at, recorded, ours),
             Some(Leave::Members) => return self.common_members(exchange, names, at, recorded, ours),
-            None => {}
+            Some(Leave::Value) if std::mem::discriminant(recorded) == std::mem::discriminant(ours) => return,
+            Some(Leave::Value) | None => {}
         }
         match (recorded, ours) {
             (Value::Object(expected), Value::Object(actual)) => {
@@ -167,6 +183,9 @@ impl Comparison {
                         self.values(exchange, names, &format!("{at}.{key}"), value, other);
                     }
                 }
+            }
+            (Value::Array(expected), Value::Array(actual)) if is_set(expected) && is_set(actual) => {
+                self.sets(exchange, names, at, expected, actual);
             }
             (Value::Array(expected), Value::Array(actual)) => {
                 if expected.len() != actual.len() {
@@ -198,6 +217,26 @@ impl Comparison {
         }
     }
 
+    /// Arrays that Mesos writes in the order of a hash map: elements are paired by their ids.
+    fn sets(&mut self, exchange: &str, names: &Names, at: &str, recorded: &[Value], ours: &[Value]) {
+        let table = |list: &[Value], said: &dyn Fn(&str) -> String| -> BTreeMap<String, Value> {
+            list.iter()
+                .filter_map(|element| Some((normal(&said(identity(element)?)), element.clone())))
+                .collect()
+        };
+        let expected = table(recorded, &str::to_owned);
+        let actual = table(ours, &|text| names.to_recorded(text));
+        let keys = |table: &BTreeMap<String, Value>| table.keys().cloned().collect::<Vec<_>>().join(", ");
+        if keys(&expected) != keys(&actual) {
+            self.note(exchange, at, keys(&expected), keys(&actual));
+        }
+        for (id, element) in &expected {
+            if let Some(other) = actual.get(id) {
+                self.values(exchange, names, &format!("{at}[]"), element, other);
+            }
+        }
+    }
+
     /// Arrays whose elements may be others, but of the same shape as those recorded.
     fn any_elements(&mut self, exchange: &str, names: &Names, at: &str, recorded: &Value, ours: &Value) {
         let (Value::Array(expected), Value::Array(actual)) = (recorded, ours) else {
@@ -225,6 +264,34 @@ impl Comparison {
     }
 }
 
+/// The id by which a task, executor or framework is known among its like.
+fn identity(element: &Value) -> Option<&str> {
+    let paths = [
+        "/task_id/value",
+        "/executor_info/executor_id/value",
+        "/framework_info/id/value",
+        "/executor_id/value",
+        "/id",
+        "/executor_id",
+    ];
+    // A status is one of a sequence, not of a set.
+    let one_of_a_set = element.get("timestamp").is_none();
+    paths.iter().find_map(|path| element.pointer(path)?.as_str()).filter(|_| one_of_a_set)
+}
+
+/// True for arrays of things with ids, all different.
+fn is_set(list: &[Value]) -> bool {
+    let ids: BTreeSet<&str> = list.iter().filter_map(identity).collect();
+    !list.is_empty() && ids.len() == list.len()
+}
+
+/// JSON, also in the call that JSONP makes of it.
+fn json(body: &[u8]) -> serde_json::Result<Value> {
+    let inner =
+        body.strip_prefix(b"cb(").and_then(|rest| rest.strip_suffix(b");").or(rest.strip_suffix(b")")));
+    serde_json::from_slice(inner.unwrap_or(body))
+}
+
 fn shortened(text: String) -> String {
     if text.chars().count() > 400 { text.chars().take(400).chain(['…']).collect() } else { text }
 }
@@ -240,10 +307,14 @@ fn plain_body(response: &Response) -> Vec<u8> {
     response.body.clone()
 }
 
+/// A record's message: what follows its length and a newline.
+fn message(record: &[u8]) -> &[u8] {
+    record.iter().position(|byte| *byte == b'\n').map_or(record, |at| &record[at + 1..])
+}
+
 /// Numbers and wire types of a protobuf message's fields, in their order; None when it is none.
 fn fields(bytes: &[u8]) -> Option<Vec<(u64, u64)>> {
-    // A record: its length as text, a newline, the message.
-    let mut rest = &bytes[bytes.iter().position(|byte| *byte == b'\n')? + 1..];
+    let mut rest = bytes;
     let mut found = Vec::new();
     while !rest.is_empty() {
         let tag = varint(&mut rest)?;
@@ -350,6 +421,8 @@ mod tests {
             (json!({"a": "1"}), json!({"a": 1}), "$.a"),
             (json!({"a": []}), json!({"a": [1]}), "$.a"),
             (json!([{"a": true}]), json!([{"a": false}]), "$[].a"),
+            (json!([{"id": "x", "a": 1}, {"id": "y"}]), json!([{"id": "y"}, {"id": "x", "a": 2}]), "$[].a"),
+            (json!([{"id": "x"}]), json!([{"id": "y"}]), "$"),
         ];
         for (recorded, ours, at) in cases {
             assert_eq!(differences(recorded.clone(), ours.clone()), [at], "{recorded} {ours}");

@@ -15,7 +15,7 @@ use super::{ANSWER, Replay, assemble};
 use crate::{
     Outcome,
     golden::{exceptions, transcript::Exchange},
-    http::{Connection, Stream},
+    http::{self, Connection, Stream},
     process::wait_for,
 };
 
@@ -153,6 +153,28 @@ impl Framework {
         let body = replay.names.to_ours(body.to_string().as_bytes());
         let request = assemble(&replay.names.to_ours(head), &body, old.len());
         replay.send(exchange, &request)
+    }
+
+    /// Gives all offers back for the time of some reads: the recording was made while none was out. Not a recorded call.
+    pub fn without_offers(
+        &mut self,
+        replay: &mut Replay,
+        reads: impl FnOnce(&mut Replay) -> Outcome,
+    ) -> Outcome {
+        let offers: Vec<Value> =
+            std::mem::take(&mut self.held).into_keys().map(|id| json!({"value": id})).collect();
+        self.extra_call(replay, json!({"type": "SUPPRESS"}))?;
+        self.extra_call(replay, json!({"type": "DECLINE", "decline": {"offer_ids": offers}}))?;
+        reads(replay)?;
+        self.extra_call(replay, json!({"type": "REVIVE"}))
+    }
+
+    fn extra_call(&mut self, replay: &Replay, mut call: Value) -> Outcome {
+        call["framework_id"] = self.events[0]["subscribed"]["framework_id"].clone();
+        let header = self.stream.head.header("Mesos-Stream-Id").unwrap_or_default();
+        let answer =
+            http::post(replay.master, "/api/v1/scheduler", &call, &format!("Mesos-Stream-Id: {header}\r\n"))?;
+        if answer.code() == 202 { Ok(()) } else { Err(format!("{call}: {}", answer.text()).into()) }
     }
 
     /// Waits for the update that the recorded call acknowledges, as often as it was repeated in the recording.
@@ -316,10 +338,8 @@ fn scalar(offer: &Value, name: &str) -> f64 {
 pub fn await_connected(replay: &Replay, recorded_id: &str, connected: Option<bool>) -> Outcome {
     let id = replay.names.ours(recorded_id).ok_or("a framework that never subscribed")?.to_owned();
     wait_for("the framework's connection to end", EVENT, || {
-        let answer = crate::http::post(replay.master, "/api/v1", &json!({"type": "GET_FRAMEWORKS"}), "")
-            .ok()?
-            .json()
-            .ok()?;
+        let answer =
+            http::post(replay.master, "/api/v1", &json!({"type": "GET_FRAMEWORKS"}), "").ok()?.json().ok()?;
         let frameworks = answer["get_frameworks"]["frameworks"].as_array()?;
         let found = frameworks.iter().find(|framework| text(framework, "/framework_info/id/value") == id);
         (found.map(|framework| framework["connected"] == json!(true)) == connected).then_some(())

@@ -67,7 +67,6 @@ impl Context {
     }
 
     /// A picture of the agent; the error is the answer when it is going down.
-    #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
     async fn snapshot(&self) -> Result<Arc<Snapshot>, Response> {
         let (answer, picture) = oneshot::channel();
         let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
@@ -149,8 +148,8 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
             with(|context, request| Box::pin(executor::call(context, request))),
         )
         .route(PROCESS, "/state", &[], with(|context, request| Box::pin(legacy::state(context, request))))
-        .route(PROCESS, "/flags", &[], with(|context, request| Box::pin(legacy::flags(context, request))))
-        .route(PROCESS, "/health", &[], with(|_, _| Box::pin(async { Response::new(StatusCode::OK) })))
+        .route(PROCESS, "/flags", &[], with(|context, request| now(legacy::flags(&context, &request))))
+        .route(PROCESS, "/health", &[], with(|_, _| now(Response::new(StatusCode::OK))))
         .route(
             PROCESS,
             "/containers",
@@ -169,7 +168,7 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
             &[],
             with(|context, request| Box::pin(legacy::statistics(context, request))),
         )
-        .route("version", "/", &[], with(|context, request| Box::pin(legacy::version(context, request))))
+        .route("version", "/", &[], with(|context, request| now(legacy::version(&context, &request))))
         .route("metrics", "/", &[], with(|context, _| Box::pin(legacy::prometheus(context))))
         .route(
             "metrics",
@@ -177,7 +176,7 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
             &[],
             with(|context, request| Box::pin(legacy::metrics(context, request))),
         )
-        .route("system", "/stats.json", &[], with(|_, request| Box::pin(legacy::system(request))))
+        .route("system", "/stats.json", &[], with(|_, request| now(legacy::system(&request))))
         .route("files", "/browse", &[], with(|context, request| Box::pin(files::browse(context, request))))
         .route("files", "/read", &[], with(|context, request| Box::pin(files::read(context, request))))
         .route(
@@ -188,4 +187,8 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
         )
         .route("files", "/debug", &[], with(|context, request| Box::pin(files::debug(context, request))))
         .messages(move |id| (id == PROCESS).then(|| messages.clone()))
+}
+
+fn now(response: Response) -> Answer {
+    Box::pin(std::future::ready(response))
 }

@@ -27,6 +27,9 @@ use crate::{
 /// Events of one kind that the core is told between two rounds of effects.
 const BATCH: usize = 256;
 
+/// How long the last checkpoints may take.
+const LAST_WRITES_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What others ask the task.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -166,12 +169,20 @@ impl Shell {
         self.end().await;
     }
 
-    /// What was promised is written before the end.
+    /// What was begun is written before the end, unless the disk does not let it: then nothing was promised.
     async fn end(mut self) {
+        let until = tokio::time::Instant::now() + LAST_WRITES_MAX;
         while !self.writer.is_idle() {
-            let written = self.writer.written().await;
-            self.handle_written(written).await;
-            self.perform().await;
+            match tokio::time::timeout_at(until, self.writer.written()).await {
+                Ok(written) => {
+                    self.handle_written(written).await;
+                    self.perform().await;
+                }
+                Err(_) => {
+                    tracing::error!("leaving with checkpoints that could not be written");
+                    break;
+                }
+            }
         }
         self.containerizer.stop().await;
         if let Some(stopping) = self.stopping.take() {

@@ -14,7 +14,6 @@ use super::{
 use crate::files::{self, Attached};
 
 /// What can be read at this moment: the sandboxes of all executors that are remembered, and the log.
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 pub(super) async fn attached(context: &Context) -> Result<Attached, Response> {
     let snapshot = context.snapshot().await?;
     let mut attached = Attached::default();

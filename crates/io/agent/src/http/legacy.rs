@@ -43,15 +43,15 @@ pub(super) fn version_info(context: &Context) -> v1::VersionInfo {
 }
 
 /// `/version`.
-pub(super) async fn version(context: Context, request: Request) -> Response {
-    json(&request, to_bytes(&sorted(&version_info(&context))))
+pub(super) fn version(context: &Context, request: &Request) -> Response {
+    json(request, to_bytes(&sorted(&version_info(context))))
 }
 
 /// `/flags`.
-pub(super) async fn flags(context: Context, request: Request) -> Response {
+pub(super) fn flags(context: &Context, request: &Request) -> Response {
     let mut object = Map::new();
-    put(&mut object, "flags", flags_object(&context));
-    json(&request, to_bytes(&object.into()))
+    put(&mut object, "flags", flags_object(context));
+    json(request, to_bytes(&object.into()))
 }
 
 fn flags_object(context: &Context) -> Value {
@@ -60,8 +60,8 @@ fn flags_object(context: &Context) -> Value {
 }
 
 /// `/system/stats.json`.
-pub(super) async fn system(request: Request) -> Response {
-    json(&request, machine::stats().json())
+pub(super) fn system(request: &Request) -> Response {
+    json(request, machine::stats().json())
 }
 
 /// `/metrics/snapshot`.

@@ -20,12 +20,12 @@ use crate::files::{self, FilesError};
 
 /// Answers an operator's call.
 pub(super) async fn call(context: Context, request: Request) -> Response {
-    match answer(&context, &request).await {
+    // Messages are large: not on the stack of every waiting task.
+    match Box::pin(answer(&context, &request)).await {
         Ok(response) | Err(response) => response,
     }
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 async fn answer(context: &Context, request: &Request) -> Result<Response, Response> {
     let content = negotiate::content_type(Api::Agent, &request.headers)?;
     let accept = negotiate::accept(Api::Agent, &request.headers)?;
@@ -41,7 +41,7 @@ async fn answer(context: &Context, request: &Request) -> Result<Response, Respon
         let text = format!("Streaming response is not supported for {} call", kind.as_str_name());
         return Err(Response::text(StatusCode::NOT_ACCEPTABLE, text));
     };
-    let message = perform(context, kind, call).await?;
+    let message = Box::pin(perform(context, kind, call)).await?;
     Ok(match message {
         Some(message) => Response::message(negotiate::content_type_value(accept), encode(accept, &message)),
         None => Response::accepted(),
@@ -69,7 +69,6 @@ fn validate(call: &Call) -> Result<Type, String> {
     Ok(kind)
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Message>, Response> {
     let of = |kind: response::Type| Message { r#type: Some(kind.into()), ..Message::default() };
     let message = match kind {
@@ -141,7 +140,6 @@ fn set_logging_level(level: u32, nanoseconds: i64) {
     });
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 async fn list_files(context: &Context, call: Call, message: Message) -> Result<Message, Response> {
     let path = call.list_files.map(|list| list.path).unwrap_or_default();
     let attached = super::files::attached(context).await?;
@@ -150,7 +148,6 @@ async fn list_files(context: &Context, call: Call, message: Message) -> Result<M
     Ok(Message { list_files: Some(response::ListFiles { file_infos }), ..message })
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
 async fn read_file(context: &Context, call: Call, message: Message) -> Result<Message, Response> {
     let read = call.read_file.unwrap_or_default();
     let attached = super::files::attached(context).await?;

@@ -451,16 +451,16 @@ async fn bad_settings_are_errors() {
     for (change, text) in changes {
         let mut options = options();
         change(&mut options);
-        let error = AgentServer::start(options).await.err().expect("an error").to_string();
+        let error = AgentServer::start(options).await.expect_err("an error").to_string();
         assert!(error.contains(text), "{error}");
     }
     let agent = AgentServer::start(options()).await.unwrap();
     let mut taken = options();
     taken.listen = agent.address();
     taken.runtime_dir = work.path().join("other");
-    let error = AgentServer::start(taken).await.err().expect("an error").to_string();
+    let error = AgentServer::start(taken).await.expect_err("an error").to_string();
     assert!(error.contains("cannot listen on 127.0.0.1"), "{error}");
-    let error = AgentServer::start(options()).await.err().expect("an error").to_string();
+    let error = AgentServer::start(options()).await.expect_err("an error").to_string();
     assert!(error.contains("belongs to another agent"), "{error}");
     agent.stop().await;
 }

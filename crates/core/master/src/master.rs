@@ -174,6 +174,12 @@ impl Master {
         handlers::operator::handle(self, from, principal, call);
     }
 
+    /// An operator wants a task ended. Answered with 202, or 404 when there is no such task alive.
+    pub fn handle_kill_task(&mut self, now: Tick, from: ConnectionId, framework_id: &str, task_id: &str) {
+        self.begin(now);
+        handlers::operator::kill_task(self, from, framework_id, task_id);
+    }
+
     /// The other side of an event stream, or of a request not yet answered, has gone.
     pub fn handle_stream_closed(&mut self, now: Tick, connection: ConnectionId) {
         self.begin(now);

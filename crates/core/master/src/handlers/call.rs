@@ -50,7 +50,8 @@ fn admit(
     principal: Option<&str>,
 ) -> Result<FrameworkId, Reply> {
     let id = call.framework_id.as_ref().map_or("", |id| id.value.as_str());
-    let Some(framework) = master.frameworks.get(id) else {
+    // One whose end is being written is as good as gone.
+    let Some(framework) = master.frameworks.get(id).filter(|_| !master.ending.contains(id)) else {
         return Err(Reply::error(400, "Framework cannot be found"));
     };
     if let Some(principal) = principal

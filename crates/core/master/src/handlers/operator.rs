@@ -1,11 +1,14 @@
 //! The operator's calls that change something, and SUBSCRIBE.
 
 use tepui_model::{AgentId, ConnectionId, FrameworkId, Reply};
-use tepui_wire_mesos::v1::master::{Call, call::Type};
+use tepui_wire_mesos::v1::{
+    self,
+    master::{Call, call::Type},
+};
 
 use super::{
     agents::{self, Removal},
-    framework,
+    framework, kill,
 };
 use crate::{Master, operators};
 
@@ -37,6 +40,24 @@ fn teardown(master: &mut Master, from: ConnectionId, call: &Call) {
         return master.reply(from, Reply::error(400, "No framework found with specified ID"));
     }
     framework::teardown(master, &id, Some((from, Reply::ok())));
+}
+
+/// An operator ends a task, as its scheduler could. Mesos has no such call; the scheduler learns of it by the
+/// task's updates.
+pub(crate) fn kill_task(master: &mut Master, from: ConnectionId, framework_id: &str, task_id: &str) {
+    let id = FrameworkId::new(framework_id);
+    let live = master
+        .frameworks
+        .get(&id)
+        .and_then(|framework| framework.tasks.get(task_id))
+        .is_some_and(|task| !task.state.is_terminal());
+    if !live {
+        let text = format!("Framework '{framework_id}' has no task '{task_id}' that could be killed");
+        return master.reply(from, Reply::error(404, text));
+    }
+    let task_id = v1::TaskId { value: task_id.to_owned() };
+    kill::kill(master, &id, v1::scheduler::call::Kill { task_id, agent_id: None, kill_policy: None });
+    master.reply(from, Reply::accepted());
 }
 
 fn mark_agent_gone(master: &mut Master, from: ConnectionId, call: &Call) {

@@ -28,6 +28,8 @@ pub(crate) struct Subscription {
     info: FrameworkInfo,
     suppressed: BTreeSet<Role>,
     constraints: Option<OfferConstraints>,
+    /// Whether the framework had a scheduler when this began.
+    was_connected: bool,
 }
 
 /// SUBSCRIBE: what is wrong in meaning is told on a stream that then ends.
@@ -46,6 +48,7 @@ pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call
     }
     let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
     let registered = known.map_or(master.now, |known| known.registered);
+    let was_connected = known.is_some_and(|known| known.is_connected());
     if let Some(known) = known {
         // These two stay what they were; Mesos only warns of it.
         info.user.clone_from(&known.info.user);
@@ -63,6 +66,7 @@ pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call
         info,
         suppressed: subscribe.suppressed_roles.into_iter().map(Role::from).collect(),
         constraints: subscribe.offer_constraints,
+        was_connected,
     };
     master.persist(vec![write], Pending::Subscribe(Box::new(subscription)));
 }
@@ -97,6 +101,9 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         master.frameworks.insert(id.clone(), Arc::new(framework));
         offer::framework_added(master, &id);
     } else {
+        if subscription.was_connected {
+            rewrite_if_disconnected(master, &id, &subscription.info);
+        }
         leave_stream(master, &id, Some("Framework failed over"));
         offers::discard_all_of_framework(master, &id, false);
     }
@@ -133,6 +140,16 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
     let event = Event { subscribed: Some(subscribed), ..typed(event::Type::Subscribed) };
     master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
     heartbeat(master, connection);
+}
+
+/// The old scheduler went while the new one was being written: that it went was then written last, and is not
+/// what a later master is to read.
+fn rewrite_if_disconnected(master: &mut Master, id: &FrameworkId, info: &FrameworkInfo) {
+    let Some(framework) = master.frameworks.get(id) else { return };
+    if !framework.is_connected() {
+        let write = registry::write_framework(info.clone(), framework.registered, None, None);
+        master.persist(vec![write], Pending::Nothing);
+    }
 }
 
 /// Takes over what the scheduler says about its framework.
@@ -191,6 +208,7 @@ pub(crate) fn update_framework(
         info,
         suppressed: update.suppressed_roles.into_iter().map(Role::from).collect(),
         constraints: update.offer_constraints,
+        was_connected: true,
     };
     master.persist(vec![write], Pending::UpdateFramework { to: from, update: Box::new(update) });
 }
@@ -246,6 +264,10 @@ fn disconnect(master: &mut Master, id: &FrameworkId) {
         framework.disconnected,
         None,
     );
+    if master.ending.contains(id) {
+        // Its end is already being written; nothing may be written after that.
+        return;
+    }
     master.timers.set(Timer::Failover(id.clone()), deadline);
     master.persist(vec![write], Pending::Nothing);
 }

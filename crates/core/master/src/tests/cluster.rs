@@ -193,6 +193,14 @@ impl Cluster {
         assert!(status == 202 || status == 200, "{status} {body}");
     }
 
+    pub(super) fn kill_task(&mut self, framework: &str, task: &str) -> Reply {
+        self.connections += 1;
+        let from = self.connections;
+        self.master.handle_kill_task(self.now, ConnectionId(from), framework, task);
+        self.run();
+        self.replies[&from].clone()
+    }
+
     pub(super) fn operator(&mut self, call: &str) -> u64 {
         self.connections += 1;
         let from = self.connections;

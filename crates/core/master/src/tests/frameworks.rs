@@ -228,3 +228,44 @@ fn only_so_many_ended_frameworks_are_remembered() {
     }
     assert_eq!(cluster.disk.keys().collect::<Vec<_>>(), ["frameworks/M-0002", "frameworks/M-0003", "master"]);
 }
+
+/// Whatever happens while the end of a framework is being written, it stays ended.
+#[test]
+fn an_end_under_way_is_an_end() {
+    let mut cluster = Cluster::new();
+    let stream = cluster.subscribe(AWARE);
+    let id = cluster.streams[&stream].id.clone();
+    cluster.hold = true;
+    cluster.begin(id.as_deref(), None, TEARDOWN);
+    let update = format!(
+        r#"{{"type":"UPDATE_FRAMEWORK","framework_id":{{"value":"M-0000"}},"update_framework":{{"framework_info":{AGAIN}}}}}"#
+    );
+    assert_eq!(cluster.ask(id.as_deref(), &update), (400, "Framework cannot be found".to_owned()));
+    let from = cluster.begin(None, None, &subscribe(AGAIN));
+    assert!(cluster.next(from).contains("Framework has been removed"));
+    cluster.close(stream);
+    assert_eq!(cluster.held.len(), 1, "nothing is written after the end");
+    cluster.write();
+    cluster.restart("N");
+    let from = cluster.begin(None, None, &subscribe(AGAIN));
+    assert!(cluster.next(from).contains("Framework has been removed"));
+}
+
+/// The old scheduler goes while the new one is being written: the framework is not taken for abandoned.
+#[test]
+fn a_failover_that_crosses_a_disconnection() {
+    let mut cluster = Cluster::new();
+    let first = cluster.subscribe(AWARE);
+    cluster.hold = true;
+    let second = cluster.begin(None, None, &subscribe(AGAIN));
+    cluster.close(first);
+    while !cluster.held.is_empty() {
+        cluster.write();
+    }
+    assert!(cluster.next(second).contains("SUBSCRIBED"));
+    cluster.hold = false;
+    cluster.pass(Duration::from_secs(200));
+    cluster.restart("N");
+    cluster.pass(Duration::from_secs(60));
+    assert!(cluster.snapshot().frameworks.contains_key("M-0000"), "its time begins with the new master");
+}

@@ -35,6 +35,8 @@ pub(crate) enum Input {
     },
     /// An operator's call that only the core can answer.
     Operator { from: ConnectionId, waiter: Waiter, principal: Option<String>, call: Box<master::Call> },
+    /// An operator wants a task ended.
+    KillTask { from: ConnectionId, waiter: Waiter, framework_id: String, task_id: String },
     /// A request's or stream's other side has gone.
     Closed(ConnectionId),
     /// Somebody wants to read.

@@ -143,6 +143,10 @@ fn handle(
             batch.push(Work::Waiting(from, waiter));
             core.handle_operator_call(now, from, principal.as_deref(), *call);
         }
+        Happened::Input(Input::KillTask { from, waiter, framework_id, task_id }) => {
+            batch.push(Work::Waiting(from, waiter));
+            core.handle_kill_task(now, from, &framework_id, &task_id);
+        }
         Happened::Input(Input::Closed(connection)) => core.handle_stream_closed(now, connection),
         // Whoever asked may have gone meanwhile.
         Happened::Input(Input::Snapshot(answer)) => drop(answer.send(core.snapshot())),

@@ -87,6 +87,7 @@ pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessa
             with(|context, request| Box::pin(api::scheduler(context, request))),
         )
         .route("master", "/teardown", &post, with(|context, request| Box::pin(teardown(context, request))))
+        .route("master", "/kill", &post, with(|context, request| Box::pin(kill(context, request))))
         .route("master", "/health", &[], with(|_, _| now(Response::new(StatusCode::OK))))
         .route(
             "master",
@@ -256,6 +257,22 @@ async fn teardown(context: Arc<Context>, request: Request) -> Response {
         ..Call::default()
     });
     let ask = |from, waiter| Input::Operator { from, waiter, principal: None, call };
+    context.inputs.ask(ContentType::Json, ask).await
+}
+
+/// Ends a task, asked for by a form like that of `/teardown`. Not a path of Mesos's.
+async fn kill(context: Arc<Context>, request: Request) -> Response {
+    let parameters = request.form_parameters();
+    let value = |wanted: &str| {
+        parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()).ok_or_else(|| {
+            Response::bad_request(format!("Missing '{wanted}' query parameter in the request body"))
+        })
+    };
+    let (framework_id, task_id) = match (value("frameworkId"), value("taskId")) {
+        (Ok(framework_id), Ok(task_id)) => (framework_id, task_id),
+        (Err(missing), _) | (_, Err(missing)) => return missing,
+    };
+    let ask = |from, waiter| Input::KillTask { from, waiter, framework_id, task_id };
     context.inputs.ask(ContentType::Json, ask).await
 }
 

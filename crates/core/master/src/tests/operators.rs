@@ -134,26 +134,7 @@ fn an_operator_ends_a_task() {
         let reply = cluster.kill_task(framework, id);
         assert_eq!((reply.status, reply.body.as_str()), (status, words));
     }
-    assert_eq!(cluster.sent_names(), ["KillTaskMessage"], "and only for the task that lives");
+    assert_eq!(cluster.sent_names(), ["KillTask"], "and only for the task that lives");
     cluster.message(&agent, update("t", v1::TaskState::TaskKilled, Some(1)));
     assert_eq!(cluster.kill_task("M-0000", "t").status, 404, "it has ended");
-}
-
-#[test]
-fn an_operator_ends_a_task() {
-    let mut cluster = Cluster::new();
-    let _agent = cluster.agent(5051);
-    let stream = cluster.subscribe(AWARE);
-    cluster.call(stream, &accept("M-0000", "M-O0", &[task("t")]));
-    cluster.take_sent();
-    let kill = |cluster: &mut Cluster, connection: u64, task: &str| {
-        let to = tepui_model::ConnectionId(connection);
-        cluster.master.handle_kill_task(cluster.now, to, "M-0000", task);
-        cluster.run();
-        cluster.replies[&connection].status
-    };
-    assert_eq!(kill(&mut cluster, 1001, "x"), 404);
-    assert_eq!(cluster.sent_names(), Vec::<String>::new());
-    assert_eq!(kill(&mut cluster, 1002, "t"), 202);
-    assert_eq!(cluster.sent_names(), ["KillTask"]);
 }

@@ -68,6 +68,8 @@ pub struct Options {
     pub ephemeral: bool,
     /// Directories that the ephemeral supervisor removes at its end.
     pub remove_at_end: Vec<PathBuf>,
+    /// Directories that it then removes if nothing is left in them: what several agents share.
+    pub remove_empty_at_end: Vec<PathBuf>,
     /// How to start the supervisor.
     pub supervisor: SupervisorCommand,
     /// What `/flags` shows besides, or instead.
@@ -106,6 +108,7 @@ impl Options {
             log_file: None,
             ephemeral: false,
             remove_at_end: Vec::new(),
+            remove_empty_at_end: Vec::new(),
             supervisor: SupervisorCommand::default(),
             flags: BTreeMap::new(),
         }

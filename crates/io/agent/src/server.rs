@@ -222,6 +222,7 @@ fn containerizer_options(options: &Options) -> tepui_containment::Options {
     tepui_containment::Options {
         ephemeral: options.ephemeral,
         remove_at_end: options.remove_at_end.clone(),
+        remove_empty_at_end: options.remove_empty_at_end.clone(),
         supervisor: options.supervisor.clone(),
         cgroups: options.cgroups,
         cgroups_root: options.cgroups_root.clone(),

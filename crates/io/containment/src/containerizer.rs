@@ -33,6 +33,8 @@ pub struct Options {
     pub ephemeral: bool,
     /// Directories that an ephemeral supervisor removes at its end (the embedded cluster's temporary ones).
     pub remove_at_end: Vec<PathBuf>,
+    /// Directories that it then removes if nothing is left in them: what several agents share.
+    pub remove_empty_at_end: Vec<PathBuf>,
     /// How to start a supervisor.
     pub supervisor: SupervisorCommand,
     /// Whether and where to limit by cgroup.
@@ -50,6 +52,7 @@ impl Options {
             runtime_dir: runtime_dir.into(),
             ephemeral: false,
             remove_at_end: Vec::new(),
+            remove_empty_at_end: Vec::new(),
             supervisor: SupervisorCommand::default(),
             cgroups: cgroup::Mode::Auto,
             cgroups_root: "mesos".to_owned(),

@@ -37,6 +37,7 @@ pub(crate) struct Arguments {
     pub(crate) runtime_dir: PathBuf,
     pub(crate) ephemeral: bool,
     pub(crate) remove_at_end: Vec<PathBuf>,
+    pub(crate) remove_empty_at_end: Vec<PathBuf>,
 }
 
 impl Arguments {
@@ -50,6 +51,7 @@ impl Arguments {
             match argument.to_str() {
                 Some("--runtime-dir") => parsed.runtime_dir = value()?.into(),
                 Some("--remove-at-end") => parsed.remove_at_end.push(value()?.into()),
+                Some("--remove-empty-at-end") => parsed.remove_empty_at_end.push(value()?.into()),
                 Some("--ephemeral") => parsed.ephemeral = true,
                 _ => return Err(format!("unknown argument {}", argument.display())),
             }
@@ -68,6 +70,9 @@ impl Arguments {
         }
         for directory in &self.remove_at_end {
             words.extend(["--remove-at-end".into(), directory.clone().into()]);
+        }
+        for directory in &self.remove_empty_at_end {
+            words.extend(["--remove-empty-at-end".into(), directory.clone().into()]);
         }
         words
     }
@@ -116,6 +121,7 @@ mod tests {
             runtime_dir: "/run/x y".into(),
             ephemeral: true,
             remove_at_end: vec!["/tmp/a".into(), "/tmp/b".into()],
+            remove_empty_at_end: vec!["/tmp/c".into()],
         };
         assert_eq!(Arguments::parse(arguments.to_words()), Ok(arguments));
         assert!(Arguments::parse([]).is_err());

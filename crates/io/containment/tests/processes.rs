@@ -304,6 +304,10 @@ async fn an_ephemeral_one_leaves_nothing() {
     fs::create_dir(&extra).unwrap();
     cluster.options.ephemeral = true;
     cluster.options.remove_at_end = vec![extra.clone()];
+    let (shared, used) = (cluster.directory.path().join("shared"), cluster.directory.path().join("used"));
+    fs::create_dir(&shared).unwrap();
+    fs::create_dir_all(used.join("by-others")).unwrap();
+    cluster.options.remove_empty_at_end = vec![shared.clone(), used.clone()];
     let (containerizer, mut events, _) = cluster.start().await;
     // One in the group, and one that has left group, session and parent.
     let line = "sleep 1000 & echo $! > child; (setsid sh -c 'echo $$ > daemon; exec sleep 1000' &) ; \
@@ -316,7 +320,7 @@ async fn an_ephemeral_one_leaves_nothing() {
     assert!(is_alive(child) && is_alive(daemon));
     containerizer.stop().await;
     assert!(!is_alive(pid) && !is_alive(child) && !is_alive(daemon));
-    assert!(!extra.exists());
+    assert!(!extra.exists() && !shared.exists() && used.exists());
     assert!(!cluster.options.runtime_dir.join("supervisor.sock").exists());
 }
 

@@ -98,10 +98,14 @@ fn start(options: &Options, socket: &Path) -> io::Result<Child> {
     }
     let listener = UnixListener::bind(socket)?;
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+    let absolute = |directories: &[PathBuf]| -> io::Result<Vec<PathBuf>> {
+        directories.iter().map(std::path::absolute).collect()
+    };
     let arguments = Arguments {
         runtime_dir: std::path::absolute(&options.runtime_dir)?,
         ephemeral: options.ephemeral,
-        remove_at_end: options.remove_at_end.iter().map(std::path::absolute).collect::<Result<_, _>>()?,
+        remove_at_end: absolute(&options.remove_at_end)?,
+        remove_empty_at_end: absolute(&options.remove_empty_at_end)?,
     };
     // Never the agent's own stderr: a supervisor would keep a pipe open long after the agent.
     let stderr = if options.ephemeral {

@@ -364,6 +364,9 @@ impl Server {
         for directory in &self.arguments.remove_at_end {
             let _ = std::fs::remove_dir_all(directory);
         }
+        for directory in &self.arguments.remove_empty_at_end {
+            let _ = std::fs::remove_dir(directory);
+        }
     }
 
     fn complain(what: &str, container_id: &str, error: &io::Error) {

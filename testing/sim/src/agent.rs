@@ -19,12 +19,22 @@ use crate::{
 pub const CPUS: f64 = 4.0;
 /// In MB.
 pub const MEM: f64 = 4096.0;
+/// Of that, what some agents keep for [`RESERVED_ROLE`].
+pub const RESERVED_CPUS: f64 = 1.5;
+/// In MB.
+pub const RESERVED_MEM: f64 = 1024.0;
+/// The role that some agents have reservations for.
+pub const RESERVED_ROLE: &str = "east";
 
 /// An agent's machine.
 #[derive(Debug)]
 pub struct AgentNode {
     /// Its number.
     pub number: usize,
+    /// Keeps some of its resources for one role.
+    pub reserved: bool,
+    /// The machine was started anew and its agent has not seen that yet.
+    pub rebooted: bool,
     /// The process; none while it is down.
     pub core: Option<Agent>,
     /// Counts starts; events for an earlier one are void.
@@ -44,6 +54,8 @@ pub struct AgentNode {
 pub struct Container {
     /// Its id.
     pub id: v1::ContainerId,
+    /// Whose it is.
+    pub framework: String,
     /// The task of a command task; none for an executor.
     pub task: Option<String>,
     /// What a command task does.
@@ -56,9 +68,11 @@ pub struct Container {
 
 impl AgentNode {
     /// A machine with an empty disk; nothing runs yet.
-    pub fn new(number: usize) -> Self {
+    pub fn new(number: usize, rng: &mut ChaCha8Rng) -> Self {
         Self {
             number,
+            reserved: rng.next_u32().is_multiple_of(2),
+            rebooted: false,
             core: None,
             incarnation: 0,
             disk: Disk::default(),
@@ -77,11 +91,35 @@ impl AgentNode {
     pub fn start(&mut self, rng: &mut ChaCha8Rng, now: Tick) {
         let upid = agent_upid(self.number);
         let mut config = Config::new(upid.clone(), upid.address.ip().to_string(), upid.address.port());
-        config.resources = vec![scalar("cpus", CPUS), scalar("mem", MEM)];
-        let recovered = self.recover();
+        config.resources = self.resources();
+        let mut recovered = self.recover();
+        recovered.rebooted = std::mem::take(&mut self.rebooted);
         self.core = Some(Agent::new(config, rng.next_u64(), recovered, now));
         self.incarnation += 1;
         self.armed = None;
+    }
+
+    fn resources(&self) -> Vec<v1::Resource> {
+        let (cpus, mem) = if self.reserved { (RESERVED_CPUS, RESERVED_MEM) } else { (0.0, 0.0) };
+        let mut resources = vec![scalar("cpus", CPUS - cpus), scalar("mem", MEM - mem)];
+        if self.reserved {
+            let reservation = v1::resource::ReservationInfo {
+                r#type: Some(v1::resource::reservation_info::Type::Static.into()),
+                role: Some(RESERVED_ROLE.to_owned()),
+                ..v1::resource::ReservationInfo::default()
+            };
+            for (name, value) in [("cpus", cpus), ("mem", mem)] {
+                resources.push(v1::Resource { reservations: vec![reservation.clone()], ..scalar(name, value) });
+            }
+        }
+        resources
+    }
+
+    /// The machine is started anew: nothing that ran on it is there any more.
+    pub fn reboot(&mut self, rng: &mut ChaCha8Rng) {
+        self.crash(rng);
+        self.containers.clear();
+        self.rebooted = true;
     }
 
     /// Ends the process in the middle of whatever it does; containers go on.

@@ -6,7 +6,8 @@ use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 
 use crate::{
     network::Node,
-    world::{Event, World, trace},
+    trace::trace,
+    world::{Event, World},
 };
 
 /// Something that goes wrong.
@@ -39,24 +40,59 @@ pub enum Fault {
         /// Which of those that run.
         nth: usize,
     },
+    /// An executor does not read its stream.
+    StallExecutor {
+        /// Which of those that run.
+        nth: usize,
+        /// For how long.
+        duration: Duration,
+    },
+    /// A scheduler does not read its stream.
+    StallScheduler {
+        /// Which.
+        scheduler: usize,
+        /// For how long.
+        duration: Duration,
+    },
+    /// An agent's machine is started anew: its containers are gone as well.
+    Reboot {
+        /// Whose.
+        agent: usize,
+        /// How long it is away.
+        away: Duration,
+    },
+    /// A disk takes seconds for each write.
+    SlowDisk {
+        /// Whose.
+        node: Node,
+        /// For how long.
+        duration: Duration,
+    },
 }
 
 impl Fault {
     /// Any fault.
     pub fn random(rng: &mut ChaCha8Rng, agents: usize, schedulers: usize) -> Self {
-        let agent = Node::Agent(rng.next_u64() as usize % agents);
-        let scheduler = Node::Scheduler(rng.next_u64() as usize % schedulers);
+        let number = rng.next_u64() as usize % agents;
+        let agent = Node::Agent(number);
+        let which = rng.next_u64() as usize % schedulers;
+        let scheduler = Node::Scheduler(which);
         let mostly_short = match rng.next_u32() % 6 {
             0 => Duration::from_millis(rng.next_u64() % 90_000),
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
-        match rng.next_u32() % 10 {
+        match rng.next_u32() % 16 {
             0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
             6 | 7 => Self::partition(rng, Node::Master, agent, mostly_short),
             8 => Self::partition(rng, Node::Master, scheduler, mostly_short),
-            _ => Self::KillExecutor { nth: rng.next_u64() as usize },
+            9 | 10 => Self::KillExecutor { nth: rng.next_u64() as usize },
+            11 => Self::StallExecutor { nth: rng.next_u64() as usize, duration: mostly_short * 4 },
+            12 => Self::StallScheduler { scheduler: which, duration: mostly_short * 2 },
+            13 => Self::Reboot { agent: number, away: Duration::from_secs(5) + mostly_short },
+            14 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
+            _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
         }
     }
 
@@ -71,7 +107,7 @@ impl World {
         match fault {
             Fault::Crash { node, away } => {
                 if self.is_up(&node) {
-                    trace!(self, "FAULT {node} is killed for {away:?}");
+                    trace!(self, Fault: "FAULT {node} is killed for {away:?}");
                     self.crash(&node);
                     self.after(away, Event::Fault(Fault::Restart(node)));
                 }
@@ -82,26 +118,55 @@ impl World {
                 }
             }
             Fault::Partition { a, b, duration, breaks } => {
-                trace!(self, "FAULT {a} and {b} cannot reach each other for {duration:?}");
+                trace!(self, Fault: "FAULT {a} and {b} cannot reach each other for {duration:?}");
                 self.network.cut(&a, &b, self.now + duration);
                 if let Some(wait) = breaks {
                     self.after(wait, Event::Fault(Fault::Break(a, b)));
                 }
             }
             Fault::Break(a, b) => {
-                trace!(self, "FAULT the connections between {a} and {b} break");
+                trace!(self, Fault: "FAULT the connections between {a} and {b} break");
                 self.break_between(&a, &b);
             }
             Fault::KillExecutor { nth } => {
-                let count = self.executors.len().max(1);
-                let victim = self.executors.iter().nth(nth % count).map(|(container, node)| (container.clone(), node.agent));
-                if let Some((container, agent)) = victim {
-                    trace!(self, "FAULT {} is killed", Node::Executor(container.clone()));
+                if let Some((container, agent)) = self.nth_executor(nth) {
+                    trace!(self, Fault: "FAULT {} is killed", Node::Executor(container.clone()));
                     self.end_container(agent, &container, 9);
                 }
             }
+            Fault::StallExecutor { nth, duration } => {
+                if let Some((container, _)) = self.nth_executor(nth) {
+                    self.stall(&Node::Executor(container), duration);
+                }
+            }
+            Fault::StallScheduler { scheduler, duration } => self.stall(&Node::Scheduler(scheduler), duration),
+            Fault::Reboot { agent, away } => {
+                trace!(self, Fault: "FAULT agent-{agent}'s machine is started anew and back after {away:?}");
+                let node = Node::Agent(agent);
+                self.break_all_of(&node);
+                self.executors.retain(|_, executor| executor.agent != agent);
+                self.excuse_what_is_not_checkpointed(agent);
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.reboot(&mut self.rng);
+                }
+                self.after(away, Event::Fault(Fault::Restart(node)));
+            }
+            Fault::SlowDisk { node, duration } => {
+                trace!(self, Fault: "FAULT {node}'s disk is slow for {duration:?}");
+                self.network.slow_disk(&node, self.now + duration);
+            }
         }
         None
+    }
+
+    fn nth_executor(&self, nth: usize) -> Option<(String, usize)> {
+        let count = self.executors.len().max(1);
+        self.executors.iter().nth(nth % count).map(|(container, node)| (container.clone(), node.agent))
+    }
+
+    fn stall(&mut self, node: &Node, duration: Duration) {
+        trace!(self, Fault: "FAULT {node} does not read its stream for {duration:?}");
+        self.network.stall(node, self.now + duration);
     }
 
     /// Kills a node's process.
@@ -109,6 +174,7 @@ impl World {
         match node {
             Node::Master => self.master.crash(&mut self.rng),
             Node::Agent(number) => {
+                self.excuse_what_is_not_checkpointed(*number);
                 if let Some(agent) = self.agents.get_mut(*number) {
                     agent.crash(&mut self.rng);
                 }
@@ -125,7 +191,7 @@ impl World {
 
     /// Everybody comes back and reaches everybody.
     pub(crate) fn end_faults(&mut self) {
-        trace!(self, "--- faults end");
+        trace!(self, Fault: "--- faults end");
         self.network.heal_all();
         self.faults_over = true;
         let mut nodes = vec![Node::Master];

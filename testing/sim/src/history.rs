@@ -10,24 +10,32 @@ use tepui_wire_mesos::v1::TaskState;
 pub struct History {
     /// Where a task's work was begun, each time.
     pub begun: BTreeMap<String, Vec<usize>>,
-    /// Offers that a scheduler used, and how often.
-    pub used_offers: BTreeMap<String, u32>,
+    /// A task whose work was begun a second time.
+    pub begun_again: Option<String>,
+    /// Offers that a scheduler used.
+    pub used_offers: BTreeSet<String>,
     /// Offers that were ever made.
     pub offers: BTreeSet<String>,
-    /// An offer was made a second time under the same id.
+    /// An offer that was made or used a second time, in words.
     pub repeated_offer: Option<String>,
+    /// Reserved resources that were offered to somebody else, in words.
+    pub misplaced_reservation: Option<String>,
     /// By task: the updates with a uuid, in the order in which they were made.
     pub made: BTreeMap<String, Vec<Vec<u8>>>,
     /// By task: what its scheduler heard, in order.
     pub heard: BTreeMap<String, Vec<Heard>>,
-    /// Updates that an agent acknowledged to an executor: uuid, task.
-    pub acknowledged: BTreeMap<Vec<u8>, String>,
+    /// Tasks of which something was heard since that was last looked at.
+    pub fresh: BTreeSet<String>,
+    /// Updates that an agent acknowledged to an executor, by uuid: the task, and the agent's number.
+    pub acknowledged: BTreeMap<Vec<u8>, (String, usize)>,
     /// Updates that a scheduler has dealt with.
     pub processed: BTreeSet<Vec<u8>>,
     /// What was promised although it was not durable.
     pub broken_promise: Option<String>,
     /// Agents that the master has let go for good.
     pub gone_agents: BTreeSet<String>,
+    /// A scheduler that was turned away although it had not left, in words.
+    pub turned_away: Option<String>,
 }
 
 /// An update as a scheduler heard it.
@@ -42,6 +50,38 @@ pub struct Heard {
 }
 
 impl History {
+    /// Notes that a task's work begins.
+    pub fn begins(&mut self, task: &str, agent: usize) {
+        let agents = self.begun.entry(task.to_owned()).or_default();
+        agents.push(agent);
+        if agents.len() > 1 {
+            self.begun_again.get_or_insert_with(|| task.to_owned());
+        }
+    }
+
+    /// Notes that an offer is made.
+    pub fn offered(&mut self, offer: &str) {
+        if !self.offers.insert(offer.to_owned()) {
+            self.repeated_offer.get_or_insert_with(|| format!("offer {offer} was made twice"));
+        }
+    }
+
+    /// Notes that a scheduler uses an offer.
+    pub fn uses(&mut self, offer: &str) {
+        if !self.used_offers.insert(offer.to_owned()) {
+            self.repeated_offer.get_or_insert_with(|| format!("offer {offer} was used twice"));
+        }
+    }
+
+    /// Notes what a scheduler hears of a task.
+    pub fn hears(&mut self, task: &str, heard: Heard) {
+        if let Some(uuid) = &heard.uuid {
+            self.processed.insert(uuid.clone());
+        }
+        self.heard.entry(task.to_owned()).or_default().push(heard);
+        self.fresh.insert(task.to_owned());
+    }
+
     /// Notes an update where it is made, once.
     pub fn update_made(&mut self, task: &str, uuid: &[u8]) {
         let made = self.made.entry(task.to_owned()).or_default();

@@ -9,6 +9,8 @@ pub mod identity;
 pub mod offers;
 pub mod order;
 pub mod placement;
+pub mod removal;
+pub mod reservations;
 pub mod terminal;
 
 use crate::{network::Node, world::World};
@@ -17,23 +19,26 @@ use crate::{network::Node, world::World};
 pub type Outcome = Result<(), (&'static str, String)>;
 
 /// After each step; `touched` is the node that did something.
-pub fn at_each_step(world: &World, touched: Option<&Node>) -> Outcome {
+pub(crate) fn at_each_step(world: &mut World, touched: Option<&Node>) -> Outcome {
     placement::check(world)?;
     books::check(world, touched)?;
+    reservations::check(world)?;
     offers::check(world)?;
     identity::check(world)?;
     durability::check(world)?;
-    if matches!(touched, Some(Node::Scheduler(_))) {
-        terminal::check(world)?;
-        order::check(world)?;
+    removal::check(world)?;
+    for task in std::mem::take(&mut world.history.fresh) {
+        let heard = world.history.heard.get(&task).map_or(&[][..], Vec::as_slice);
+        terminal::check(&task, heard)?;
+        order::check(&task, heard, world.history.made.get(&task).map_or(&[][..], Vec::as_slice))?;
     }
     Ok(())
 }
 
 /// When everything has come to rest.
-pub fn at_the_end(world: &World) -> Outcome {
-    terminal::check(world)?;
-    order::check(world)?;
+pub(crate) fn at_the_end(world: &mut World) -> Outcome {
+    at_each_step(world, None)?;
     durability::nothing_acknowledged_is_lost(world)?;
+    removal::nothing_is_left(world)?;
     convergence::check(world)
 }

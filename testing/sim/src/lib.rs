@@ -20,9 +20,11 @@ pub mod history;
 pub mod invariants;
 pub mod master;
 pub mod network;
+pub mod report;
+pub mod run;
 pub mod scheduler;
 pub mod trace;
 pub mod work;
-pub mod world;
+mod world;
 
-pub use world::{Options, Sabotage, Summary, Violation, run};
+pub use run::{Options, Sabotage, Summary, Violation, run};

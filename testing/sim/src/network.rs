@@ -62,6 +62,10 @@ pub struct Network {
     breaks: BTreeMap<(Node, Node), u64>,
     /// Who watches its connection to whom.
     links: BTreeSet<(Node, Node)>,
+    /// Who does not read its streams, and until when.
+    stalled: BTreeMap<Node, Tick>,
+    /// Whose disk is slow, and until when.
+    slow: BTreeMap<Node, Tick>,
 }
 
 fn pair(a: &Node, b: &Node) -> (Node, Node) {
@@ -72,7 +76,14 @@ impl Network {
     /// When something sent from `from` to `to` on `lane` now arrives: after a random time, after what was sent
     /// before it, and not while the two are separated.
     pub fn arrival(&mut self, rng: &mut ChaCha8Rng, now: Tick, from: &Node, to: &Node, lane: Lane) -> Tick {
-        let start = self.cut.get(&pair(from, to)).map_or(now, |heal| now.max(*heal));
+        let mut start = self.cut.get(&pair(from, to)).map_or(now, |heal| now.max(*heal));
+        match &lane {
+            Lane::Stream(_) => start = self.stalled.get(to).map_or(start, |end| start.max(*end)),
+            Lane::Disk(_) if self.slow.get(to).is_some_and(|end| now < *end) => {
+                start = start + Duration::from_millis(rng.next_u64() % 3_000);
+            }
+            Lane::Disk(_) | Lane::Link(..) | Lane::Calls(..) => {}
+        }
         let last = self.last.entry(lane).or_insert(Tick::ZERO);
         *last = (start + latency(rng)).max(*last + Duration::from_nanos(1));
         *last
@@ -88,9 +99,26 @@ impl Network {
         self.cut.get(&pair(a, b)).is_some_and(|heal| now < *heal)
     }
 
-    /// Ends every separation.
+    /// `node` reads none of its streams for some time.
+    pub fn stall(&mut self, node: &Node, until: Tick) {
+        self.stalled.insert(node.clone(), until);
+    }
+
+    /// Whether `node` reads its streams.
+    pub fn is_stalled(&self, now: Tick, node: &Node) -> bool {
+        self.stalled.get(node).is_some_and(|end| now < *end)
+    }
+
+    /// `node`'s disk takes seconds for a write for some time.
+    pub fn slow_disk(&mut self, node: &Node, until: Tick) {
+        self.slow.insert(node.clone(), until);
+    }
+
+    /// Ends every separation and every slowness.
     pub fn heal_all(&mut self) {
         self.cut.clear();
+        self.stalled.clear();
+        self.slow.clear();
     }
 
     /// The number of breaks between two nodes so far; a message that was sent under another number is lost.

@@ -1,6 +1,6 @@
 //! A scheduler that wants some tasks run, remembers durably what it knows of them, and may crash.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_driver::{
@@ -10,11 +10,29 @@ use tepui_core_driver::{
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_mesos::v1;
 
-use crate::{history::is_terminal, work::Work};
+use crate::{agent::RESERVED_ROLE, history::is_terminal, work::Work};
 
 /// What a task of ours needs.
 const CPUS: f64 = 0.5;
 const MEM: f64 = 64.0;
+/// What an executor of ours needs.
+const EXECUTOR_CPUS: f64 = 0.1;
+const EXECUTOR_MEM: f64 = 32.0;
+
+/// Whether and when a scheduler tears its framework down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Never.
+    Stays,
+    /// After this time, whatever still runs.
+    After(Duration),
+    /// When all of its tasks have ended.
+    WhenDone,
+    /// It is at it.
+    Now,
+    /// It has heard that its framework is no more.
+    Gone,
+}
 
 /// A scheduler's machine.
 #[derive(Debug)]
@@ -31,6 +49,12 @@ pub struct SchedulerNode {
     pub armed: Option<Tick>,
     /// Whether it knows TASK_UNREACHABLE and its kin.
     pub partition_aware: bool,
+    /// Whether its executors and its updates outlive an agent's process.
+    pub checkpoint: bool,
+    /// Whether it is of [`RESERVED_ROLE`], for which some agents keep resources.
+    pub reserved_role: bool,
+    /// Durable: whether it goes.
+    pub leaving: Leaving,
     /// Durable: the framework's id.
     pub framework_id: Option<v1::FrameworkId>,
     /// Durable: its tasks.
@@ -63,10 +87,10 @@ impl SchedulerNode {
     /// A scheduler with a random wish list.
     pub fn new(number: usize, rng: &mut ChaCha8Rng) -> Self {
         let count = 5 + rng.next_u32() % 20;
-        let tasks = (0..count).map(|task| {
+        let tasks: BTreeMap<String, Wanted> = (0..count).map(|task| {
             let wanted = Wanted {
                 work: Work {
-                    duration: std::time::Duration::from_millis(50 + rng.next_u64() % 60_000),
+                    duration: Duration::from_millis(50 + rng.next_u64() % 60_000),
                     exit: u8::from(rng.next_u32().is_multiple_of(5)),
                     stubborn: rng.next_u32().is_multiple_of(10),
                 },
@@ -76,7 +100,8 @@ impl SchedulerNode {
                 state: None,
             };
             (format!("s{number}-t{task:02}"), wanted)
-        });
+        })
+        .collect();
         Self {
             number,
             driver: None,
@@ -84,8 +109,15 @@ impl SchedulerNode {
             stream: None,
             armed: None,
             partition_aware: number.is_multiple_of(2),
+            checkpoint: !rng.next_u32().is_multiple_of(4),
+            reserved_role: rng.next_u32().is_multiple_of(2),
+            leaving: match rng.next_u32() % 4 {
+                0 => Leaving::After(Duration::from_millis(5_000 + rng.next_u64() % 150_000)),
+                1 => Leaving::WhenDone,
+                _ => Leaving::Stays,
+            },
             framework_id: None,
-            tasks: tasks.collect(),
+            tasks,
         }
     }
 
@@ -96,13 +128,19 @@ impl SchedulerNode {
             name: format!("scheduler-{}", self.number),
             id: self.framework_id.clone(),
             failover_timeout: Some(7.0 * 86_400.0),
-            checkpoint: Some(true),
+            checkpoint: Some(self.checkpoint),
             ..v1::FrameworkInfo::default()
         };
+        let mut can = |capability: v1::framework_info::capability::Type| {
+            framework.capabilities.push(v1::framework_info::Capability { r#type: Some(capability.into()) });
+        };
         if self.partition_aware {
-            framework.capabilities.push(v1::framework_info::Capability {
-                r#type: Some(v1::framework_info::capability::Type::PartitionAware.into()),
-            });
+            can(v1::framework_info::capability::Type::PartitionAware);
+        }
+        if self.reserved_role {
+            can(v1::framework_info::capability::Type::MultiRole);
+            can(v1::framework_info::capability::Type::ReservationRefinement);
+            framework.roles = vec![RESERVED_ROLE.to_owned()];
         }
         let address = Address { tls: false, host: "10.0.0.1".to_owned(), port: 5050, path: String::new() };
         let mut config = Config::new(framework, address);
@@ -115,53 +153,94 @@ impl SchedulerNode {
         self.stream = None;
     }
 
+    /// The role for which it is offered resources.
+    pub const fn role(&self) -> &'static str {
+        if self.reserved_role { RESERVED_ROLE } else { "*" }
+    }
+
+    /// When it is first to be asked whether it wants to leave.
+    pub const fn leaves_after(&self) -> Option<Duration> {
+        match self.leaving {
+            Leaving::After(wait) => Some(wait),
+            Leaving::WhenDone => Some(Duration::from_secs(60)),
+            Leaving::Stays | Leaving::Now | Leaving::Gone => None,
+        }
+    }
+
+    /// Asked again and again from [`SchedulerNode::leaves_after`] on. There is nothing to leave before the first
+    /// subscription.
+    pub fn wants_to_leave(&mut self) -> bool {
+        match self.leaving {
+            Leaving::After(_) if self.framework_id.is_some() => self.leaving = Leaving::Now,
+            Leaving::WhenDone if self.has_ended_everything() => self.leaving = Leaving::Now,
+            _ => {}
+        }
+        self.leaving == Leaving::Now
+    }
+
+    /// It is told that there is no such framework. Says whether that is what it wanted.
+    pub fn has_left(&mut self) -> bool {
+        if self.leaving == Leaving::Now {
+            self.leaving = Leaving::Gone;
+            self.driver = None;
+        }
+        self.is_gone()
+    }
+
+    /// Whether its framework is being torn down, or is no more.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.leaving, Leaving::Now | Leaving::Gone)
+    }
+
+    /// Whether its framework is no more, and it knows.
+    pub fn is_gone(&self) -> bool {
+        self.leaving == Leaving::Gone
+    }
+
     /// Whether every task has been launched and has ended, as far as this scheduler knows.
-    pub fn is_done(&self) -> bool {
+    pub fn has_ended_everything(&self) -> bool {
         self.tasks.values().all(|task| task.agent.is_some() && !task.is_live())
+    }
+
+    /// Whether it wants nothing any more.
+    pub fn is_done(&self) -> bool {
+        match self.leaving {
+            Leaving::Stays => self.has_ended_everything(),
+            Leaving::Gone => true,
+            Leaving::After(_) | Leaving::WhenDone | Leaving::Now => false,
+        }
     }
 
     /// The tasks to launch on an offer, as many as fit.
     pub fn use_offer(&mut self, offer: &v1::Offer, framework_id: &v1::FrameworkId) -> Vec<v1::TaskInfo> {
-        let mut cpus = scalar(&offer.resources, "cpus");
-        let mut mem = scalar(&offer.resources, "mem");
-        let template = |name: &str, value: f64| {
-            let mut resource = offer.resources.iter().find(|resource| resource.name == name)?.clone();
-            resource.scalar = Some(v1::value::Scalar { value });
-            Some(resource)
-        };
-        // The executor's own share is set aside once for each offer, whether or not it runs already.
-        let executor_resources = [template("cpus", 0.1), template("mem", 32.0)];
-        let executor = v1::ExecutorInfo {
-            r#type: Some(v1::executor_info::Type::Custom.into()),
-            executor_id: v1::ExecutorId { value: format!("executor-{}", self.number) },
-            framework_id: Some(framework_id.clone()),
-            command: Some(v1::CommandInfo {
-                value: Some("simulated executor".to_owned()),
-                ..v1::CommandInfo::default()
-            }),
-            resources: executor_resources.into_iter().flatten().collect(),
-            ..v1::ExecutorInfo::default()
-        };
-        cpus -= 0.1;
-        mem -= 32.0;
+        if self.is_leaving() {
+            return Vec::new();
+        }
+        let mut pool = Pool { reserved: Vec::new(), others: Vec::new() };
+        for resource in offer.resources.iter().cloned() {
+            if resource.reservations.is_empty() { pool.others.push(resource) } else { pool.reserved.push(resource) }
+        }
+        // The executor's own share is set aside once for each offer, whether or not it runs already. It is never
+        // reserved, so that an executor is described in the same way every time.
+        let executor = take(&mut pool.others, EXECUTOR_CPUS, EXECUTOR_MEM)
+            .map(|resources| executor(self.number, framework_id, resources));
         let mut launched = Vec::new();
         for (id, task) in self.tasks.iter_mut().filter(|(_, task)| task.agent.is_none()) {
-            let (Some(cpu), Some(memory)) = (template("cpus", CPUS), template("mem", MEM)) else { break };
-            if cpus < CPUS || mem < MEM {
-                break;
+            if task.in_executor && executor.is_none() {
+                continue;
             }
-            cpus -= CPUS;
-            mem -= MEM;
+            let resources = take(&mut pool.reserved, CPUS, MEM).or_else(|| take(&mut pool.others, CPUS, MEM));
+            let Some(resources) = resources else { break };
             let text = task.work.to_text();
             let mut info = v1::TaskInfo {
                 name: id.clone(),
                 task_id: v1::TaskId { value: id.clone() },
                 agent_id: offer.agent_id.clone(),
-                resources: vec![cpu, memory],
+                resources,
                 ..v1::TaskInfo::default()
             };
             if task.in_executor {
-                info.executor = Some(executor.clone());
+                info.executor.clone_from(&executor);
                 info.data = Some(text.into());
             } else {
                 info.command = Some(v1::CommandInfo { value: Some(text), ..v1::CommandInfo::default() });
@@ -173,10 +252,41 @@ impl SchedulerNode {
     }
 }
 
-fn scalar(resources: &[v1::Resource], name: &str) -> f64 {
-    resources
-        .iter()
-        .filter(|resource| resource.name == name)
-        .filter_map(|resource| resource.scalar.as_ref().map(|scalar| scalar.value))
-        .sum()
+/// What is left of an offer.
+struct Pool {
+    reserved: Vec<v1::Resource>,
+    others: Vec<v1::Resource>,
+}
+
+fn executor(number: usize, framework_id: &v1::FrameworkId, resources: Vec<v1::Resource>) -> v1::ExecutorInfo {
+    v1::ExecutorInfo {
+        r#type: Some(v1::executor_info::Type::Custom.into()),
+        executor_id: v1::ExecutorId { value: format!("executor-{number}") },
+        framework_id: Some(framework_id.clone()),
+        command: Some(v1::CommandInfo {
+            value: Some("simulated executor".to_owned()),
+            ..v1::CommandInfo::default()
+        }),
+        resources,
+        ..v1::ExecutorInfo::default()
+    }
+}
+
+/// Takes so much out of what is there, if both are.
+fn take(from: &mut [v1::Resource], cpus: f64, mem: f64) -> Option<Vec<v1::Resource>> {
+    let wanted = [("cpus", cpus), ("mem", mem)];
+    let amount = |resource: &v1::Resource| resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+    let place = |(name, value): (&str, f64)| {
+        from.iter().position(|resource| resource.name == name && amount(resource) >= value)
+    };
+    let places = [place(wanted[0])?, place(wanted[1])?];
+    let mut taken = Vec::new();
+    for (place, (_, value)) in places.into_iter().zip(wanted) {
+        let resource = from.get_mut(place)?;
+        // As all quantities of the protocol: in thousandths.
+        let left = ((amount(resource) - value) * 1000.0).round() / 1000.0;
+        resource.scalar = Some(v1::value::Scalar { value: left });
+        taken.push(v1::Resource { scalar: Some(v1::value::Scalar { value }), ..resource.clone() });
+    }
+    Some(taken)
 }

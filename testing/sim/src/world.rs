@@ -4,8 +4,9 @@ mod containers;
 mod effects;
 mod exchange;
 mod schedulers;
+mod words;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -24,76 +25,14 @@ use crate::{
     invariants,
     master::MasterNode,
     network::{Lane, Network, Node, latency, master_upid},
+    run::{FAULTS, Options},
     scheduler::SchedulerNode,
-    trace::Trace,
+    trace::{Trace, trace},
 };
 pub(crate) use exchange::{Answer, Connection, Purpose, Request};
 
 /// Simulated time at the beginning: some day in 2026.
-const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
-/// How long faults go on.
-const FAULTS: Duration = Duration::from_secs(120);
-/// How long the cluster may take to converge after them: longer than the longest timer of Mesos, the ten
-/// minutes that a lost agent has.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
-/// More events than this are a storm.
-const MOST_STEPS: u64 = 2_000_000;
-
-/// A defect put in on purpose, to see that the simulator notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// Disks confirm what they never wrote.
-    SkipWrites,
-    /// Agents never send an update a second time.
-    NoRetry,
-}
-
-/// What to simulate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Decides everything.
-    pub seed: u64,
-    /// Print every line of the trace.
-    pub print: bool,
-    /// A defect to put in.
-    pub sabotage: Option<Sabotage>,
-}
-
-/// A run without a violation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Events that happened.
-    pub steps: u64,
-    /// Tasks that ran and ended.
-    pub tasks: usize,
-    /// Simulated time.
-    pub elapsed: Duration,
-}
-
-/// An invariant that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The seed that shows it.
-    pub seed: u64,
-    /// Number and words of the invariant.
-    pub invariant: &'static str,
-    /// What was seen instead.
-    pub what: String,
-    /// The lines that led to it.
-    pub trace: Vec<String>,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.trace {
-            writeln!(f, "{line}")?;
-        }
-        writeln!(f)?;
-        writeln!(f, "seed {} breaks invariant {}", self.seed, self.invariant)?;
-        writeln!(f, "    {}", self.what)?;
-        write!(f, "the whole story: cargo run -p sim -- --seed {}", self.seed)
-    }
-}
+pub(crate) const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
 
 /// Something that is going to happen.
 #[derive(Debug)]
@@ -120,6 +59,8 @@ pub(crate) enum Event {
     WorkDone { container: String, task: String },
     /// A scheduler has had enough of a task.
     KillTask { scheduler: usize, task: String },
+    /// A scheduler wants to leave, for good.
+    Leave { scheduler: usize },
     /// A scheduler asks about its tasks, as a careful one does now and then.
     Reconcile { scheduler: usize },
     /// Something goes wrong.
@@ -130,7 +71,7 @@ pub(crate) enum Event {
 
 /// The cluster.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) now: Tick,
     queue: BTreeMap<(Tick, u64), Event>,
@@ -150,47 +91,9 @@ pub struct World {
     pub(crate) sent: BTreeMap<usize, std::collections::BTreeSet<Vec<u8>>>,
 }
 
-/// Simulates one seed.
-///
-/// # Errors
-/// The first [`Violation`].
-pub fn run(options: Options) -> Result<Summary, Box<Violation>> {
-    let mut world = World::new(options);
-    world.begin();
-    let mut steps = 0;
-    loop {
-        steps += 1;
-        if let Err((invariant, what)) = world.step() {
-            return Err(world.violation(invariant, what));
-        }
-        if world.faults_over && world.is_quiet() {
-            break;
-        }
-        if world.now.since(START) > FAULTS + PATIENCE || steps > MOST_STEPS {
-            let (invariant, what) = invariants::convergence::unfinished(&world);
-            return Err(world.violation(invariant, what));
-        }
-    }
-    if let Err((invariant, what)) = invariants::at_the_end(&world) {
-        return Err(world.violation(invariant, what));
-    }
-    Ok(Summary {
-        steps,
-        tasks: world.schedulers.iter().map(|scheduler| scheduler.tasks.len()).sum(),
-        elapsed: world.now.since(START),
-    })
-}
-
-/// Traces a line with the world's clock.
-macro_rules! trace {
-    ($world:expr, $($text:tt)*) => {
-        $world.trace.line($world.now, format_args!($($text)*))
-    };
-}
-pub(crate) use trace;
-
 impl World {
-    fn new(options: Options) -> Self {
+    /// A cluster whose size and wishes the seed decides; nothing runs yet.
+    pub(crate) fn new(options: Options, recording: bool) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         let agents = 1 + rng.next_u32() as usize % 4;
         let schedulers = 1 + rng.next_u32() as usize % 3;
@@ -200,10 +103,10 @@ impl World {
             queue: BTreeMap::new(),
             sequence: 0,
             network: Network::default(),
-            trace: Trace::new(START, options.print),
+            trace: Trace::new(START, recording, options.print),
             history: History::default(),
             master: MasterNode::new(),
-            agents: (0..agents).map(AgentNode::new).collect(),
+            agents: (0..agents).map(|number| AgentNode::new(number, &mut rng)).collect(),
             schedulers: (0..schedulers).map(|number| SchedulerNode::new(number, &mut rng)).collect(),
             executors: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -214,7 +117,8 @@ impl World {
         }
     }
 
-    fn begin(&mut self) {
+    /// Starts everything and plans what is to go wrong.
+    pub(crate) fn begin(&mut self) {
         self.start(&Node::Master);
         for number in 0..self.agents.len() {
             self.start(&Node::Agent(number));
@@ -222,6 +126,9 @@ impl World {
         for number in 0..self.schedulers.len() {
             self.start(&Node::Scheduler(number));
             self.after(Duration::from_secs(30), Event::Reconcile { scheduler: number });
+            if let Some(wait) = self.schedulers.get(number).and_then(SchedulerNode::leaves_after) {
+                self.after(wait, Event::Leave { scheduler: number });
+            }
         }
         let mut at = Duration::ZERO;
         loop {
@@ -263,7 +170,7 @@ impl World {
     }
 
     /// One event, what follows from it at once, and the check of what must always hold.
-    fn step(&mut self) -> invariants::Outcome {
+    pub(crate) fn step(&mut self) -> invariants::Outcome {
         let Some(((due, _), event)) = self.queue.pop_first() else {
             return Err((invariants::convergence::WORDS, "nothing is going to happen any more".to_owned()));
         };
@@ -291,6 +198,7 @@ impl World {
             Event::EndTold { agent, incarnation, container } => self.end_told(agent, incarnation, &container),
             Event::WorkDone { container, task } => self.work_done(container, &task),
             Event::KillTask { scheduler, task } => self.kill_task(scheduler, &task),
+            Event::Leave { scheduler } => self.leave(scheduler),
             Event::Reconcile { scheduler } => self.reconcile(scheduler),
             Event::Fault(fault) => self.fault(fault),
             Event::FaultsEnd => {
@@ -298,6 +206,12 @@ impl World {
                 None
             }
         }
+    }
+
+    /// The scheduler of a task; its number is in the task's name.
+    pub(crate) fn scheduler_of(&self, task: &str) -> Option<&SchedulerNode> {
+        let number = task.strip_prefix('s')?.split_once("-t")?.0;
+        self.schedulers.get(number.parse::<usize>().ok()?)
     }
 
     /// Counts starts of a node.
@@ -402,7 +316,7 @@ impl World {
 
     /// Starts a node's process.
     pub(crate) fn start(&mut self, node: &Node) {
-        trace!(self, "{node} starts");
+        trace!(self, Life: "{node} starts");
         match node {
             Node::Master => self.master.start(&mut self.rng, self.now),
             Node::Agent(number) => {
@@ -415,7 +329,7 @@ impl World {
                 }
             }
             Node::Scheduler(number) => {
-                if let Some(scheduler) = self.schedulers.get_mut(*number) {
+                if let Some(scheduler) = self.schedulers.get_mut(*number).filter(|scheduler| !scheduler.is_gone()) {
                     scheduler.start(&mut self.rng, self.now);
                 }
             }
@@ -426,23 +340,11 @@ impl World {
     }
 
     /// Nothing is left to be done but heartbeats and pings.
-    fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.schedulers.iter().all(SchedulerNode::is_done)
             && self.executors.values().all(|executor| executor.running.is_empty())
             && invariants::durability::nothing_acknowledged_is_lost(self).is_ok()
+            && invariants::removal::nothing_is_left(self).is_ok()
             && invariants::convergence::check(self).is_ok()
-    }
-
-    fn violation(&self, invariant: &'static str, what: String) -> Box<Violation> {
-        let subject = what.split_whitespace().find(|word| word.starts_with('s') && word.contains("-t"));
-        let subject = subject.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
-        let mut trace = Vec::new();
-        if let Some(subject) = subject {
-            trace.push(format!("--- what happened to {subject}"));
-            trace.extend(self.trace.tail(Some(subject), 30));
-            trace.push("--- what happened last".to_owned());
-        }
-        trace.extend(self.trace.tail(None, 40));
-        Box::new(Violation { seed: self.options.seed, invariant, what, trace })
     }
 }

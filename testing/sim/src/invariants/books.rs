@@ -8,7 +8,7 @@ const MASTER: &str = "2: offered + allocated + free = total, in the master's boo
 const AGENT: &str = "2: an agent's books are right";
 
 /// Asks the node that did something.
-pub fn check(world: &World, touched: Option<&Node>) -> Outcome {
+pub(crate) fn check(world: &World, touched: Option<&Node>) -> Outcome {
     match touched {
         Some(Node::Master) => match &world.master.core {
             Some(core) => core.check_invariants().map_err(|what| (MASTER, what)),

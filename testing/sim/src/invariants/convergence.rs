@@ -1,13 +1,15 @@
 //! 10. After faults stop, everything converges: every task has ended, everybody knows, and nothing is held.
 
+use tepui_core_agent::Phase;
+
 use super::Outcome;
-use crate::{network::Node, world::World};
+use crate::world::World;
 
 /// The invariant.
 pub const WORDS: &str = "10: after faults stop, everything converges";
 
 /// Whether everything has come to rest in the right place.
-pub fn check(world: &World) -> Outcome {
+pub(crate) fn check(world: &World) -> Outcome {
     for agent in &world.agents {
         for container in agent.containers.values().filter(|container| container.exit.is_none()) {
             if let Some(task) = &container.task {
@@ -22,15 +24,22 @@ pub fn check(world: &World) -> Outcome {
             return Err((WORDS, format!("the master still has {} as {:?}", task.id, task.state)));
         }
     }
-    if let Some(agent) = (0..world.agents.len()).map(Node::Agent).find(|node| !world.is_up(node)) {
-        return Err((WORDS, format!("{agent} is down")));
+    for agent in &world.agents {
+        let Some(core) = &agent.core else { return Err((WORDS, format!("{} is down", agent.node()))) };
+        let registered = core.agent_id().and_then(|id| snapshot.agents.get(id.value.as_str()));
+        if !registered.is_some_and(|agent| agent.is_active()) || core.phase() != Phase::Running {
+            return Err((WORDS, format!("{} is not registered", agent.node())));
+        }
     }
     Ok(())
 }
 
 /// Says what has not come to its end, when patience has.
-pub fn unfinished(world: &World) -> (&'static str, String) {
-    for scheduler in &world.schedulers {
+pub(crate) fn unfinished(world: &World) -> (&'static str, String) {
+    for scheduler in world.schedulers.iter().filter(|scheduler| !scheduler.is_gone()) {
+        if scheduler.is_leaving() {
+            return (WORDS, format!("scheduler-{} cannot leave", scheduler.number));
+        }
         for (id, task) in &scheduler.tasks {
             if task.agent.is_none() {
                 return (WORDS, format!("{id} was never launched"));
@@ -42,7 +51,10 @@ pub fn unfinished(world: &World) -> (&'static str, String) {
             }
         }
     }
-    match super::durability::nothing_acknowledged_is_lost(world).and_then(|()| check(world)) {
+    let rest = super::durability::nothing_acknowledged_is_lost(world)
+        .and_then(|()| super::removal::nothing_is_left(world))
+        .and_then(|()| check(world));
+    match rest {
         Err(outcome) => outcome,
         Ok(()) => (WORDS, "an executor still has something to do".to_owned()),
     }

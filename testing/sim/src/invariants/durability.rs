@@ -1,5 +1,8 @@
 //! 5. An update that was acknowledged to the executor is not lost by a crash. 8. A reply that implies durability is
 //! durable.
+//!
+//! A framework that does not checkpoint has agreed to lose what its agent remembers when that is killed; and one
+//! that was torn down wants to hear no more. Both are excused from 5.
 
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
@@ -14,7 +17,7 @@ const LOST: &str = "5: an update that was acknowledged to its executor is not lo
 const PROMISE: &str = "8: a reply that implies durability is durable";
 
 /// Whether a promise was broken so far.
-pub fn check(world: &World) -> Outcome {
+pub(crate) fn check(world: &World) -> Outcome {
     match &world.history.broken_promise {
         Some(what) => Err((PROMISE, what.clone())),
         None => Ok(()),
@@ -22,9 +25,10 @@ pub fn check(world: &World) -> Outcome {
 }
 
 /// At the end: every update that an executor may forget has reached its scheduler.
-pub fn nothing_acknowledged_is_lost(world: &World) -> Outcome {
-    for (uuid, task) in &world.history.acknowledged {
-        if !world.history.processed.contains(uuid) {
+pub(crate) fn nothing_acknowledged_is_lost(world: &World) -> Outcome {
+    for (uuid, (task, _)) in &world.history.acknowledged {
+        let left = world.scheduler_of(task).is_some_and(|scheduler| scheduler.is_leaving());
+        if !left && !world.history.processed.contains(uuid) {
             let uuid: String = uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
             return Err((LOST, format!("{task}: update {uuid} was acknowledged, but its scheduler never heard it")));
         }
@@ -34,17 +38,17 @@ pub fn nothing_acknowledged_is_lost(world: &World) -> Outcome {
 
 impl World {
     /// The master tells a scheduler something: it has to be in the registry.
-    pub(crate) fn observe_event(&mut self, event: &v1::scheduler::Event) {
+    pub(crate) fn observe_event(&mut self, scheduler: usize, event: &v1::scheduler::Event) {
         if let Some(subscribed) = &event.subscribed {
             let id = &subscribed.framework_id.value;
+            self.trace.call(id, format!("framework-{scheduler}"));
             if !self.master.disk.contains_key(&format!("frameworks/{id}")) {
                 self.break_promise(format!("SUBSCRIBED was sent for framework {id}, which is not in the registry"));
             }
         }
         for offer in event.offers.iter().flat_map(|offers| &offers.offers) {
-            if !self.history.offers.insert(offer.id.value.clone()) {
-                self.history.repeated_offer = Some(offer.id.value.clone());
-            }
+            self.history.offered(&offer.id.value);
+            self.observe_offer(scheduler, offer);
         }
     }
 
@@ -85,20 +89,35 @@ impl World {
     }
 
     /// An executor hears that an update has arrived for good.
-    pub(crate) fn check_acknowledged_is_durable(&mut self, container: &str, uuid: &[u8]) {
-        let Some(number) = self.executors.get(container).map(|executor| executor.agent) else { return };
+    pub(crate) fn check_acknowledged_is_durable(&mut self, number: usize, task: &str, uuid: &[u8]) {
+        if self.scheduler_of(task).is_some_and(|scheduler| !scheduler.checkpoint || scheduler.is_leaving()) {
+            return;
+        }
         let processed = self.history.processed.contains(uuid);
         let durable = self.agents.get(number).is_some_and(|agent| agent.disk.has_update(uuid));
         if !processed && !durable {
-            let what = format!("agent-{number} acknowledged an update that is neither on its disk nor with its scheduler");
+            let what = format!(
+                "agent-{number} acknowledged an update of {task} that is neither on its disk nor with its scheduler"
+            );
             self.break_promise(what);
         }
     }
 
+    /// An agent's process dies: what it had only in its memory is lost, as agreed with who does not checkpoint.
+    pub(crate) fn excuse_what_is_not_checkpointed(&mut self, agent: usize) {
+        let mut acknowledged = std::mem::take(&mut self.history.acknowledged);
+        acknowledged.retain(|_, (task, by)| *by != agent || self.scheduler_of(task).is_none_or(|node| node.checkpoint));
+        self.history.acknowledged = acknowledged;
+    }
+
     /// What travels, seen from outside.
-    pub(crate) fn observe_message(&mut self, _from: &Node, _to: &Node, message: &Message) {
-        if let Message::UnregisterSlave(agent) = message {
-            self.history.gone_agents.insert(agent.slave_id.value.clone());
+    pub(crate) fn observe_message(&mut self, to: &Node, message: &Message) {
+        match message {
+            Message::UnregisterSlave(agent) => {
+                self.history.gone_agents.insert(agent.slave_id.value.clone());
+            }
+            Message::SlaveRegistered(registered) => self.trace.call(&registered.slave_id.value, to.to_string()),
+            _ => {}
         }
     }
 

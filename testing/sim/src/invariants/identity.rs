@@ -6,7 +6,7 @@ use crate::world::World;
 const WORDS: &str = "7: an agent that was removed never returns under the same id";
 
 /// Looks for a removed agent's id among the registered ones.
-pub fn check(world: &World) -> Outcome {
+pub(crate) fn check(world: &World) -> Outcome {
     for id in &world.history.gone_agents {
         if world.master.core.is_some()
             && world.master.disk.contains_key(&format!("agents/{id}"))

@@ -6,11 +6,12 @@ use crate::world::World;
 const WORDS: &str = "1: a task runs on at most one agent, and is begun once";
 
 /// Looks for a task whose work was begun twice.
-pub fn check(world: &World) -> Outcome {
-    for (task, agents) in &world.history.begun {
-        if agents.len() > 1 {
-            return Err((WORDS, format!("{task} was begun {} times, on agents {agents:?}", agents.len())));
+pub(crate) fn check(world: &World) -> Outcome {
+    match &world.history.begun_again {
+        Some(task) => {
+            let agents = world.history.begun.get(task);
+            Err((WORDS, format!("{task} was begun more than once, on agents {agents:?}")))
         }
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -9,8 +9,8 @@ use tepui_core_driver::{
     executor::{Config, ExecutorDriver},
 };
 
-use super::{Event, World, effects, trace};
-use crate::{agent::Container, executor::ExecutorNode, network::Node, work::Work};
+use super::{Event, World, effects};
+use crate::{agent::Container, executor::ExecutorNode, network::Node, trace::trace, work::Work};
 
 /// Raw wait status of a process that signal 15 ended.
 const SIGTERM: i32 = 15;
@@ -23,11 +23,16 @@ impl World {
         let command = launch.kind == LaunchKind::Command;
         let work = launch.command.value.as_deref().and_then(Work::parse);
         let task = command.then(|| launch.executor_id.value.clone());
-        trace!(self, "agent-{number} launches {} {}", task.as_deref().unwrap_or("an executor"), &id[..6.min(id.len())]);
-        if let Some(task) = &task {
-            self.history.begun.entry(task.clone()).or_default().push(number);
+        let name = Node::Executor(id.clone());
+        match &task {
+            Some(task) => {
+                trace!(self, "agent-{number} launches {task} as a command, container {}", &id[..6.min(id.len())]);
+                self.history.begins(task, number);
+            }
+            None => trace!(self, Life: "agent-{number} launches {name}"),
         }
-        let container = Container { id: launch.container_id, task, work, exit: None, told: false };
+        let framework = launch.framework_id.value;
+        let container = Container { id: launch.container_id, framework, task, work, exit: None, told: false };
         let Some(agent) = self.agents.get_mut(number) else { return };
         agent.containers.insert(id.clone(), container);
         let incarnation = agent.incarnation;
@@ -73,9 +78,11 @@ impl World {
     }
 
     pub(crate) fn signal(&mut self, number: usize, container: &str, signal: i32) {
-        trace!(self, "agent-{number} sends signal {signal} to {}", &container[..6.min(container.len())]);
         let Some(agent) = self.agents.get(number) else { return };
-        let stubborn = agent.containers.get(container).and_then(|container| container.work).is_some_and(|work| work.stubborn);
+        let known = agent.containers.get(container);
+        let name = known.and_then(|known| known.task.as_deref()).unwrap_or(container);
+        trace!(self, "agent-{number} sends signal {signal} to {name}");
+        let stubborn = known.and_then(|container| container.work).is_some_and(|work| work.stubborn);
         match signal {
             SIGTERM if stubborn => {}
             SIGTERM => self.end_container(number, container, SIGTERM),
@@ -104,9 +111,9 @@ impl World {
             return None;
         }
         let status = exit.wait_status.unwrap_or_default();
-        let what = known.task.clone().unwrap_or_else(|| "an executor".to_owned());
+        let what = known.task.clone().unwrap_or_else(|| Node::Executor(container.to_owned()).to_string());
         known.exit = Some(exit);
-        trace!(self, "on agent-{number}, {what} ends with wait status {status}");
+        trace!(self, Life: "on agent-{number}, {what} ends with wait status {status}");
         if self.executors.contains_key(container) {
             self.break_between(&Node::Executor(container.to_owned()), &Node::Agent(number));
             self.executors.remove(container);

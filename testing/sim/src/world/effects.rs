@@ -10,11 +10,13 @@ use tepui_model::Tick;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
-use super::{Answer, Event, Purpose, Request, Sabotage, World, trace};
+use super::{Answer, Event, Purpose, Request, World};
 use crate::{
     executor::status,
     history::is_terminal,
     network::{Lane, Node, agent_upid, master_upid, node_at},
+    run::Sabotage,
+    trace::trace,
     work::Work,
 };
 
@@ -46,7 +48,9 @@ impl World {
                 self.answer(to, Answer::Opened(stream_id.map(|id| id.to_string())));
             }
             master::Effect::SendEvent { to, event } => {
-                self.observe_event(&event);
+                if let Some(Node::Scheduler(number)) = self.connections.get(&to).map(|connection| connection.client.clone()) {
+                    self.observe_event(number, &event);
+                }
                 self.answer(to, Answer::SchedulerEvent(*event));
             }
             master::Effect::SendOperatorEvent { .. } => {}
@@ -63,11 +67,11 @@ impl World {
                 }
             }
             master::Effect::Persist { token, writes } => {
-                let writes = if self.options.sabotage == Some(Sabotage::SkipWrites) { Vec::new() } else { writes };
+                let writes = if self.skips_write(&Node::Master) { Vec::new() } else { writes };
                 self.master.writing.push_back((token, writes));
                 self.write(Node::Master);
             }
-            master::Effect::Log { message, .. } => trace!(self, "master: {message}"),
+            master::Effect::Log { message, .. } => trace!(self, Life: "master: {message}"),
         }
     }
 
@@ -86,8 +90,7 @@ impl World {
             }
             agent::Effect::Link { to } => self.link(&node, &to),
             agent::Effect::Persist { token, checkpoints } => {
-                let skip = self.options.sabotage == Some(Sabotage::SkipWrites);
-                let checkpoints = if skip { Vec::new() } else { checkpoints };
+                let checkpoints = if self.skips_write(&node) { Vec::new() } else { checkpoints };
                 if let Some(agent) = self.agents.get_mut(number) {
                     agent.writing.push_back((token, checkpoints));
                 }
@@ -103,7 +106,7 @@ impl World {
             }
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
             agent::Effect::Shutdown => {
-                trace!(self, "{node} was told to shut down");
+                trace!(self, Life: "{node} ends, as it was told to");
                 self.crash(&node);
             }
         }
@@ -116,7 +119,21 @@ impl World {
         }
         let Message::StatusUpdate(update) = message else { return false };
         let Some(uuid) = &update.update.uuid else { return false };
-        !self.sent.entry(number).or_default().insert(uuid.to_vec())
+        let again = !self.sent.entry(number).or_default().insert(uuid.to_vec());
+        if again {
+            let task = &update.update.status.task_id.value;
+            trace!(self, Fault: "SABOTAGE agent-{number} does not repeat its update of {task}");
+        }
+        again
+    }
+
+    /// With [`Sabotage::SkipWrites`], disks only say that they have written.
+    fn skips_write(&mut self, node: &Node) -> bool {
+        let skips = self.options.sabotage == Some(Sabotage::SkipWrites);
+        if skips {
+            trace!(self, Fault: "SABOTAGE {node} does not write what it says to have written");
+        }
+        skips
     }
 
     fn write(&mut self, node: Node) {
@@ -166,7 +183,7 @@ impl World {
                 }
                 executor_driver::Effect::Deliver(callback) => self.call_back(container, callback),
                 executor_driver::Effect::KillProcessGroup => self.destroy(agent, container),
-                executor_driver::Effect::Warn(text) => trace!(self, "{node}: {text}"),
+                executor_driver::Effect::Warn(text) => trace!(self, Life: "{node}: {text}"),
             }
         }
         // A driver that was stopped has nothing left to do: its process ends.
@@ -190,7 +207,7 @@ impl World {
                 executor.running.insert(id.clone(), work);
                 executor.seen.insert(id.clone());
                 executor.driver.send_status_update(now, status(&id, v1_state::TaskRunning));
-                self.history.begun.entry(id.clone()).or_default().push(agent);
+                self.history.begins(&id, agent);
                 self.after(work.duration, Event::WorkDone { container: container.to_owned(), task: id });
             }
             executor_driver::Callback::KillTask { task_id, .. } => {
@@ -205,7 +222,7 @@ impl World {
                 executor.driver.stop(now);
             }
             executor_driver::Callback::Error(text) => {
-                trace!(self, "executor {container}: {text}");
+                trace!(self, Life: "{}: {text}", Node::Executor(container.to_owned()));
                 if let Some(executor) = self.executors.get_mut(container) {
                     executor.driver.stop(now);
                 }

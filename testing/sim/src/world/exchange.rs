@@ -5,8 +5,20 @@ use tepui_model::{ConnectionId, Reply};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
 
-use super::{Event, World, trace};
-use crate::network::{Lane, Node, latency, node_at};
+use super::{
+    Event, World,
+    words::{
+        describe, describe_call, describe_event, describe_executor_call, describe_executor_event, kind_of_call,
+        kind_of_event, kind_of_message,
+    },
+};
+use crate::{
+    network::{Lane, Node, latency, node_at},
+    trace::trace,
+};
+
+/// So many events may wait for a reader that does not read; then its stream is cut.
+const MOST_UNREAD: u32 = 12;
 
 /// A request and what became of it.
 #[derive(Debug)]
@@ -17,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) purpose: Purpose,
     /// Nothing passes any more in either direction.
     pub(crate) broken: bool,
+    /// Events that wait for a client that does not read.
+    pub(crate) unread: u32,
 }
 
 /// What a connection is for.
@@ -59,6 +73,7 @@ impl World {
             server: server.clone(),
             purpose,
             broken: false,
+            unread: 0,
         });
         if self.network.is_cut(self.now, &client, &server) {
             // Nobody answers; the client's patience ends some time.
@@ -74,8 +89,17 @@ impl World {
 
     /// Sends something to the client of a connection, in order.
     pub(crate) fn answer(&mut self, connection: ConnectionId, answer: Answer) {
-        let Some(Connection { client, server, .. }) = self.connections.get(&connection) else { return };
-        let (client, server) = (client.clone(), server.clone());
+        let Some(open) = self.connections.get_mut(&connection) else { return };
+        let (client, server) = (open.client.clone(), open.server.clone());
+        if self.network.is_stalled(self.now, &client) {
+            open.unread += 1;
+            if open.unread > MOST_UNREAD && !open.broken {
+                trace!(self, Life: "{server} cuts the stream of {client}, which does not read");
+                return self.break_connection(connection);
+            }
+        } else {
+            open.unread = 0;
+        }
         let due = self.arrival(&server, &client, Lane::Stream(connection));
         self.at(due, Event::ToClient(connection, Box::new(answer)));
     }
@@ -108,7 +132,10 @@ impl World {
         }
         match (&server, request) {
             (Node::Master, Request::Scheduler { stream_id, call }) => {
-                trace!(self, "{} -> master {}", connection.client, describe_call(&call));
+                if self.trace.is_on() {
+                    let (client, words) = (connection.client.clone(), describe_call(&call));
+                    self.trace.line(now, kind_of_call(&call), format_args!("{client} -> master {words}"));
+                }
                 self.master.core.as_mut()?.handle_call(now, id, stream_id.as_deref(), None, call);
             }
             (Node::Agent(number), Request::Executor(call)) => {
@@ -145,7 +172,10 @@ impl World {
     fn scheduler_hears(&mut self, number: usize, purpose: Purpose, answer: Answer) {
         let now = self.now;
         if let Answer::SchedulerEvent(event) = &answer {
-            trace!(self, "master -> scheduler-{number} {}", describe_event(event));
+            if self.trace.is_on() {
+                let words = describe_event(event);
+                self.trace.line(now, kind_of_event(event), format_args!("master -> scheduler-{number} {words}"));
+            }
         }
         let Some(driver) = self.schedulers.get_mut(number).and_then(|node| node.driver.as_mut()) else { return };
         match (purpose, answer) {
@@ -172,11 +202,12 @@ impl World {
         let now = self.now;
         if let Answer::ExecutorEvent(event) = &answer {
             let node = Node::Executor(container.to_owned());
-            trace!(self, "agent -> {node} {}", describe_executor_event(event));
+            let agent = self.executors.get(container).map_or(0, |executor| executor.agent);
+            trace!(self, "agent-{agent} -> {node} {}", describe_executor_event(event));
             if let Some(acknowledged) = &event.acknowledged {
                 let task = acknowledged.task_id.value.clone();
-                self.history.acknowledged.insert(acknowledged.uuid.to_vec(), task);
-                self.check_acknowledged_is_durable(container, &acknowledged.uuid);
+                self.history.acknowledged.insert(acknowledged.uuid.to_vec(), (task.clone(), agent));
+                self.check_acknowledged_is_durable(agent, &task, &acknowledged.uuid);
             }
         }
         let Some(executor) = self.executors.get_mut(container) else { return };
@@ -245,6 +276,7 @@ impl World {
                 server: connection.server.clone(),
                 purpose: connection.purpose,
                 broken: true,
+                unread: 0,
             };
             let notice = self.new_connection(copy);
             self.after(first.max(second), Event::ToClient(notice, Box::new(Answer::Broken)));
@@ -265,7 +297,7 @@ impl World {
         if incarnation != self.incarnation(&at) {
             return None;
         }
-        trace!(self, "{at} notices that its connection to {peer} is broken");
+        trace!(self, Life: "{at} notices that its connection to {} is broken", node_at(peer.address).unwrap_or(Node::Master));
         let now = self.now;
         match &at {
             Node::Master => self.master.core.as_mut()?.handle_exited(now, peer),
@@ -291,15 +323,15 @@ impl World {
         sender: &Upid,
         message: Message,
     ) -> Option<Node> {
-        let text = describe(&message);
         if generation != self.network.generation(from, &to) || !self.is_up(&to) {
-            trace!(self, "{from} -> {to} {text}: lost on the way");
+            trace!(self, "{from} -> {to} {}: lost on the way", describe(&message));
             return None;
         }
-        if !text.contains("PingSlave") && !text.contains("PongSlave") {
-            trace!(self, "{from} -> {to} {text}");
+        if self.trace.is_on() {
+            let words = describe(&message);
+            self.trace.line(self.now, kind_of_message(&message), format_args!("{from} -> {to} {words}"));
         }
-        self.observe_message(from, &to, &message);
+        self.observe_message(&to, &message);
         let now = self.now;
         match &to {
             Node::Master => self.master.core.as_mut()?.handle_message(now, sender, message),
@@ -336,75 +368,4 @@ fn result(answer: Answer) -> Option<Result<Reply, String>> {
         Answer::Ended | Answer::Broken => Some(Err("the connection broke".to_owned())),
         Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,
     }
-}
-
-fn state_name(state: i32) -> &'static str {
-    v1::TaskState::try_from(state).map_or("TASK_?", |state| state.as_str_name())
-}
-
-fn short(uuid: Option<&[u8]>) -> String {
-    uuid.map_or_else(|| "no uuid".to_owned(), |uuid| uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn describe_status(status: &v1::TaskStatus) -> String {
-    let message = status.message.as_deref().unwrap_or_default();
-    let uuid = short(status.uuid.as_deref());
-    format!("{} {} ({uuid}) {message}", status.task_id.value, state_name(status.state))
-}
-
-/// A message in a few words.
-fn describe(message: &Message) -> String {
-    let name = message.name().trim_start_matches("mesos.internal.").trim_end_matches("Message");
-    match message {
-        Message::RunTask(run) => format!("{name} {}", run.task.task_id.value),
-        Message::KillTask(kill) => format!("{name} {}", kill.task_id.value),
-        Message::StatusUpdate(update) => format!("{name} {}", describe_status(&update.update.status)),
-        Message::StatusUpdateAcknowledgement(ack) => {
-            format!("{name} {} ({})", ack.task_id.value, short(Some(&ack.uuid)))
-        }
-        Message::SlaveRegistered(registered) => format!("{name} {}", registered.slave_id.value),
-        Message::SlaveReregistered(registered) => format!("{name} {}", registered.slave_id.value),
-        Message::ReregisterSlave(agent) => format!(
-            "{name} with {} tasks",
-            agent.tasks.iter().map(|task| task.task_id.value.as_str()).collect::<Vec<_>>().join(" ")
-        ),
-        _ => name.to_owned(),
-    }
-}
-
-fn describe_call(call: &v1::scheduler::Call) -> String {
-    let name = call.r#type().as_str_name();
-    let accepted = call.accept.iter().flat_map(|accept| &accept.operations).filter_map(|operation| operation.launch.as_ref());
-    let mut subjects: Vec<String> =
-        accepted.flat_map(|launch| &launch.task_infos).map(|task| task.task_id.value.clone()).collect();
-    subjects.extend(call.kill.iter().map(|kill| kill.task_id.value.clone()));
-    subjects.extend(
-        call.acknowledge.iter().map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid)))),
-    );
-    format!("{name} {}", subjects.join(" "))
-}
-
-fn describe_event(event: &v1::scheduler::Event) -> String {
-    let name = event.r#type().as_str_name();
-    match (&event.update, &event.offers) {
-        (Some(update), _) => format!("{name} {}", describe_status(&update.status)),
-        (_, Some(offers)) => format!("{name} of {}", offers.offers.len()),
-        _ => event.error.as_ref().map_or_else(|| name.to_owned(), |error| format!("{name} {}", error.message)),
-    }
-}
-
-fn describe_executor_call(call: &v1::executor::Call) -> String {
-    let name = call.r#type().as_str_name();
-    call.update.as_ref().map_or_else(|| name.to_owned(), |update| format!("{name} {}", describe_status(&update.status)))
-}
-
-fn describe_executor_event(event: &v1::executor::Event) -> String {
-    let name = event.r#type().as_str_name();
-    let task = event
-        .launch
-        .as_ref()
-        .map(|launch| launch.task.task_id.value.clone())
-        .or_else(|| event.kill.as_ref().map(|kill| kill.task_id.value.clone()))
-        .or_else(|| event.acknowledged.as_ref().map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid)))));
-    format!("{name} {}", task.unwrap_or_default())
 }

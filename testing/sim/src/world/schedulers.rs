@@ -6,8 +6,8 @@ use rand_chacha::rand_core::Rng as _;
 use tepui_core_driver::scheduler::{Effect, Event as Heard, Receipt, calls};
 use tepui_wire_mesos::v1::{self, TaskState, offer::Operation};
 
-use super::{Event, Purpose, Request, World, exchange::Chance as _, trace};
-use crate::{history, network::Node};
+use super::{Event, Purpose, Request, World, exchange::Chance as _};
+use crate::{history, network::Node, trace::trace};
 
 impl World {
     pub(crate) fn drain_scheduler(&mut self, number: usize) {
@@ -33,7 +33,7 @@ impl World {
                     }
                 }
                 Effect::Deliver(event) => self.scheduler_event(number, event),
-                Effect::Warn(text) => trace!(self, "{node}: {text}"),
+                Effect::Warn(text) => trace!(self, Life: "{node}: {text}"),
             }
         }
     }
@@ -41,15 +41,25 @@ impl World {
     fn scheduler_event(&mut self, number: usize, event: Heard) {
         match event {
             Heard::Subscribed { framework_id, .. } => {
-                if let Some(scheduler) = self.schedulers.get_mut(number) {
-                    scheduler.framework_id = Some(framework_id);
+                let Some(scheduler) = self.schedulers.get_mut(number) else { return };
+                scheduler.framework_id = Some(framework_id);
+                let now = self.now;
+                if scheduler.is_leaving()
+                    && let Some(driver) = &mut scheduler.driver
+                {
+                    driver.stop(now, false);
                 }
             }
             Heard::Offers(offers) => self.use_offers(number, offers),
             Heard::Update(status) => self.update(number, status),
             Heard::Error { message } => {
-                // The framework is not to be removed by anybody: only a defect leads here.
-                trace!(self, "scheduler-{number} is told: {message}");
+                trace!(self, Life: "scheduler-{number} is told: {message}");
+                let Some(scheduler) = self.schedulers.get_mut(number) else { return };
+                // Whoever has torn his framework down hears, when he asks again, that it has been removed.
+                if !scheduler.has_left() {
+                    let what = format!("scheduler-{number} was turned away: {message}");
+                    self.history.turned_away.get_or_insert(what);
+                }
             }
             Heard::CallFailed { call, error, .. } => {
                 trace!(self, "scheduler-{number}: {} failed: {error}", call.as_str_name());
@@ -76,7 +86,7 @@ impl World {
                 let filters = v1::Filters { refuse_seconds: Some(3.0) };
                 calls::decline(vec![id.clone()], Some(filters))
             } else {
-                *self.history.used_offers.entry(id.value.clone()).or_default() += 1;
+                self.history.uses(&id.value);
                 let operation = Operation {
                     r#type: Some(v1::offer::operation::Type::Launch.into()),
                     launch: Some(v1::offer::operation::Launch { task_infos: tasks }),
@@ -111,10 +121,7 @@ impl World {
         {
             driver.handle_processed(now, receipt);
         }
-        if let Some(uuid) = &uuid {
-            self.history.processed.insert(uuid.clone());
-        }
-        self.history.heard.entry(id.clone()).or_default().push(history::Heard { at: now, state, uuid });
+        self.history.hears(&id, history::Heard { at: now, state, uuid });
         if to_kill {
             let wait = Duration::from_millis(self.rng.next_u64() % 20_000);
             self.after(wait, Event::KillTask { scheduler: number, task: id });
@@ -124,7 +131,7 @@ impl World {
     pub(crate) fn kill_task(&mut self, number: usize, task: &str) -> Option<Node> {
         let now = self.now;
         let scheduler = self.schedulers.get_mut(number)?;
-        let wanted = scheduler.tasks.get(task).filter(|task| task.is_live())?;
+        let wanted = scheduler.tasks.get(task).filter(|task| task.is_live() && !scheduler.is_leaving())?;
         let agent = wanted.agent.clone();
         let called = scheduler
             .driver
@@ -135,6 +142,31 @@ impl World {
             self.after(Duration::from_secs(5), Event::KillTask { scheduler: number, task: task.to_owned() });
         }
         Some(Node::Scheduler(number))
+    }
+
+    /// A scheduler tears its framework down, and asks until it is told that there is no such framework any more: it
+    /// may crash or be cut off in between, and then cannot know whether it was heard.
+    pub(crate) fn leave(&mut self, number: usize) -> Option<Node> {
+        let now = self.now;
+        let node = Node::Scheduler(number);
+        let scheduler = self.schedulers.get_mut(number)?;
+        if scheduler.is_gone() {
+            return None;
+        }
+        self.after(Duration::from_secs(7), Event::Leave { scheduler: number });
+        let scheduler = self.schedulers.get_mut(number)?;
+        if !scheduler.wants_to_leave() {
+            return None;
+        }
+        let driver = scheduler.driver.as_mut()?;
+        if driver.is_finished() {
+            // The process has ended; the next one looks what has become of it.
+            self.start(&node);
+        } else if driver.is_subscribed() {
+            trace!(self, Life: "scheduler-{number} leaves");
+            driver.stop(now, false);
+        }
+        Some(node)
     }
 
     /// Asks about every task that is not known to have ended.

@@ -3,6 +3,7 @@
 //! Names differ from the v1 API's (`slave_id`), resources are sums, times are seconds. What an endpoint
 //! shows is decided where it is served.
 
+mod build;
 mod number;
 pub mod resources;
 mod tasks;
@@ -10,6 +11,7 @@ mod tasks;
 use serde_json::{Map, Value};
 use tepui_wire_mesos::{Described, json, v1};
 
+pub use build::{build_date, build_time};
 pub use number::to_bytes;
 pub use tasks::task;
 

@@ -9,7 +9,7 @@ use tepui_core_agent::{ExecutorState, ExecutorView, FrameworkView, Snapshot};
 use tepui_telemetry::{metrics as samples, system as machine};
 use tepui_transport::{
     Request, Response,
-    legacy::{put, resources, sorted, task, to_bytes, verbatim},
+    legacy::{build_date, build_time, put, resources, sorted, task, to_bytes, verbatim},
 };
 use tepui_wire_mesos::{
     convert::{self, Format},
@@ -18,25 +18,16 @@ use tepui_wire_mesos::{
 
 use super::{Context, METRICS_WAIT_MAX, statistics};
 
-/// When this program was built, in seconds since 1970: what the build was told, so that equal sources give
-/// equal programs.
-const BUILD_EPOCH: &str = match option_env!("SOURCE_DATE_EPOCH") {
-    Some(seconds) => seconds,
-    None => "0",
-};
-
 fn json(request: &Request, body: impl Into<Bytes>) -> Response {
     Response::legacy_json(request.query_parameter("jsonp").as_deref(), body)
 }
 
 /// The version, as GET_VERSION has it.
 pub(super) fn version_info(context: &Context) -> v1::VersionInfo {
-    let seconds = BUILD_EPOCH.parse().unwrap_or(0);
-    let date = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
     v1::VersionInfo {
         version: context.shared.version.clone(),
-        build_date: Some(httpdate::fmt_http_date(date)),
-        build_time: BUILD_EPOCH.parse().ok(),
+        build_date: Some(build_date()),
+        build_time: Some(build_time()),
         build_user: Some(String::new()),
         ..v1::VersionInfo::default()
     }

@@ -183,10 +183,13 @@ impl Agent {
 
     /// The framework is over: its executors end, and nothing is reported any more.
     pub(crate) fn shutdown_framework(&mut self, now: Tick, framework: &str) {
-        let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
-        else {
-            return;
+        let Some(state) = self.frameworks.get_mut(framework) else {
+            // It never had anything here, but the agent may have said so of a task that the master asked about.
+            return self.drop_streams(framework);
         };
+        if state.terminating {
+            return;
+        }
         state.terminating = true;
         let executors: Vec<String> = state.executors.keys().cloned().collect();
         self.drop_streams(framework);

@@ -172,6 +172,31 @@ fn tasks_that_only_the_master_knows_are_dropped() {
     assert_eq!(update.status.reason(), v1::task_status::Reason::Reconciliation);
 }
 
+/// Nobody is left to acknowledge what was said of a framework that has ended, even if it never had anything here.
+#[test]
+fn the_end_of_an_unknown_framework_ends_its_updates() {
+    let mut rig = Rig::registered();
+    let framework_id = v1::FrameworkId { value: "elsewhere".to_owned() };
+    let status = v1::TaskStatus {
+        task_id: v1::TaskId { value: "lost".to_owned() },
+        state: TaskState::Staging.number(),
+        ..v1::TaskStatus::default()
+    };
+    let effects = rig.message(internal::SlaveReregisteredMessage {
+        slave_id: v1::AgentId { value: AGENT.to_owned() },
+        reconciliations: vec![internal::ReconcileTasksMessage {
+            framework_id: framework_id.clone(),
+            statuses: vec![status],
+            framework: None,
+        }],
+        connection: None,
+    });
+    assert_eq!(updates(&effects).len(), 1);
+    rig.message(internal::ShutdownFrameworkMessage { framework_id });
+    assert!(rig.agent.streams.is_empty());
+    assert!(updates(&rig.pass(Duration::from_secs(60))).is_empty());
+}
+
 #[test]
 fn sandboxes_go_when_old_or_when_the_disk_is_full() {
     let hour = Duration::from_secs(3600);

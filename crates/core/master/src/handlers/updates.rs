@@ -41,7 +41,10 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
             "Ignoring an update of task '{}' of framework {}, which is not known",
             update.status.task_id.value, update.framework_id.value
         ));
-        return;
+        // Whatever the agent registered with was taken or told to end, so this framework has ended without this
+        // agent being told: nobody knew that it still had something to say. Nobody will ever acknowledge it.
+        let framework_id = update.framework_id;
+        return master.send(from.clone(), internal::ShutdownFrameworkMessage { framework_id });
     };
     let framework_id = framework.id.clone();
     let uuid = update.uuid.filter(|uuid| !uuid.is_empty());

@@ -95,11 +95,14 @@ fn updates_that_fit_nothing() {
     cluster.message(&agent, update("no-such-task", TaskState::TaskRunning, Some(1)));
     assert!(cluster.next(stream).contains("no-such-task"));
     assert_eq!(cluster.master.stats().counter("master/invalid_status_updates"), 1);
-    // An unknown framework: dropped.
+    // A framework that is not there any more: the agent would repeat this for ever, if it were not told to end it.
     let mut foreign = update("t", TaskState::TaskRunning, Some(1));
     foreign.update.framework_id.value = "nope".to_owned();
     cluster.message(&agent, foreign);
     assert!(cluster.drain(stream).is_empty());
+    assert!(
+        matches!(&cluster.take_sent()[..], [Message::ShutdownFramework(end)] if end.framework_id.value == "nope")
+    );
     // An unknown agent: asked to register again.
     let mut foreign = update("t", TaskState::TaskRunning, Some(1));
     foreign.update.slave_id = Some(v1::AgentId { value: "nope".to_owned() });

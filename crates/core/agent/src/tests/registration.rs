@@ -179,7 +179,7 @@ fn the_end_of_an_unknown_framework_ends_its_updates() {
     let framework_id = v1::FrameworkId { value: "elsewhere".to_owned() };
     let status = v1::TaskStatus {
         task_id: v1::TaskId { value: "lost".to_owned() },
-        state: TaskState::Staging.number(),
+        state: v1::TaskState::TaskStaging.into(),
         ..v1::TaskStatus::default()
     };
     let effects = rig.message(internal::SlaveReregisteredMessage {

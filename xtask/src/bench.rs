@@ -145,8 +145,9 @@ fn table(rows: &[Row]) -> Table {
         "ratio",
     ]);
     for row in rows {
-        let show =
-            |series: &Result<Series, String>| series.as_ref().map_or_else(Clone::clone, ToString::to_string);
+        let show = |series: &Result<Series, String>| {
+            series.as_ref().map_or_else(|why| first_words(why), ToString::to_string)
+        };
         let (name, other, ratio) = match &row.other {
             None => ("", String::new(), String::new()),
             Some((name, other)) => {
@@ -165,6 +166,12 @@ fn table(rows: &[Row]) -> Table {
         }
     }
     table
+}
+
+/// What fits into a cell of why there is no number; all of it is printed as well.
+fn first_words(why: &str) -> String {
+    println!("no number: {why}");
+    why.lines().next().unwrap_or_default().chars().take(40).collect()
 }
 
 fn about_this_machine() -> String {

@@ -119,7 +119,7 @@ impl Genuine {
     pub fn start(yard: &Yard, agents: usize, environment: &[(&str, &str)]) -> Outcome<Option<Self>> {
         let Some(mut command) = peers::genuine()? else { return Ok(None) };
         let (port, plain_port) = (free_port()?, free_port()?);
-        let home = yard.path().join("genuine");
+        let home = yard.path().join(format!("genuine-{port}"));
         let executors = serde_json::json!({
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "TEPUI_AGENT_ENDPOINT": format!("127.0.0.1:{plain_port}"),

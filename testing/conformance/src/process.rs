@@ -149,9 +149,14 @@ impl Yard {
 
 impl Drop for Yard {
     fn drop(&mut self) {
-        for pid in inhabitants(&self.path) {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        // Again and again: one that is killed may have started another meanwhile, and none may write any more.
+        let _ = wait_for("the end of what lives here", Duration::from_secs(5), || {
+            let left = inhabitants(&self.path);
+            for pid in &left {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+            left.is_empty().then_some(())
+        });
         if thread::panicking()
             && let Some(directory) = self.directory.take()
         {
@@ -175,11 +180,18 @@ pub fn in_yard(test: impl FnOnce(&Yard) -> Outcome) {
     }
 }
 
-/// Processes whose current directory is inside `directory`.
+/// Processes whose current directory is inside `directory`, or that were told to work there.
 pub fn inhabitants(directory: &Path) -> Vec<Pid> {
+    let lives_there = |process: &Path| {
+        let name = directory.as_os_str().as_encoded_bytes();
+        fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
+            || fs::read(process.join("cmdline"))
+                .is_ok_and(|arguments| arguments.windows(name.len()).any(|window| window == name))
+    };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
-        .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory)))
+        .filter(|entry| lives_there(&entry.path()))
         .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok().and_then(Pid::from_raw))
+        .filter(|pid| *pid != rustix::process::getpid())
         .collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! A process of its own, so that containers live on when the agent is killed or upgraded, and so that
 //! somebody is there to take their exit statuses. It has one thread and one poll loop, does what it is told
-//! over a unix socket ([`protocol`]), and writes down two small files per container:
+//! over a unix socket ([`protocol`]), and soon writes down two small files per container:
 //! `containers/<id>/pid` and, at the end, `containers/<id>/status` (the raw wait status in decimal). They
 //! stay until the agent says that it has dealt with the exit.
 //!

@@ -116,8 +116,8 @@ async fn runs_a_command_and_tells_how_it_ended() {
     assert_eq!(cluster.output("a", "stdout"), format!("hello {path}\n{}\n", sandbox.display()));
     assert_eq!(cluster.output("a", "stderr"), "err\n");
     let files = cluster.options.runtime_dir.join("containers/a");
+    until("the status is written", || read_pid(&files.join("status")) == Some(7 << 8)).await;
     assert_eq!(read_pid(&files.join("pid")), Some(pid));
-    assert_eq!(read_pid(&files.join("status")), Some(7 << 8));
     containerizer.forget("a").await.unwrap();
     until("the files go", || !files.exists()).await;
     let socket = fs::metadata(cluster.options.runtime_dir.join("supervisor.sock")).unwrap();
@@ -261,6 +261,10 @@ async fn a_killed_supervisor_is_replaced_and_its_containers_adopted() {
     containerizer.launch(cluster.shell("a", "exec sleep 1000")).await.unwrap();
     let pid = started(&mut events, "a").await;
     drop((containerizer, events));
+    until("the process is written down", || {
+        read_pid(&cluster.options.runtime_dir.join("containers/a/pid")) == Some(pid)
+    })
+    .await;
     cluster.kill_supervisor().await;
     assert!(is_alive(pid));
     let (containerizer, mut events, recovered) = loop {
@@ -283,7 +287,11 @@ async fn a_supervisor_killed_under_a_running_agent_is_replaced() {
     let cluster = Cluster::new();
     let (containerizer, mut events, _) = cluster.start().await;
     containerizer.launch(cluster.shell("a", "exec sleep 1000")).await.unwrap();
-    started(&mut events, "a").await;
+    let pid = started(&mut events, "a").await;
+    until("the process is written down", || {
+        read_pid(&cluster.options.runtime_dir.join("containers/a/pid")) == Some(pid)
+    })
+    .await;
     cluster.kill_supervisor().await;
     containerizer.launch(cluster.shell("b", "exit 4")).await.unwrap();
     // The launch may have met the old one or the new one.

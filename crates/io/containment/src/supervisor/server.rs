@@ -110,10 +110,12 @@ impl Server {
             self.handle_requests();
             self.write_agent();
             self.sweep();
+            self.write_files(Some(Instant::now()));
         }
         for file in [SOCKET, PID_FILE] {
             let _ = std::fs::remove_file(self.arguments.runtime_dir.join(file));
         }
+        self.write_files(None);
         if self.arguments.ephemeral {
             self.end_everything();
         }
@@ -161,7 +163,7 @@ impl Server {
     fn timeout(&self) -> Option<Duration> {
         let now = Instant::now();
         let linger = (self.agent.is_none() && self.table.running() == 0).then(|| self.idle_since + LINGER);
-        let next = [linger, self.sweep_at].into_iter().flatten().min()?;
+        let next = [linger, self.sweep_at, self.table.next_write()].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -178,6 +180,8 @@ impl Server {
     fn drop_agent(&mut self) {
         self.agent = None;
         self.idle_since = Instant::now();
+        // It may be followed by one that looks at the files.
+        self.write_files(None);
     }
 
     fn read_agent(&mut self) {
@@ -247,9 +251,7 @@ impl Server {
             Ok(pid) => {
                 let cgroups =
                     spawn.cgroup_procs.iter().filter_map(|procs| Some(Path::new(procs).parent()?.into()));
-                if let Err(error) = self.table.started(&container_id, pid, cgroups.collect()) {
-                    Self::complain("cannot write down the process of", &container_id, &error);
-                }
+                self.table.started(&container_id, pid, cgroups.collect());
                 Event::Started { container_id, pid }
             }
             Err(SpawnFailure { errno, what }) => Event::LaunchFailed { container_id, errno, what },
@@ -311,10 +313,7 @@ impl Server {
     }
 
     fn ended(&mut self, pid: i32, status: Option<i32>) {
-        let Some((container_id, written)) = self.table.ended(pid, status) else { return };
-        if let Err(error) = written {
-            Self::complain("cannot write down the status of", &container_id, &error);
-        }
+        let Some(container_id) = self.table.ended(pid, status) else { return };
         self.tell(&Event::Exited { container_id, status });
         let now = Instant::now();
         self.sweep_at.get_or_insert(now + SWEEP_DELAY);
@@ -369,8 +368,14 @@ impl Server {
         }
     }
 
-    fn complain(what: &str, container_id: &str, error: &io::Error) {
-        let _ = writeln!(io::stderr(), "tepui supervisor: {what} container {container_id}: {error}");
+    /// Writes down what is due by `now`, or everything.
+    fn write_files(&mut self, now: Option<Instant>) {
+        for (container_id, error) in self.table.write_due(now) {
+            let _ = writeln!(
+                io::stderr(),
+                "tepui supervisor: cannot write down container {container_id}: {error}"
+            );
+        }
     }
 }
 

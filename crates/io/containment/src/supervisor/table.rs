@@ -1,4 +1,7 @@
 //! The containers that a supervisor knows, in memory and in the runtime directory.
+//!
+//! The files are for the day on which the supervisor itself is killed. They are written a moment late, and
+//! not at all for a container that is over and forgotten by then: most short tasks never touch the disk.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -6,13 +9,24 @@ use std::{
     io::{self, Write as _},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::process::{Pid, PidfdFlags};
 
 /// How many ended groups are remembered, for processes of theirs that turn up late.
 const ENDED_MAX: usize = 1024;
+
+/// How late files are written.
+const WRITE_DELAY: Duration = Duration::from_millis(50);
+
+/// What is on disk of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnDisk {
+    Nothing,
+    Pid,
+    Status,
+}
 
 /// One container.
 #[derive(Debug)]
@@ -21,6 +35,7 @@ pub(crate) struct Container {
     pub(crate) state: State,
     /// Directories of cgroups that an ephemeral supervisor removes.
     pub(crate) cgroups: Vec<PathBuf>,
+    on_disk: OnDisk,
 }
 
 /// The life of a container: `Child -> Exited` or, found after another supervisor died, `Adopted -> Exited`.
@@ -40,6 +55,8 @@ pub(crate) struct Table {
     containers: BTreeMap<String, Container>,
     by_pid: BTreeMap<i32, String>,
     ended: VecDeque<i32>,
+    /// Containers with something to write, and from when on; ordered by that.
+    unwritten: VecDeque<(Instant, String)>,
 }
 
 impl Table {
@@ -52,6 +69,7 @@ impl Table {
             containers: BTreeMap::new(),
             by_pid: BTreeMap::new(),
             ended: VecDeque::new(),
+            unwritten: VecDeque::new(),
         };
         if durable {
             fs::create_dir_all(&table.directory)?;
@@ -112,23 +130,16 @@ impl Table {
         })
     }
 
-    /// A child was started. Failing to write it down is an error to tell, but the child runs.
-    pub(crate) fn started(&mut self, container_id: &str, pid: i32, cgroups: Vec<PathBuf>) -> io::Result<()> {
+    /// A child was started.
+    pub(crate) fn started(&mut self, container_id: &str, pid: i32, cgroups: Vec<PathBuf>) {
         self.by_pid.insert(pid, container_id.to_owned());
-        self.containers.insert(container_id.to_owned(), Container { pid, state: State::Child, cgroups });
-        if !self.durable {
-            return Ok(());
-        }
-        let directory = self.directory.join(container_id);
-        match fs::create_dir(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        write_number(&directory.join("pid"), pid)
+        let container = Container { pid, state: State::Child, cgroups, on_disk: OnDisk::Nothing };
+        self.containers.insert(container_id.to_owned(), container);
+        self.write_later(container_id);
     }
 
     /// A process ended; gives its container's id.
-    pub(crate) fn ended(&mut self, pid: i32, status: Option<i32>) -> Option<(String, io::Result<()>)> {
+    pub(crate) fn ended(&mut self, pid: i32, status: Option<i32>) -> Option<String> {
         let container_id = self.by_pid.remove(&pid)?;
         self.ended.push_back(pid);
         if self.ended.len() > ENDED_MAX {
@@ -137,13 +148,34 @@ impl Table {
         if let Some(container) = self.containers.get_mut(&container_id) {
             container.state = State::Exited(status);
         }
-        let written = match status {
-            Some(status) if self.durable => {
-                write_number(&self.directory.join(&container_id).join("status"), status)
+        self.write_later(&container_id);
+        Some(container_id)
+    }
+
+    fn write_later(&mut self, container_id: &str) {
+        if self.durable {
+            self.unwritten.push_back((Instant::now() + WRITE_DELAY, container_id.to_owned()));
+        }
+    }
+
+    /// When [`Self::write_due`] has something to do next.
+    pub(crate) fn next_write(&self) -> Option<Instant> {
+        self.unwritten.front().map(|(at, _)| *at)
+    }
+
+    /// Writes what is to be written by `now`, or with `None` everything. What fails is told and left: the
+    /// containers run all the same.
+    pub(crate) fn write_due(&mut self, now: Option<Instant>) -> Vec<(String, io::Error)> {
+        let mut errors = Vec::new();
+        while let Some((_, container_id)) =
+            self.unwritten.pop_front_if(|(at, _)| now.is_none_or(|now| *at <= now))
+        {
+            let Some(container) = self.containers.get_mut(&container_id) else { continue };
+            if let Err(error) = write(&self.directory.join(&container_id), container) {
+                errors.push((container_id, error));
             }
-            _ => Ok(()),
-        };
-        Some((container_id, written))
+        }
+        errors
     }
 
     /// Drops a container that has ended.
@@ -151,8 +183,8 @@ impl Table {
         if !matches!(self.containers.get(container_id), Some(Container { state: State::Exited(_), .. })) {
             return;
         }
-        self.containers.remove(container_id);
-        if self.durable {
+        let on_disk = self.containers.remove(container_id).map(|container| container.on_disk);
+        if self.durable && on_disk != Some(OnDisk::Nothing) {
             let directory = self.directory.join(container_id);
             for file in ["status", "pid"] {
                 let _ = fs::remove_file(directory.join(file));
@@ -162,6 +194,24 @@ impl Table {
             }
         }
     }
+}
+
+/// Brings the files of a container up to what is known of it.
+fn write(directory: &Path, container: &mut Container) -> io::Result<()> {
+    if container.on_disk == OnDisk::Nothing {
+        match fs::create_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        // Whatever of it is there is to be removed one day.
+        container.on_disk = OnDisk::Pid;
+        write_number(&directory.join("pid"), container.pid)?;
+    }
+    if let (State::Exited(Some(status)), OnDisk::Pid) = (&container.state, container.on_disk) {
+        write_number(&directory.join("status"), *status)?;
+        container.on_disk = OnDisk::Status;
+    }
+    Ok(())
 }
 
 fn write_number(path: &Path, number: i32) -> io::Result<()> {
@@ -184,7 +234,7 @@ fn recover(directory: &Path) -> Option<Container> {
             _ => State::Exited(None),
         }
     };
-    Some(Container { pid, state, cgroups: Vec::new() })
+    Some(Container { pid, state, cgroups: Vec::new(), on_disk: OnDisk::Status })
 }
 
 /// Whether the process with this number is the one that was written down: numbers are used again, but then
@@ -218,12 +268,11 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        table.started("alive", own, Vec::new()).unwrap();
-        table.started("over", 999_999_999, Vec::new()).unwrap();
-        table.started("unknown", 999_999_998, Vec::new()).unwrap();
-        let (id, written) = table.ended(999_999_999, Some(1792)).unwrap();
-        assert_eq!(id, "over");
-        written.unwrap();
+        table.started("alive", own, Vec::new());
+        table.started("over", 999_999_999, Vec::new());
+        table.started("unknown", 999_999_998, Vec::new());
+        assert_eq!(table.ended(999_999_999, Some(1792)).unwrap(), "over");
+        assert!(table.write_due(None).is_empty());
         fs::create_dir(runtime.path().join("containers/never")).unwrap();
 
         let mut table = Table::open(runtime.path(), true).unwrap();
@@ -245,10 +294,40 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        table.started("old", own, Vec::new()).unwrap();
+        table.started("old", own, Vec::new());
+        assert!(table.write_due(None).is_empty());
         let file = fs::File::options().write(true).open(runtime.path().join("containers/old/pid")).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(1_000_000)).unwrap();
         let table = Table::open(runtime.path(), true).unwrap();
         assert!(matches!(table.containers["old"].state, State::Exited(None)));
+    }
+    #[test]
+    fn what_is_over_soon_is_never_written() {
+        let runtime = tempfile::tempdir().unwrap();
+        let mut table = Table::open(runtime.path(), true).unwrap();
+        let count = || fs::read_dir(runtime.path().join("containers")).unwrap().count();
+        table.started("short", 999_999_999, Vec::new());
+        table.started("long", 999_999_998, Vec::new());
+        assert!(table.next_write().unwrap() > Instant::now());
+        assert!(table.write_due(Some(Instant::now())).is_empty());
+        assert_eq!(count(), 0);
+        table.ended(999_999_999, Some(0));
+        table.forget("short");
+        assert!(table.write_due(Some(Instant::now() + WRITE_DELAY)).is_empty());
+        assert_eq!(count(), 1);
+        table.ended(999_999_998, Some(0));
+        table.write_due(None);
+        assert_eq!(read_number(&runtime.path().join("containers/long/status")), Some(0));
+        table.forget("long");
+        assert_eq!((count(), table.next_write()), (0, None));
+    }
+
+    #[test]
+    fn a_failure_to_write_is_told() {
+        let runtime = tempfile::tempdir().unwrap();
+        let mut table = Table::open(runtime.path(), true).unwrap();
+        fs::remove_dir(runtime.path().join("containers")).unwrap();
+        table.started("c", 999_999_999, Vec::new());
+        assert_eq!(table.write_due(None)[0].0, "c");
     }
 }

@@ -20,19 +20,22 @@ pub(crate) async fn kill(on: &OnTask) -> Result<(), Failure> {
 /// `tepui teardown`.
 pub(crate) async fn teardown(on: &OnFramework) -> Result<(), Failure> {
     let api = Api::new(&on.target.master);
+    let id = find_framework(&api, &on.framework).await?;
+    Ok(api.form("/teardown", &[("frameworkId", &id)]).await?)
+}
+
+/// The id of the framework that is called `wanted`, or whose id begins or ends with it.
+pub(crate) async fn find_framework(api: &Api, wanted: &str) -> Result<String, Failure> {
     let answer = api.call(&json!({ "type": "GET_FRAMEWORKS" })).await?;
     let matching: Vec<String> = items(&answer, "/get_frameworks/frameworks")
         .iter()
         .filter(|framework| {
             let id = text(framework, "/framework_info/id/value");
-            id.starts_with(&on.framework)
-                || id.ends_with(&on.framework)
-                || text(framework, "/framework_info/name") == on.framework
+            id.starts_with(wanted) || id.ends_with(wanted) || text(framework, "/framework_info/name") == wanted
         })
         .map(|framework| text(framework, "/framework_info/id/value"))
         .collect();
-    let id = only(&matching, "framework", &on.framework, "tepui frameworks")?;
-    Ok(api.form("/teardown", &[("frameworkId", &id)]).await?)
+    only(&matching, "framework", wanted, "tepui frameworks")
 }
 
 /// The task whose id is `wanted` or begins with it.

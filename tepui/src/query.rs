@@ -9,6 +9,7 @@ use crate::{
     api::{Api, Unanswered},
     cli::{Explain, Query},
     exit::Failure,
+    operate,
 };
 
 /// A kind of thing to list: the operator call, where its answer has the list, and the columns.
@@ -112,19 +113,39 @@ pub(crate) async fn offers(query: &Query) -> Result<(), Failure> {
 /// `tepui explain`.
 pub(crate) async fn explain(explain: &Explain) -> Result<(), Failure> {
     let api = Api::new(&explain.target.master);
-    let path = format!("/explain?what={}", crate::api::query_value(&explain.what));
-    let answer = api.get(&path).await.map_err(|error| match error {
-        Unanswered::Refused { status: 404, .. } => Failure::user(format!(
-            "no task or framework is called '{}'; `tepui tasks` and `tepui frameworks` list them",
-            explain.what
-        )),
-        other => other.into(),
-    })?;
+    let answer = match ask_why(&api, &explain.what).await? {
+        Some(answer) => answer,
+        // Not a whole id: perhaps a name, or the beginning of an id.
+        None => {
+            let id = find_either(&api, &explain.what).await?;
+            ask_why(&api, &id).await?.ok_or_else(|| Failure::fault("it has gone meanwhile"))?
+        }
+    };
     let mut out = std::io::stdout().lock();
     for line in items(&answer, "/reasons") {
         writeln!(out, "{}", line.as_str().unwrap_or_default())?;
     }
     Ok(())
+}
+
+async fn ask_why(api: &Api, id: &str) -> Result<Option<Value>, Failure> {
+    match api.get(&format!("/explain?what={}", crate::api::query_value(id))).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Unanswered::Refused { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn find_either(api: &Api, what: &str) -> Result<String, Failure> {
+    if let Ok(framework) = operate::find_framework(api, what).await {
+        return Ok(framework);
+    }
+    match operate::find_task(api, what).await {
+        Ok(task) => Ok(text(&task, "/task_id/value")),
+        Err(_) => Err(Failure::user(format!(
+            "no one task or framework is called '{what}'; `tepui tasks` and `tepui frameworks` list them"
+        ))),
+    }
 }
 
 async fn list(query: &Query, listing: &Listing) -> Result<(), Failure> {
@@ -169,8 +190,8 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
 }
 
 fn plain(number: f64) -> String {
-    // Three decimals are all that a resource has.
-    let text = format!("{number:.3}");
+    // Three decimals are all that a resource has; and no sum of nothing is "-0".
+    let text = format!("{:.3}", number + 0.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -202,5 +223,6 @@ mod tests {
         assert_eq!(scalar(&agent, "total_resources", "cpus"), "0.3");
         assert_eq!(scalar(&agent, "total_resources", "mem"), "0");
         assert_eq!(scalar(&agent, "absent", "mem"), "0");
+        assert_eq!(plain(-0.0), "0");
     }
 }

@@ -130,7 +130,7 @@ impl Agent {
         }
     }
 
-    fn reregister_message(&self, id: v1::AgentId) -> internal::ReregisterSlaveMessage {
+    pub(crate) fn reregister_message(&self, id: v1::AgentId) -> internal::ReregisterSlaveMessage {
         let mut message = internal::ReregisterSlaveMessage {
             slave: self.slave_info(Some(id)),
             version: Some(self.config.version.clone()),
@@ -146,7 +146,11 @@ impl Agent {
                     resources::downgrade(&mut info.resources);
                     message.executor_infos.push(info);
                 }
-                for task in executor.tasks.values() {
+                for (task_id, task) in &executor.tasks {
+                    // A new master would wait for an acknowledgement that has been given already.
+                    if self.is_end_acknowledged(&framework.id.value, task_id) {
+                        continue;
+                    }
                     let mut task = (*task.task).clone();
                     resources::downgrade(&mut task.resources);
                     message.tasks.push(task);
@@ -183,25 +187,28 @@ impl Agent {
         }
     }
 
-    /// The master took the agent as a new one.
+    /// The master took the agent as a new one. Even if the connection has broken since, the id is ours: the master may have
+    /// sent tasks with it, and only who comes back with that id is asked about them.
     pub(crate) fn slave_registered(
         &mut self,
         now: Tick,
         from: &Upid,
         message: internal::SlaveRegisteredMessage,
     ) {
-        if !self.expects_registration(from) || tepui_model::validate_id(&message.slave_id.value).is_err() {
+        let expected = self.expects_registration(from);
+        let ours = self.master.as_ref() == Some(from) && self.phase == Phase::Disconnected;
+        if !(expected || ours) || tepui_model::validate_id(&message.slave_id.value).is_err() {
             return;
         }
         self.take_ping_timeout(message.connection);
         match &self.agent_id {
             // An answer that was repeated or came late.
-            Some(id) if *id == message.slave_id => self.running(now),
+            Some(id) if *id == message.slave_id && expected => self.running(now),
             Some(_) => self.stats.dropped_messages += 1,
             None if self.registration.new_id.is_some() => {}
             None => {
                 let info = self.slave_info(Some(message.slave_id.clone()));
-                self.registration.new_id = Some((message.slave_id, Some(from.clone())));
+                self.registration.new_id = Some((message.slave_id, expected.then(|| from.clone())));
                 self.timers.cancel(&Timer::Registration);
                 self.out.write_then(Checkpoint::Agent(Box::new(info)), After::Registered);
             }

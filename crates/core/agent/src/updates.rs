@@ -402,6 +402,13 @@ impl Agent {
         }
     }
 
+    /// Whether the scheduler has acknowledged the end of a task, which may not be written down yet.
+    pub(crate) fn is_end_acknowledged(&self, framework: &str, task: &str) -> bool {
+        self.streams.get(framework).and_then(|streams| streams.get(task)).is_some_and(|stream| {
+            stream.acknowledging && stream.pending.len() == 1 && stream.latest.is_terminal()
+        })
+    }
+
     /// The acknowledgement cannot be lost any more: the task's next update may go, or the task is over.
     pub(crate) fn acknowledgement_durable(&mut self, now: Tick, framework: &str, task: &str) {
         let Some(streams) = self.streams.get_mut(framework) else { return };

@@ -172,6 +172,36 @@ fn tasks_that_only_the_master_knows_are_dropped() {
     assert_eq!(update.status.reason(), v1::task_status::Reason::Reconciliation);
 }
 
+/// The answer to a registration whose connection broke: the tasks that came with it must not be forgotten.
+#[test]
+fn an_id_that_comes_after_a_break_is_used_to_ask_again() {
+    let mut rig = Rig::new();
+    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle_exited(rig.now, &master());
+    rig.effects();
+    let effects = rig.message(registered());
+    assert!(matches!(checkpoints(&effects)[..], [Checkpoint::Agent(_)]), "{effects:?}");
+    let [Message::ReregisterSlave(again)] = sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(again.slave.id.as_ref().map(|id| id.value.as_str()), Some(AGENT));
+    assert_eq!(rig.agent.phase(), Phase::Disconnected);
+}
+
+/// The new master would keep the task, as nobody acknowledges its end a second time.
+#[test]
+fn a_task_is_not_listed_whose_end_was_acknowledged() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let end = updates(&rig.update("e", super::status("t", tepui_model::TaskState::Finished, 1))).remove(0);
+    rig.durable = false;
+    for (acknowledged, listed) in [(false, 1), (true, 0)] {
+        if acknowledged {
+            assert!(matches!(checkpoints(&rig.acknowledge(&end))[..], [Checkpoint::UpdateAppended { .. }]));
+        }
+        let message = rig.agent.reregister_message(v1::AgentId { value: AGENT.to_owned() });
+        assert_eq!(message.tasks.len(), listed, "acknowledged: {acknowledged}");
+    }
+}
+
 /// Nobody is left to acknowledge what was said of a framework that has ended, even if it never had anything here.
 #[test]
 fn the_end_of_an_unknown_framework_ends_its_updates() {

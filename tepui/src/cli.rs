@@ -10,7 +10,7 @@ use crate::values::{Assignment, Isolator, Span};
 #[derive(Debug, Parser)]
 #[command(name = "tepui", version, propagate_version = true, max_term_width = 100, after_help = "\
 Try it, with nothing installed and nothing running:
-    tepui run -- sh -c 'echo hello from $MESOS_TASK_ID'
+    tepui run -- sh -c 'echo hello from $MESOS_EXECUTOR_ID'
     tepui run --instances 20 --cpus 0.1 -- sleep 1
     tepui up                  a cluster in one process; it prints where to point a framework")]
 pub(crate) struct Cli {

@@ -71,8 +71,11 @@ impl Embedded {
             // A default of 32 MB that is enforced would surprise who only tries a command.
             options.cgroups = cgroup::Mode::Off;
             options.ephemeral = true;
-            // Also when this process is killed: then the supervisor is the last to know of the directory.
-            options.remove_at_end = temporary.iter().map(|directory| directory.path().to_owned()).collect();
+            if let Some(temporary) = &temporary {
+                // Also when this process is killed: then the supervisors are the last to know of the directories.
+                options.remove_at_end = vec![directory];
+                options.remove_empty_at_end = vec![temporary.path().to_owned()];
+            }
             agents.push(AgentServer::start(options).await.map_err(|error| Failure::fault(error.to_string()))?);
         }
         Ok(Self { master, agents, work_dir, temporary })

@@ -34,7 +34,10 @@ pub use records::RecordStream;
 pub use subscriber::{Subscribed, Subscriber};
 pub use url::{InvalidUrl, Url};
 
-use crate::{exchange::STREAM_ID, net};
+use crate::{
+    exchange::STREAM_ID,
+    net::{self, ReadSize},
+};
 use parse::{Head, ResponseParser};
 
 /// Why a call has no answer.
@@ -362,6 +365,7 @@ impl Client {
                 if body.len() > self.options.body_bytes_max {
                     return Err(protocol(url, "an answer that is too long".to_owned()));
                 }
+                ReadSize::busy().make_room(&mut buffer);
                 match stream.read_buf(&mut buffer).await {
                     Ok(1..) => {}
                     // An answer without a length ends with its connection.
@@ -428,6 +432,7 @@ async fn within<T>(
 }
 
 async fn fill(stream: &mut TcpStream, buffer: &mut BytesMut, url: &Url) -> Result<(), ClientError> {
+    ReadSize::busy().make_room(buffer);
     match stream.read_buf(buffer).await {
         Ok(1..) => Ok(()),
         _ => Err(disconnected(url)),

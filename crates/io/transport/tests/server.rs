@@ -167,6 +167,17 @@ async fn a_connection_goes_on_after_an_error_and_pipelined_requests_are_answered
 }
 
 #[tokio::test]
+async fn any_number_of_requests_may_be_pipelined() {
+    let options = ServerOptions { pipelined_max: 3, ..ServerOptions::default() };
+    let server = server(options, StreamLimit::default()).await;
+    let mut requests = "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nyes".repeat(1000);
+    requests.push_str("GET /accepted HTTP/1.1\r\nConnection: close\r\n\r\n");
+    let answer = exchange(&server, requests.as_bytes()).await;
+    assert_eq!(answer.matches("\r\n\r\nyes").count(), 1000);
+    assert!(answer.ends_with("HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n"));
+}
+
+#[tokio::test]
 async fn large_answers_are_compressed_for_those_who_ask() {
     let server = ordinary().await;
     let request = "GET /big HTTP/1.1\r\nAccept-Encoding: deflate, gzip\r\nConnection: close\r\n\r\n";

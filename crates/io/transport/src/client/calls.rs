@@ -24,6 +24,7 @@ use super::{
     parse::{Head, ResponseParser},
     put_request,
 };
+use crate::net::ReadSize;
 
 type Sent = oneshot::Sender<ClientResponse>;
 
@@ -164,6 +165,7 @@ impl Worker {
             }
             let room = open && self.unanswered.len() < self.calls_max && self.out.len() < OUT_BYTES;
             let deadline = self.unanswered.front().map(|(_, since)| *since + self.response_timeout);
+            ReadSize::busy().make_room(&mut self.buffer);
             let (mut reader, mut writer) = self.stream.split();
             tokio::select! {
                 call = self.queue.recv(), if room => match call {

@@ -10,7 +10,7 @@ use super::{
     parse::{Head, ResponseParser},
     protocol,
 };
-use crate::exchange::STREAM_ID;
+use crate::{exchange::STREAM_ID, net::ReadSize};
 
 /// The records of an event stream, as they arrive. Dropping it closes the connection.
 #[derive(Debug)]
@@ -78,6 +78,7 @@ impl RecordStream {
             if self.ended {
                 return Ok(None);
             }
+            ReadSize::busy().make_room(&mut self.buffer);
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(1..) => {}
                 Ok(0) if self.parser.ends_with_connection() => self.ended = true,

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     exchange::Response,
+    net::ReadSize,
     stream::{Next, StreamBody},
 };
 
@@ -56,6 +57,7 @@ pub async fn serve_connection<R, W>(
         handler,
         shutdown,
         buffer: BytesMut::new(),
+        read_size: ReadSize::quiet(),
         out: BytesMut::new(),
         parser: Parser::default(),
         answers: FuturesOrdered::new(),
@@ -82,6 +84,7 @@ struct Connection<'a, R, W> {
     handler: &'a dyn Handler,
     shutdown: &'a CancellationToken,
     buffer: BytesMut,
+    read_size: ReadSize,
     out: BytesMut,
     parser: Parser,
     answers: FuturesOrdered<BoxFuture<'static, (Response, After)>>,
@@ -96,7 +99,7 @@ where
     async fn run(&mut self) -> Result<(), Closed> {
         let mut deadline = Instant::now() + self.options.read_timeout;
         loop {
-            self.take_requests().await?;
+            let all_taken = self.take_requests().await?;
             while let Some(Some((response, after))) = self.answers.next().now_or_never() {
                 self.answer(response, after).await?;
             }
@@ -104,9 +107,15 @@ where
             if self.answers.is_empty() && self.intake != Intake::Open {
                 return self.close().await;
             }
-            let reading = self.intake == Intake::Open && self.answers.len() < self.options.pipelined_max;
+            let room = self.answers.len() < self.options.pipelined_max;
+            if !all_taken && room && self.intake == Intake::Open {
+                // The bound stopped us, not the end of what has arrived: nothing may come to wake us.
+                continue;
+            }
+            let reading = self.intake == Intake::Open && room;
             let partial =
                 reading && self.answers.is_empty() && (self.parser.in_body() || !self.buffer.is_empty());
+            self.read_size.make_room(&mut self.buffer);
             tokio::select! {
                 Some((response, after)) = self.answers.next() => {
                     self.answer(response, after).await?;
@@ -114,9 +123,11 @@ where
                     deadline = Instant::now() + self.options.read_timeout;
                 }
                 read = self.reader.read_buf(&mut self.buffer), if reading => {
-                    if read.map_err(|_| Closed)? == 0 {
+                    let read = read.map_err(|_| Closed)?;
+                    if read == 0 {
                         self.intake = Intake::Closing;
                     }
+                    self.read_size.learn(read);
                     // A head has one deadline from its first byte on; a body must only keep coming.
                     if !partial || self.parser.in_body() {
                         deadline = Instant::now() + self.options.read_timeout;
@@ -133,11 +144,12 @@ where
         }
     }
 
-    /// Takes what requests the buffer holds, as far as the bound on pipelined ones goes.
-    async fn take_requests(&mut self) -> Result<(), Closed> {
+    /// Takes what requests the buffer holds, as far as the bound on pipelined ones goes. Tells whether it
+    /// took them all.
+    async fn take_requests(&mut self) -> Result<bool, Closed> {
         while self.intake == Intake::Open && self.answers.len() < self.options.pipelined_max {
             match self.parser.next(&mut self.buffer, self.peer, self.options) {
-                Parsed::Partial => return Ok(()),
+                Parsed::Partial => return Ok(true),
                 Parsed::Continue => self.out.put_slice(b"HTTP/1.1 100 Continue\r\n\r\n"),
                 Parsed::Request { request, after } => {
                     if !after.keep_alive {
@@ -163,7 +175,7 @@ where
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// An answer that needs nobody: written at once, or behind those that are still being worked on.
@@ -269,6 +281,7 @@ where
             let _ = timeout(LINGER, async {
                 loop {
                     self.buffer.clear();
+                    self.read_size.make_room(&mut self.buffer);
                     if !matches!(self.reader.read_buf(&mut self.buffer).await, Ok(1..)) {
                         return;
                     }

@@ -264,13 +264,15 @@ async fn teardown(context: Arc<Context>, request: Request) -> Response {
 async fn kill(context: Arc<Context>, request: Request) -> Response {
     let parameters = request.form_parameters();
     let value = |wanted: &str| {
-        parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()).ok_or_else(|| {
-            Response::bad_request(format!("Missing '{wanted}' query parameter in the request body"))
-        })
+        parameters
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| format!("Missing '{wanted}' query parameter in the request body"))
     };
     let (framework_id, task_id) = match (value("frameworkId"), value("taskId")) {
         (Ok(framework_id), Ok(task_id)) => (framework_id, task_id),
-        (Err(missing), _) | (_, Err(missing)) => return missing,
+        (Err(missing), _) | (_, Err(missing)) => return Response::bad_request(missing),
     };
     let ask = |from, waiter| Input::KillTask { from, waiter, framework_id, task_id };
     context.inputs.ask(ContentType::Json, ask).await

@@ -41,12 +41,21 @@ pub struct AgentNode {
     pub incarnation: u64,
     /// What is durable.
     pub disk: Disk,
-    /// Writes under way, in order.
-    pub writing: VecDeque<(Token, Vec<Checkpoint>)>,
+    /// Writes and removals under way, in order.
+    pub writing: VecDeque<Job>,
     /// What the supervisor holds, by container id; it survives the agent.
     pub containers: BTreeMap<String, Container>,
     /// The wake-up that is already in the queue.
     pub armed: Option<Tick>,
+}
+
+/// Something for the disk to do.
+#[derive(Debug)]
+pub enum Job {
+    /// To write these, and then to say so.
+    Write(Token, Vec<Checkpoint>),
+    /// To forget something.
+    Remove(Removal),
 }
 
 /// A container as the supervisor sees it.
@@ -125,12 +134,20 @@ impl AgentNode {
     /// Ends the process in the middle of whatever it does; containers go on.
     pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
         self.core = None;
-        let mut under_way: Vec<Checkpoint> =
-            std::mem::take(&mut self.writing).into_iter().flat_map(|(_, checkpoints)| checkpoints).collect();
+        let mut under_way: Vec<Job> = Vec::new();
+        for job in std::mem::take(&mut self.writing) {
+            match job {
+                // A batch may be cut anywhere.
+                Job::Write(token, checkpoints) => {
+                    under_way.extend(checkpoints.into_iter().map(|checkpoint| Job::Write(token, vec![checkpoint])));
+                }
+                Job::Remove(_) => under_way.push(job),
+            }
+        }
         let reached = if under_way.is_empty() { 0 } else { rng.next_u64() as usize % (under_way.len() + 1) };
         under_way.truncate(reached);
-        for checkpoint in under_way {
-            self.disk.apply(checkpoint);
+        for job in under_way {
+            self.disk.perform(job);
         }
         // Who exited before now is found in the recovered state, not told again.
         for container in self.containers.values_mut() {
@@ -138,13 +155,15 @@ impl AgentNode {
         }
     }
 
-    /// The oldest write under way is durable.
+    /// The oldest job of the disk is done. The token of a write.
     pub fn written(&mut self) -> Option<Token> {
-        let (token, checkpoints) = self.writing.pop_front()?;
-        for checkpoint in checkpoints {
-            self.disk.apply(checkpoint);
-        }
-        Some(token)
+        let job = self.writing.pop_front()?;
+        let token = match &job {
+            Job::Write(token, _) => Some(*token),
+            Job::Remove(_) => None,
+        };
+        self.disk.perform(job);
+        token
     }
 
     fn recover(&self) -> Recovered {
@@ -153,13 +172,15 @@ impl AgentNode {
             Some(_) => ContainerState::Alive,
             None => ContainerState::Unknown,
         });
-        let known: Vec<String> = self.disk.executors.keys().map(|run| run.container_id.clone()).collect();
-        recovered.orphans = self
+        let executors = recovered.frameworks.iter().flat_map(|framework| &framework.executors);
+        let known: Vec<&v1::ContainerId> = executors.map(|executor| &executor.container_id).collect();
+        let orphans = self
             .containers
             .values()
-            .filter(|container| container.exit.is_none() && !known.contains(&container.id.value))
+            .filter(|container| container.exit.is_none() && !known.contains(&&container.id))
             .map(|container| container.id.clone())
             .collect();
+        recovered.orphans = orphans;
         recovered
     }
 }
@@ -222,6 +243,17 @@ impl Disk {
         })
     }
 
+    fn perform(&mut self, job: Job) {
+        match job {
+            Job::Write(_, checkpoints) => {
+                for checkpoint in checkpoints {
+                    self.apply(checkpoint);
+                }
+            }
+            Job::Remove(removal) => self.remove(removal),
+        }
+    }
+
     fn apply(&mut self, checkpoint: Checkpoint) {
         match checkpoint {
             Checkpoint::Agent(info) => self.agent = Some(*info),
@@ -250,10 +282,10 @@ impl Disk {
         }
     }
 
-    /// Forgets what the agent asked to forget.
-    pub fn remove(&mut self, removal: Removal) {
+    fn remove(&mut self, removal: Removal) {
         match removal {
-            Removal::Agent => self.agent = None,
+            // What lies below an agent's id is not found without it.
+            Removal::Agent => *self = Self::default(),
             Removal::Framework { framework_id } => {
                 self.frameworks.remove(&framework_id);
                 self.executors.retain(|run, _| run.framework_id != framework_id);

@@ -19,6 +19,8 @@ pub struct ExecutorNode {
     pub running: BTreeMap<String, Work>,
     /// Every task that was ever handed to it.
     pub seen: BTreeSet<String>,
+    /// Does not listen to SHUTDOWN.
+    pub stubborn: bool,
     /// The connection of the current subscription.
     pub stream: Option<ConnectionId>,
     /// The wake-up that is already in the queue.
@@ -27,8 +29,8 @@ pub struct ExecutorNode {
 
 impl ExecutorNode {
     /// A process that has just begun.
-    pub const fn new(agent: usize, driver: ExecutorDriver) -> Self {
-        Self { agent, driver, running: BTreeMap::new(), seen: BTreeSet::new(), stream: None, armed: None }
+    pub const fn new(agent: usize, driver: ExecutorDriver, stubborn: bool) -> Self {
+        Self { agent, driver, running: BTreeMap::new(), seen: BTreeSet::new(), stubborn, stream: None, armed: None }
     }
 }
 

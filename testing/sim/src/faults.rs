@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+use tepui_wire_mesos::v1;
 
 use crate::{
     network::Node,
@@ -61,6 +62,11 @@ pub enum Fault {
         /// How long it is away.
         away: Duration,
     },
+    /// An operator gives an agent up.
+    MarkGone {
+        /// Which.
+        agent: usize,
+    },
     /// A disk takes seconds for each write.
     SlowDisk {
         /// Whose.
@@ -81,7 +87,7 @@ impl Fault {
             0 => Duration::from_millis(rng.next_u64() % 90_000),
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
-        match rng.next_u32() % 16 {
+        match rng.next_u32() % 17 {
             0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
@@ -91,7 +97,8 @@ impl Fault {
             11 => Self::StallExecutor { nth: rng.next_u64() as usize, duration: mostly_short * 4 },
             12 => Self::StallScheduler { scheduler: which, duration: mostly_short * 2 },
             13 => Self::Reboot { agent: number, away: Duration::from_secs(5) + mostly_short },
-            14 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
+            14 => Self::MarkGone { agent: number },
+            15 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
             _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
         }
     }
@@ -151,12 +158,30 @@ impl World {
                 }
                 self.after(away, Event::Fault(Fault::Restart(node)));
             }
+            Fault::MarkGone { agent } => return self.mark_gone(agent),
             Fault::SlowDisk { node, duration } => {
                 trace!(self, Fault: "FAULT {node}'s disk is slow for {duration:?}");
                 self.network.slow_disk(&node, self.now + duration);
             }
         }
         None
+    }
+
+    /// An operator tells the master that an agent does not come back. What it has not said by now is not waited for.
+    fn mark_gone(&mut self, number: usize) -> Option<Node> {
+        let now = self.now;
+        let agent_id = self.agents.get(number)?.disk.agent_id()?.to_owned();
+        let operator = self.new_connection_id();
+        let master = self.master.core.as_mut()?;
+        let call = v1::master::Call {
+            r#type: Some(v1::master::call::Type::MarkAgentGone.into()),
+            mark_agent_gone: Some(v1::master::call::MarkAgentGone { agent_id: v1::AgentId { value: agent_id } }),
+            ..v1::master::Call::default()
+        };
+        master.handle_operator_call(now, operator, None, call);
+        trace!(self, Fault: "FAULT an operator says that agent-{number} is gone");
+        self.excuse_what_is_gone(number);
+        Some(Node::Master)
     }
 
     fn nth_executor(&self, nth: usize) -> Option<(String, usize)> {

@@ -34,6 +34,8 @@ pub struct History {
     pub broken_promise: Option<String>,
     /// Agents that the master has let go for good.
     pub gone_agents: BTreeSet<String>,
+    /// Numbers of agents that an operator has given up, until they have registered as new ones.
+    pub given_up: BTreeSet<usize>,
     /// A scheduler that was turned away although it had not left, in words.
     pub turned_away: Option<String>,
 }

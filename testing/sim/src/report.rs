@@ -38,7 +38,11 @@ pub fn story(lines: &[Line], what: &str) -> Vec<String> {
 
 /// The task that a sentence speaks of.
 fn subject(what: &str) -> Option<&str> {
-    what.split(|c: char| !c.is_alphanumeric() && c != '-').find(|word| is_task(word))
+    words(what).find(|word| is_task(word))
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '-')
 }
 
 fn is_task(word: &str) -> bool {
@@ -50,7 +54,7 @@ fn is_task(word: &str) -> bool {
 
 /// A task's own lines; and what was done to, or became of, the machines that its lines name.
 fn about<'a>(lines: &'a [Line], task: &str) -> Vec<&'a Line> {
-    let own = |line: &Line| line.text.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == task);
+    let own = |line: &Line| words(&line.text).any(|word| word == task);
     let mut met: BTreeSet<&str> = lines.iter().filter(|line| own(line)).flat_map(|line| nodes(&line.text)).collect();
     let scheduler = task.split_once("-t").map(|(scheduler, _)| scheduler.replace('s', "scheduler-")).unwrap_or_default();
     met.insert("master");
@@ -60,8 +64,8 @@ fn about<'a>(lines: &'a [Line], task: &str) -> Vec<&'a Line> {
         .iter()
         .filter(|line| match line.kind {
             Kind::Fault | Kind::Life => {
-                let mut named = nodes(&line.text).peekable();
-                own(line) || (line.at >= begin && (named.peek().is_none() || named.all(|node| met.contains(node))))
+                let others = words(&line.text).any(is_task);
+                own(line) || (line.at >= begin && !others && nodes(&line.text).all(|node| met.contains(node)))
             }
             Kind::Talk | Kind::Noise => own(line),
         })
@@ -70,7 +74,7 @@ fn about<'a>(lines: &'a [Line], task: &str) -> Vec<&'a Line> {
 
 /// The processes that a line names.
 fn nodes(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| {
+    words(text).filter(|word| {
         *word == "master"
             || ["agent-", "scheduler-", "executor-"].iter().any(|kind| word.strip_prefix(kind).is_some_and(|id| !id.is_empty()))
     })

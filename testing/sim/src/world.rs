@@ -15,7 +15,7 @@ use rand_chacha::{
 use tepui_core_agent::Exit;
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::Message;
+use tepui_wire_mesos::{Message, v1};
 
 use crate::{
     agent::AgentNode,
@@ -51,6 +51,8 @@ pub(crate) enum Event {
     ToClient(ConnectionId, Box<Answer>),
     /// A container's first process runs.
     Launched { agent: usize, incarnation: u64, container: String },
+    /// A container could not be made.
+    LaunchFailed { agent: usize, incarnation: u64, container: v1::ContainerId },
     /// A container ends.
     Ended { agent: usize, container: String, exit: Exit },
     /// The agent hears of the end of a container.
@@ -158,10 +160,15 @@ impl World {
     }
 
     pub(crate) fn new_connection(&mut self, connection: Connection) -> ConnectionId {
-        self.next_connection += 1;
-        let id = ConnectionId(self.next_connection);
+        let id = self.new_connection_id();
         self.connections.insert(id, connection);
         id
+    }
+
+    /// The connection of somebody who does not listen for the answer.
+    pub(crate) fn new_connection_id(&mut self) -> ConnectionId {
+        self.next_connection += 1;
+        ConnectionId(self.next_connection)
     }
 
     /// When something sent now on `lane` arrives.
@@ -194,6 +201,9 @@ impl World {
             Event::ToServer(connection, request) => self.request_arrives(connection, *request),
             Event::ToClient(connection, answer) => self.answer_arrives(connection, *answer),
             Event::Launched { agent, incarnation, container } => self.launched(agent, incarnation, &container),
+            Event::LaunchFailed { agent, incarnation, container } => {
+                self.launch_failed(agent, incarnation, &container)
+            }
             Event::Ended { agent, container, exit } => self.container_ends(agent, &container, exit),
             Event::EndTold { agent, incarnation, container } => self.end_told(agent, incarnation, &container),
             Event::WorkDone { container, task } => self.work_done(container, &task),

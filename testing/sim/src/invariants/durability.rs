@@ -2,7 +2,8 @@
 //! durable.
 //!
 //! A framework that does not checkpoint has agreed to lose what its agent remembers when that is killed; and one
-//! that was torn down wants to hear no more. Both are excused from 5.
+//! that was torn down wants to hear no more. Both are excused from 5, and so is an agent
+//! that an operator gives up.
 
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
@@ -90,7 +91,8 @@ impl World {
 
     /// An executor hears that an update has arrived for good.
     pub(crate) fn check_acknowledged_is_durable(&mut self, number: usize, task: &str, uuid: &[u8]) {
-        if self.scheduler_of(task).is_some_and(|scheduler| !scheduler.checkpoint || scheduler.is_leaving()) {
+        let excused = self.scheduler_of(task).is_some_and(|scheduler| !scheduler.checkpoint || scheduler.is_leaving());
+        if excused || self.history.given_up.contains(&number) {
             return;
         }
         let processed = self.history.processed.contains(uuid);
@@ -110,13 +112,24 @@ impl World {
         self.history.acknowledged = acknowledged;
     }
 
+    /// An operator gives an agent up, with all that it has not passed on.
+    pub(crate) fn excuse_what_is_gone(&mut self, agent: usize) {
+        self.history.acknowledged.retain(|_, (_, by)| *by != agent);
+        self.history.given_up.insert(agent);
+    }
+
     /// What travels, seen from outside.
     pub(crate) fn observe_message(&mut self, to: &Node, message: &Message) {
         match message {
             Message::UnregisterSlave(agent) => {
                 self.history.gone_agents.insert(agent.slave_id.value.clone());
             }
-            Message::SlaveRegistered(registered) => self.trace.call(&registered.slave_id.value, to.to_string()),
+            Message::SlaveRegistered(registered) => {
+                if let Node::Agent(number) = to {
+                    self.history.given_up.remove(number);
+                }
+                self.trace.call(&registered.slave_id.value, to.to_string());
+            }
             _ => {}
         }
     }

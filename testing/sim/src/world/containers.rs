@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::rand_core::Rng as _;
-use tepui_core_agent::{Exit, Launch, LaunchKind};
+use tepui_core_agent::{Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
 use tepui_core_driver::{
     DriverEnv,
     executor::{Config, ExecutorDriver},
 };
+use tepui_wire_mesos::v1;
 
-use super::{Event, World, effects};
+use super::{Event, World, effects, exchange::Chance as _};
 use crate::{agent::Container, executor::ExecutorNode, network::Node, trace::trace, work::Work};
 
 /// Raw wait status of a process that signal 15 ended.
@@ -21,6 +22,11 @@ impl World {
     pub(crate) fn launch(&mut self, number: usize, launch: Launch) {
         let id = launch.container_id.value.clone();
         let command = launch.kind == LaunchKind::Command;
+        if !self.faults_over && self.rng.chance(40) {
+            trace!(self, Fault: "FAULT agent-{number} cannot launch {}", launch.executor_id.value);
+            let incarnation = self.incarnation(&Node::Agent(number));
+            return self.soon(Event::LaunchFailed { agent: number, incarnation, container: launch.container_id });
+        }
         let work = launch.command.value.as_deref().and_then(Work::parse);
         let task = command.then(|| launch.executor_id.value.clone());
         let name = Node::Executor(id.clone());
@@ -54,7 +60,11 @@ impl World {
             Ok(environment) => {
                 let mut driver = ExecutorDriver::new(Config::from_env(&environment), self.rng.next_u64());
                 driver.start(self.now);
-                self.executors.insert(container.clone(), ExecutorNode::new(number, driver));
+                let stubborn = self.rng.chance(6);
+                self.executors.insert(container.clone(), ExecutorNode::new(number, driver, stubborn));
+                if !self.faults_over && self.rng.chance(30) {
+                    return trace!(self, Fault: "FAULT {} hangs before it subscribes", Node::Executor(container.clone()));
+                }
                 // Its first act comes when its process runs.
                 let wait = Duration::from_micros(50 + self.rng.next_u64() % 50_000);
                 self.after(wait, Event::Wake(Node::Executor(container), 1));
@@ -64,6 +74,21 @@ impl World {
                 self.end_container(number, &container, 1 << 8);
             }
         }
+    }
+
+    pub(crate) fn launch_failed(&mut self, number: usize, incarnation: u64, container: &v1::ContainerId) -> Option<Node> {
+        let reasons = [
+            LaunchFailureReason::Sandbox,
+            LaunchFailureReason::Fetch,
+            LaunchFailureReason::Exec,
+            LaunchFailureReason::Other,
+        ];
+        let reason = reasons[self.rng.next_u64() as usize % reasons.len()];
+        let now = self.now;
+        let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
+        let failure = LaunchFailure { reason, message: "as the simulator wants it".to_owned() };
+        agent.core.as_mut()?.handle_launched(now, container, Err(failure));
+        Some(Node::Agent(number))
     }
 
     pub(crate) fn launched(&mut self, number: usize, incarnation: u64, container: &str) -> Option<Node> {

@@ -12,7 +12,9 @@ use tepui_wire_mesos::Message;
 
 use super::{Answer, Event, Purpose, Request, World};
 use crate::{
+    agent::Job,
     executor::status,
+    faults::Fault,
     history::is_terminal,
     network::{Lane, Node, agent_upid, master_upid, node_at},
     run::Sabotage,
@@ -92,7 +94,7 @@ impl World {
             agent::Effect::Persist { token, checkpoints } => {
                 let checkpoints = if self.skips_write(&node) { Vec::new() } else { checkpoints };
                 if let Some(agent) = self.agents.get_mut(number) {
-                    agent.writing.push_back((token, checkpoints));
+                    agent.writing.push_back(Job::Write(token, checkpoints));
                 }
                 self.write(node);
             }
@@ -101,13 +103,16 @@ impl World {
             agent::Effect::Destroy { container } => self.destroy(number, &container.value),
             agent::Effect::RemoveCheckpoint(removal) => {
                 if let Some(agent) = self.agents.get_mut(number) {
-                    agent.disk.remove(removal);
+                    agent.writing.push_back(Job::Remove(removal));
                 }
+                self.write(node);
             }
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
             agent::Effect::Shutdown => {
                 trace!(self, Life: "{node} ends, as it was told to");
                 self.crash(&node);
+                // Whoever looks after daemons starts it again, as a new agent.
+                self.after(Duration::from_secs(2), Event::Fault(Fault::Restart(node)));
             }
         }
     }
@@ -215,6 +220,7 @@ impl World {
                     executor.driver.send_status_update(now, status(&task_id.value, v1_state::TaskKilled));
                 }
             }
+            executor_driver::Callback::Shutdown if executor.stubborn => {}
             executor_driver::Callback::Shutdown => {
                 for task in std::mem::take(&mut executor.running).into_keys() {
                     executor.driver.send_status_update(now, status(&task, v1_state::TaskKilled));

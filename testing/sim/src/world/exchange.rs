@@ -206,7 +206,9 @@ impl World {
             trace!(self, "agent-{agent} -> {node} {}", describe_executor_event(event));
             if let Some(acknowledged) = &event.acknowledged {
                 let task = acknowledged.task_id.value.clone();
-                self.history.acknowledged.insert(acknowledged.uuid.to_vec(), (task.clone(), agent));
+                if !self.history.given_up.contains(&agent) {
+                    self.history.acknowledged.insert(acknowledged.uuid.to_vec(), (task.clone(), agent));
+                }
                 self.check_acknowledged_is_durable(agent, &task, &acknowledged.uuid);
             }
         }

@@ -148,6 +148,9 @@ impl Agent {
         for after in self.out.persisted(token) {
             match after {
                 After::Registered => self.registered_durable(now),
+                After::Task { framework, executor, container, task } => {
+                    self.task_durable(now, &framework, &executor, &container, &task);
+                }
                 After::Update { framework, task, uuid, executor } => {
                     self.update_durable(now, &framework, &task, &uuid, executor.as_deref());
                 }

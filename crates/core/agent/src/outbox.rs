@@ -17,6 +17,17 @@ use crate::{
 pub(crate) enum After {
     /// The agent has an id.
     Registered,
+    /// A task cannot be forgotten any more: it may be given to its executor, and an executor made for it be started.
+    Task {
+        /// The framework's id.
+        framework: String,
+        /// The executor's id.
+        executor: String,
+        /// The executor's container.
+        container: String,
+        /// The task.
+        task: String,
+    },
     /// An update may be acknowledged to its executor and forwarded.
     Update {
         /// The framework's id.

@@ -69,6 +69,11 @@ impl Agent {
             let container = if rebooted { ContainerState::Unknown } else { executor.container.clone() };
             let completed = executor.completed;
             self.recover_executor(&id, executor);
+            // Of a framework that was being ended nothing was said; if that was not brought to its end, it is said now.
+            let completed = completed
+                && self
+                    .executor_mut(&id.value, &name)
+                    .is_some_and(|executor| !executor.tasks.values().any(Task::is_live));
             match container {
                 _ if completed => self.recover_completed(now, &id.value, &name),
                 ContainerState::Alive => self.recover_alive(now, &id, &name),
@@ -103,7 +108,7 @@ impl Agent {
             let terminal = status::is_terminal(task.state);
             let usage = Sum::of_task(&task);
             let stage = if terminal { Stage::Terminated } else { Stage::Launched };
-            let task = Task { task: Arc::new(task), info: None, stage, usage, deadline };
+            let task = Task { task: Arc::new(task), info: None, stage, durable: true, usage, deadline };
             executor.add_task(id.clone(), task);
             if terminal {
                 executor.usage.subtract(&usage);

@@ -9,8 +9,10 @@ use tepui_wire_mesos::{internal, v1};
 use crate::{
     agent::Agent,
     command,
-    effect::{Checkpoint, Effect, Launch, LaunchKind},
-    environment, events, kill, resources,
+    effect::{Checkpoint, Effect, Exit, Launch, LaunchKind},
+    environment, events, kill,
+    outbox::After,
+    resources,
     resources::Sum,
     snapshot::{ExecutorState, Phase},
     state::{Executor, Framework, Queued, Stage, Task},
@@ -195,7 +197,9 @@ impl Agent {
             executor.queue.extend(ids.into_iter().map(Queued::Task));
         }
         if new {
-            self.launch(framework_id, executor_id);
+            if !executor.held {
+                self.launch(framework_id, executor_id);
+            }
             return;
         }
         let limits = executor.limits();
@@ -226,9 +230,10 @@ impl Agent {
         let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
         let directory =
             environment::sandbox(&self.config, agent, &framework_id.value, &executor_id, &container_id.value);
-        let executor = Executor::new(info, container_id, directory, command);
+        let mut executor = Executor::new(info, container_id, directory, command);
         let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
         if framework.checkpoint() {
+            executor.held = true;
             self.out.write(Checkpoint::Executor {
                 run: executor.run(framework_id),
                 info: Box::new((*executor.info).clone()),
@@ -256,22 +261,54 @@ impl Agent {
         let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
         let deadline = deadline.filter(|_| executor.command.is_some());
         if checkpoint {
-            self.out.write(Checkpoint::Task {
-                run: executor.run(framework_id),
-                task: Box::new(record.clone()),
-                deadline,
-            });
+            let write =
+                Checkpoint::Task { run: executor.run(framework_id), task: Box::new(record.clone()), deadline };
+            let after = After::Task {
+                framework: framework_id.value.clone(),
+                executor: executor_id.to_owned(),
+                container: executor.container_id.value.clone(),
+                task: id.clone(),
+            };
+            self.out.write_then(write, after);
         }
         let usage = Sum::of_task(&record);
         let task = Task {
             task: Arc::new(record),
             info: Some(Box::new(info)),
             stage: Stage::Queued,
+            durable: !checkpoint,
             usage,
             deadline,
         };
         executor.add_task(id.clone(), task);
         framework.tasks.insert(id, executor_id.to_owned());
+    }
+
+    /// A task is written down. If the agent dies from here on, the next one knows of it; before, nothing may have
+    /// run of it, as the next one would call it dropped.
+    pub(crate) fn task_durable(
+        &mut self,
+        now: Tick,
+        framework: &str,
+        executor_id: &str,
+        container: &str,
+        task: &str,
+    ) {
+        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let framework_id = state.id.clone();
+        let executor = state.executors.get_mut(executor_id);
+        let Some(executor) = executor.filter(|executor| executor.container_id.value == container) else { return };
+        if let Some(task) = executor.tasks.get_mut(task) {
+            task.durable = true;
+        }
+        if !std::mem::take(&mut executor.held) {
+            self.deliver(framework, executor_id);
+        } else if executor.state == ExecutorState::Registering {
+            self.launch(&framework_id, executor_id);
+        } else {
+            // It was ended before it was begun.
+            self.executor_exited(now, framework, executor_id, Exit::default());
+        }
     }
 
     /// Asks for an executor's container.
@@ -334,7 +371,13 @@ impl Agent {
             return;
         };
         let Some(stream) = executor.stream else { return };
-        while let Some(queued) = executor.queue.pop_front() {
+        while let Some(queued) = executor.queue.front() {
+            let durable = |id: &String| executor.tasks.get(id).is_none_or(|task| task.durable);
+            let ready = match queued {
+                Queued::Task(id) => durable(id),
+                Queued::Group(ids) => ids.iter().all(durable),
+            };
+            let Some(queued) = executor.queue.pop_front_if(|_| ready) else { return };
             match queued {
                 Queued::Task(id) => {
                     if let Some(info) = take_info(executor, &id) {

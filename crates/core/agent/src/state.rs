@@ -80,6 +80,8 @@ pub(crate) struct Executor {
     /// The open event stream.
     pub(crate) stream: Option<ConnectionId>,
     pub(crate) pid: Option<u32>,
+    /// Its container waits until the executor and its first task are written down.
+    pub(crate) held: bool,
     /// The shell was asked to start the container and has not said what came of it.
     pub(crate) launching: bool,
     /// A LAUNCH was sent at some time.
@@ -113,6 +115,7 @@ impl Executor {
             command: command.then(Command::default),
             stream: None,
             pid: None,
+            held: false,
             launching: false,
             delivered: false,
             tasks: BTreeMap::new(),
@@ -167,6 +170,8 @@ pub(crate) struct Task {
     /// As the master sent it, until it is delivered.
     pub(crate) info: Option<Box<v1::TaskInfo>>,
     pub(crate) stage: Stage,
+    /// Written down, or not to be: it may be given to its executor.
+    pub(crate) durable: bool,
     /// What it adds to its container while it lives.
     pub(crate) usage: Sum,
     /// When it has to be over.

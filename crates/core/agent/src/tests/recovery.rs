@@ -210,3 +210,19 @@ impl Rig {
         self.acknowledge_all(&effects)
     }
 }
+
+/// Of a framework that was torn down nothing is said. If the agent dies before it has forgotten that framework, the next
+/// one does not know that it was.
+#[test]
+fn an_ended_executor_whose_task_never_ended_is_reported() {
+    let (mut disk, _) = command(true);
+    let mut recovered = disk.containers(&ContainerState::Unknown);
+    for executor in recovered.frameworks.iter_mut().flat_map(|framework| &mut framework.executors) {
+        executor.completed = true;
+    }
+    let mut rig = Rig::recovered(recovered);
+    rig.effects();
+    rig.register();
+    assert!(rig.agent.streams.values().any(|streams| streams.contains_key("t")));
+    assert_eq!(rig.agent.streams[super::FRAMEWORK]["t"].latest, TaskState::Gone);
+}

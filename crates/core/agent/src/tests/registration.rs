@@ -54,7 +54,7 @@ fn the_id_is_durable_before_it_is_used() {
     assert!(rig.message(registered()).is_empty());
     let effects = rig.persist();
     assert!(matches!(sent(&effects)[..], [Message::UpdateSlave(_)]));
-    assert_eq!(launch(&effects).executor_id.value, "t");
+    assert_eq!(launch(&rig.persist()).executor_id.value, "t");
     assert_eq!(rig.agent.phase(), Phase::Running);
 }
 

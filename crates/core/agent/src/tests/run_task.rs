@@ -129,8 +129,32 @@ fn an_id_may_be_used_again_once_its_end_is_acknowledged() {
             open = next;
         }
     }
-    let effects = rig.run(aware(), command_task("t", "true"));
-    assert_ne!(launch(&effects).container_id, container);
+    rig.run(aware(), command_task("t", "true"));
+    assert_ne!(launch(&rig.persist()).container_id, container);
+}
+
+/// If the agent forgot a task that has begun, it would call it dropped.
+#[test]
+fn nothing_of_a_task_runs_before_it_is_written() {
+    let mut rig = Rig::registered();
+    let begins = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Launch(_)));
+    rig.durable = false;
+    assert!(!begins(&rig.run(aware(), command_task("c", "true"))));
+    assert!(begins(&rig.persist()));
+    // Killed meanwhile: it never begins, and its executor is over.
+    rig.run(aware(), command_task("k", "true"));
+    let killed = rig.kill("k");
+    assert!(!begins(&killed));
+    let effects = rig.persist();
+    assert!(!begins(&effects) && states(&effects).contains(&TaskState::Killed), "{effects:?}");
+    rig.durable = true;
+    rig.acknowledge_all(&effects);
+    assert!(!rig.agent.frameworks[FRAMEWORK].executors.contains_key("k"));
+    // An executor that runs is not given a task before that is written.
+    rig.with_executor(aware());
+    rig.durable = false;
+    assert_eq!(event_types(&rig.run(aware(), executor_task("late", "e"))), []);
+    assert_eq!(event_types(&rig.persist()), [Event::Launch]);
 }
 
 #[test]

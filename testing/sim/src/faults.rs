@@ -36,6 +36,13 @@ pub enum Fault {
     },
     /// Connections between two machines break.
     Break(Node, Node),
+    /// The connection on which one machine sends breaks; what it receives goes on.
+    BreakOne {
+        /// Who sends.
+        from: Node,
+        /// To whom.
+        to: Node,
+    },
     /// An executor process is killed, on some agent.
     KillExecutor {
         /// Which of those that run.
@@ -87,7 +94,7 @@ impl Fault {
             0 => Duration::from_millis(rng.next_u64() % 90_000),
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
-        match rng.next_u32() % 17 {
+        match rng.next_u32() % 19 {
             0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
@@ -98,7 +105,9 @@ impl Fault {
             12 => Self::StallScheduler { scheduler: which, duration: mostly_short * 2 },
             13 => Self::Reboot { agent: number, away: Duration::from_secs(5) + mostly_short },
             14 => Self::MarkGone { agent: number },
-            15 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
+            15 => Self::BreakOne { from: Node::Master, to: agent },
+            16 => Self::BreakOne { from: agent, to: Node::Master },
+            17 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
             _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
         }
     }
@@ -134,6 +143,12 @@ impl World {
             Fault::Break(a, b) => {
                 trace!(self, Fault: "FAULT the connections between {a} and {b} break");
                 self.break_between(&a, &b);
+            }
+            Fault::BreakOne { from, to } => {
+                trace!(self, Fault: "FAULT the connection from {from} to {to} breaks");
+                if self.network.break_one(&from, &to) {
+                    self.tell_exited(&from, &to);
+                }
             }
             Fault::KillExecutor { nth } => {
                 if let Some((container, agent)) = self.nth_executor(nth) {

@@ -58,7 +58,7 @@ pub struct Network {
     cut: BTreeMap<(Node, Node), Tick>,
     /// When the last thing on a lane arrives.
     last: BTreeMap<Lane, Tick>,
-    /// How often the connections of a pair broke: messages sent before a break are lost.
+    /// How often the connection of one node to another broke: messages sent before a break are lost.
     breaks: BTreeMap<(Node, Node), u64>,
     /// Who watches its connection to whom.
     links: BTreeSet<(Node, Node)>,
@@ -121,17 +121,24 @@ impl Network {
         self.slow.clear();
     }
 
-    /// The number of breaks between two nodes so far; a message that was sent under another number is lost.
-    pub fn generation(&self, a: &Node, b: &Node) -> u64 {
-        self.breaks.get(&pair(a, b)).copied().unwrap_or_default()
+    /// The number of breaks so far of the connection on which `from` sends; a message that was sent under another
+    /// number is lost.
+    pub fn generation(&self, from: &Node, to: &Node) -> u64 {
+        self.breaks.get(&(from.clone(), to.clone())).copied().unwrap_or_default()
+    }
+
+    /// Breaks the connection on which `from` sends, and only that: each side has its own. Whether `from` watched it.
+    pub fn break_one(&mut self, from: &Node, to: &Node) -> bool {
+        let connection = (from.clone(), to.clone());
+        *self.breaks.entry(connection.clone()).or_default() += 1;
+        self.links.remove(&connection)
     }
 
     /// Breaks the connections between two nodes. The watchers among them, each with the peer that it lost.
     pub fn break_between(&mut self, a: &Node, b: &Node) -> Vec<(Node, Node)> {
-        *self.breaks.entry(pair(a, b)).or_default() += 1;
         [(a.clone(), b.clone()), (b.clone(), a.clone())]
             .into_iter()
-            .filter(|watch| self.links.remove(watch))
+            .filter(|(from, to)| self.break_one(from, to))
             .collect()
     }
 

@@ -53,6 +53,10 @@ pub struct SchedulerNode {
     pub checkpoint: bool,
     /// Whether it is of [`RESERVED_ROLE`], for which some agents keep resources.
     pub reserved_role: bool,
+    /// How long its framework waits for it.
+    pub failover_timeout: Duration,
+    /// When its master was last heard.
+    pub heard: Tick,
     /// Durable: whether it goes.
     pub leaving: Leaving,
     /// Durable: the framework's id.
@@ -111,6 +115,11 @@ impl SchedulerNode {
             partition_aware: number.is_multiple_of(2),
             checkpoint: !rng.next_u32().is_multiple_of(4),
             reserved_role: rng.next_u32().is_multiple_of(2),
+            failover_timeout: match rng.next_u32() % 4 {
+                0 => Duration::from_secs(20 + rng.next_u64() % 60),
+                _ => Duration::from_secs(7 * 86_400),
+            },
+            heard: Tick::ZERO,
             leaving: match rng.next_u32() % 4 {
                 0 => Leaving::After(Duration::from_millis(5_000 + rng.next_u64() % 150_000)),
                 1 => Leaving::WhenDone,
@@ -127,7 +136,7 @@ impl SchedulerNode {
             user: "nobody".to_owned(),
             name: format!("scheduler-{}", self.number),
             id: self.framework_id.clone(),
-            failover_timeout: Some(7.0 * 86_400.0),
+            failover_timeout: Some(self.failover_timeout.as_secs_f64()),
             checkpoint: Some(self.checkpoint),
             ..v1::FrameworkInfo::default()
         };
@@ -178,9 +187,9 @@ impl SchedulerNode {
         self.leaving == Leaving::Now
     }
 
-    /// It is told that there is no such framework. Says whether that is what it wanted.
-    pub fn has_left(&mut self) -> bool {
-        if self.leaving == Leaving::Now {
+    /// It is told that there is no such framework. Says whether that can be: it wanted it, or was away too long.
+    pub fn has_left(&mut self, now: Tick) -> bool {
+        if self.leaving == Leaving::Now || now.since(self.heard) >= self.failover_timeout {
             self.leaving = Leaving::Gone;
             self.driver = None;
         }
@@ -202,10 +211,14 @@ impl SchedulerNode {
         self.tasks.values().all(|task| task.agent.is_some() && !task.is_live())
     }
 
+    fn is_subscribed(&self) -> bool {
+        self.driver.as_ref().is_some_and(SchedulerDriver::is_subscribed)
+    }
+
     /// Whether it wants nothing any more.
     pub fn is_done(&self) -> bool {
         match self.leaving {
-            Leaving::Stays => self.has_ended_everything(),
+            Leaving::Stays => self.has_ended_everything() && (self.is_subscribed() || self.framework_id.is_none()),
             Leaving::Gone => true,
             Leaving::After(_) | Leaving::WhenDone | Leaving::Now => false,
         }

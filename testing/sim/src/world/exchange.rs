@@ -177,7 +177,13 @@ impl World {
                 self.trace.line(now, kind_of_event(event), format_args!("master -> scheduler-{number} {words}"));
             }
         }
-        let Some(driver) = self.schedulers.get_mut(number).and_then(|node| node.driver.as_mut()) else { return };
+        let Some(scheduler) = self.schedulers.get_mut(number) else { return };
+        if let Answer::SchedulerEvent(event) = &answer
+            && event.error.is_none()
+        {
+            scheduler.heard = now;
+        }
+        let Some(driver) = scheduler.driver.as_mut() else { return };
         match (purpose, answer) {
             (Purpose::Subscribe(subscription), Answer::Opened(stream_id)) => {
                 driver.handle_connected(now, subscription, stream_id.as_deref());

@@ -56,7 +56,7 @@ impl World {
                 trace!(self, Life: "scheduler-{number} is told: {message}");
                 let Some(scheduler) = self.schedulers.get_mut(number) else { return };
                 // Whoever has torn his framework down hears, when he asks again, that it has been removed.
-                if !scheduler.has_left() {
+                if !scheduler.has_left(self.now) {
                     let what = format!("scheduler-{number} was turned away: {message}");
                     self.history.turned_away.get_or_insert(what);
                 }

@@ -8,11 +8,17 @@ use crate::values::{Assignment, Isolator, Span};
 
 /// A cluster manager that speaks the protocols of Apache Mesos.
 #[derive(Debug, Parser)]
-#[command(name = "tepui", version, propagate_version = true, max_term_width = 100, after_help = "\
+#[command(
+    name = "tepui",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
 Try it, with nothing installed and nothing running:
     tepui run -- sh -c 'echo hello from $MESOS_EXECUTOR_ID'
     tepui run --instances 20 --cpus 0.1 -- sleep 1
-    tepui up                  a cluster in one process; it prints where to point a framework")]
+    tepui up                  a cluster in one process; it prints where to point a framework"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -55,7 +61,13 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
     /// The master's address.
-    #[arg(long, short = 'm', env = "TEPUI_MASTER", value_name = "HOST:PORT", default_value = "127.0.0.1:5050")]
+    #[arg(
+        long,
+        short = 'm',
+        env = "TEPUI_MASTER",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:5050"
+    )]
     pub(crate) master: String,
 }
 
@@ -147,10 +159,20 @@ pub(crate) struct Master {
     #[arg(long, alias = "agent_ping_timeout", env = "TEPUI_AGENT_PING_TIMEOUT", default_value = "15secs")]
     pub(crate) agent_ping_timeout: Span,
     /// How many pings in a row may go unanswered before an agent counts as unreachable.
-    #[arg(long, alias = "max_agent_ping_timeouts", env = "TEPUI_MAX_AGENT_PING_TIMEOUTS", default_value_t = 5)]
+    #[arg(
+        long,
+        alias = "max_agent_ping_timeouts",
+        env = "TEPUI_MAX_AGENT_PING_TIMEOUTS",
+        default_value_t = 5
+    )]
     pub(crate) max_agent_ping_timeouts: u32,
     /// How long a lost agent may take to come back.
-    #[arg(long, alias = "agent_reregister_timeout", env = "TEPUI_AGENT_REREGISTER_TIMEOUT", default_value = "10mins")]
+    #[arg(
+        long,
+        alias = "agent_reregister_timeout",
+        env = "TEPUI_AGENT_REREGISTER_TIMEOUT",
+        default_value = "10mins"
+    )]
     pub(crate) agent_reregister_timeout: Span,
     /// The shortest time for which a declined offer stays away.
     #[arg(long, alias = "allocation_interval", env = "TEPUI_ALLOCATION_INTERVAL", default_value = "1secs")]
@@ -165,10 +187,20 @@ pub(crate) struct Master {
     #[arg(long, env = "TEPUI_WEIGHTS", value_delimiter = ',')]
     pub(crate) weights: Vec<Assignment>,
     /// How many ended frameworks to remember.
-    #[arg(long, alias = "max_completed_frameworks", env = "TEPUI_MAX_COMPLETED_FRAMEWORKS", default_value_t = 50)]
+    #[arg(
+        long,
+        alias = "max_completed_frameworks",
+        env = "TEPUI_MAX_COMPLETED_FRAMEWORKS",
+        default_value_t = 50
+    )]
     pub(crate) max_completed_frameworks: usize,
     /// How many ended tasks to remember for each framework.
-    #[arg(long, alias = "max_completed_tasks_per_framework", env = "TEPUI_MAX_COMPLETED_TASKS_PER_FRAMEWORK", default_value_t = 1000)]
+    #[arg(
+        long,
+        alias = "max_completed_tasks_per_framework",
+        env = "TEPUI_MAX_COMPLETED_TASKS_PER_FRAMEWORK",
+        default_value_t = 1000
+    )]
     pub(crate) max_completed_tasks_per_framework: usize,
 }
 
@@ -221,13 +253,28 @@ pub(crate) struct Agent {
     #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', default_value = "cgroups/cpu,cgroups/mem")]
     pub(crate) isolation: Vec<Isolator>,
     /// How long an executor may take to register.
-    #[arg(long, alias = "executor_registration_timeout", env = "TEPUI_EXECUTOR_REGISTRATION_TIMEOUT", default_value = "1mins")]
+    #[arg(
+        long,
+        alias = "executor_registration_timeout",
+        env = "TEPUI_EXECUTOR_REGISTRATION_TIMEOUT",
+        default_value = "1mins"
+    )]
     pub(crate) executor_registration_timeout: Span,
     /// How long executors may take to come back after the agent's restart.
-    #[arg(long, alias = "executor_reregistration_timeout", env = "TEPUI_EXECUTOR_REREGISTRATION_TIMEOUT", default_value = "2secs")]
+    #[arg(
+        long,
+        alias = "executor_reregistration_timeout",
+        env = "TEPUI_EXECUTOR_REREGISTRATION_TIMEOUT",
+        default_value = "2secs"
+    )]
     pub(crate) executor_reregistration_timeout: Span,
     /// How long an executor may take to shut down before it is killed.
-    #[arg(long, alias = "executor_shutdown_grace_period", env = "TEPUI_EXECUTOR_SHUTDOWN_GRACE_PERIOD", default_value = "5secs")]
+    #[arg(
+        long,
+        alias = "executor_shutdown_grace_period",
+        env = "TEPUI_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
+        default_value = "5secs"
+    )]
     pub(crate) executor_shutdown_grace_period: Span,
     /// How long executors wait for a restarted agent.
     #[arg(long, alias = "recovery_timeout", env = "TEPUI_RECOVERY_TIMEOUT", default_value = "15mins")]
@@ -236,7 +283,12 @@ pub(crate) struct Agent {
     #[arg(long, alias = "gc_delay", env = "TEPUI_GC_DELAY", default_value = "1weeks")]
     pub(crate) gc_delay: Span,
     /// Variables for every executor, as a JSON object of strings.
-    #[arg(long, alias = "executor_environment_variables", env = "TEPUI_EXECUTOR_ENVIRONMENT_VARIABLES", value_name = "JSON")]
+    #[arg(
+        long,
+        alias = "executor_environment_variables",
+        env = "TEPUI_EXECUTOR_ENVIRONMENT_VARIABLES",
+        value_name = "JSON"
+    )]
     pub(crate) executor_environment_variables: Option<String>,
 }
 
@@ -291,4 +343,3 @@ pub(crate) struct Explain {
     /// Id of a task or of a framework, or a framework's name.
     pub(crate) what: String,
 }
-

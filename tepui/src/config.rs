@@ -41,7 +41,8 @@ pub(crate) fn layered(
         return Ok(command);
     };
     let names = long_names(&command, daemon);
-    let mut defaults = match config_file(arguments).or_else(|| environment("TEPUI_CONFIG").map(PathBuf::from)) {
+    let mut defaults = match config_file(arguments).or_else(|| environment("TEPUI_CONFIG").map(PathBuf::from))
+    {
         Some(path) => read(&path, &names)?,
         None => Vec::new(),
     };
@@ -85,16 +86,26 @@ fn config_file(arguments: &[String]) -> Option<PathBuf> {
 fn read(path: &Path, names: &[String]) -> Result<Vec<(String, String)>, InvalidConfig> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| InvalidConfig::Unreadable { path: path.to_owned(), source })?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| InvalidConfig::NotToml { path: path.to_owned(), message: error.to_string() })?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| InvalidConfig::NotToml {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })?;
     table.into_iter().map(|(key, value)| entry(path, names, &key, &value)).collect()
 }
 
-fn entry(path: &Path, names: &[String], key: &str, value: &toml::Value) -> Result<(String, String), InvalidConfig> {
+fn entry(
+    path: &Path,
+    names: &[String],
+    key: &str,
+    value: &toml::Value,
+) -> Result<(String, String), InvalidConfig> {
     let name = key.replace('_', "-");
     if !names.contains(&name) || name == "config" {
-        return Err(InvalidConfig::UnknownKey { path: path.to_owned(), key: key.to_owned(), nearest: nearest(&name, names) });
+        return Err(InvalidConfig::UnknownKey {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            nearest: nearest(&name, names),
+        });
     }
     match plain(value) {
         Some(value) => Ok((name, value)),
@@ -108,7 +119,9 @@ fn plain(value: &toml::Value) -> Option<String> {
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(truth) => Some(truth.to_string()),
-        toml::Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
+        toml::Value::Array(items) => {
+            items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(","))
+        }
         toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
 }
@@ -179,7 +192,8 @@ mod tests {
 
     #[test]
     fn mesos_spellings_are_understood() {
-        let master = master(&["tepui", "master", "--work_dir=/x", "--agent_ping_timeout=1secs"], &[]).unwrap();
+        let master =
+            master(&["tepui", "master", "--work_dir=/x", "--agent_ping_timeout=1secs"], &[]).unwrap();
         assert_eq!(master.work_dir, PathBuf::from("/x"));
         assert_eq!(master.agent_ping_timeout.0.as_secs(), 1);
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use tepui_agent::AgentServer;
+use tepui_agent::{AgentServer, StartError};
 use tepui_containment::cgroup;
 use tepui_master::{Config, MasterServer};
 use tepui_wire_mesos::v1;
@@ -69,16 +69,22 @@ fn weights(assignments: &[Assignment]) -> Result<BTreeMap<String, f64>, Failure>
         .iter()
         .map(|Assignment { key, value }| match value.parse::<f64>() {
             Ok(weight) if weight.is_finite() && weight > 0.0 => Ok((key.clone(), weight)),
-            _ => Err(Failure::user(format!("--weights: the weight of '{key}' must be above 0, not '{value}'"))),
+            _ => {
+                Err(Failure::user(format!("--weights: the weight of '{key}' must be above 0, not '{value}'")))
+            }
         })
         .collect()
 }
 
 /// `tepui agent`.
 pub(crate) async fn agent(arguments: cli::Agent) -> Result<(), Failure> {
-    let server = AgentServer::start(agent_options(arguments)?)
-        .await
-        .map_err(|error| Failure::fault(format!("cannot start the agent: {error}")))?;
+    let server = AgentServer::start(agent_options(arguments)?).await.map_err(|error| {
+        let message = format!("cannot start the agent: {error}");
+        match error {
+            StartError::Resources(_) | StartError::Attributes(_) => Failure::user(message),
+            _ => Failure::fault(message),
+        }
+    })?;
     tokio::select! {
         // The master told it to shut down, or it cannot go on: the log says which.
         () = server.ended() => {}

@@ -54,6 +54,9 @@ impl Embedded {
             (None, Some(temporary)) => temporary.path().to_owned(),
             (None, None) => PathBuf::new(),
         };
+        std::fs::create_dir_all(&work_dir).map_err(|error| {
+            Failure::fault(format!("cannot use the work directory {}: {error}", work_dir.display()))
+        })?;
         let master = MasterServer::start(tepui_master::Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
             work_dir: settings.work_dir.is_some().then(|| work_dir.join("master")),
@@ -76,7 +79,8 @@ impl Embedded {
                 options.remove_at_end = vec![directory];
                 options.remove_empty_at_end = vec![temporary.path().to_owned()];
             }
-            agents.push(AgentServer::start(options).await.map_err(|error| Failure::fault(error.to_string()))?);
+            agents
+                .push(AgentServer::start(options).await.map_err(|error| Failure::fault(error.to_string()))?);
         }
         Ok(Self { master, agents, work_dir, temporary })
     }

@@ -23,7 +23,10 @@ pub(crate) async fn logs(logs: &Logs) -> Result<(), Failure> {
     let agent = Api::new(&agent_address(&master, &text(&task, "/agent_id/value")).await?);
     let mut tail = Tail::new(agent, sandbox(&task), if logs.stderr { "stderr" } else { "stdout" });
     if !tail.exists().await? {
-        return Err(Failure::user(format!("task {} has no sandbox on its agent any more", text(&task, "/task_id/value"))));
+        return Err(Failure::user(format!(
+            "task {} has no sandbox on its agent any more",
+            text(&task, "/task_id/value")
+        )));
     }
     let mut out = std::io::stdout();
     loop {
@@ -43,9 +46,9 @@ pub(crate) async fn logs(logs: &Logs) -> Result<(), Failure> {
 async fn has_ended(master: &Api, task: &Value) -> Result<bool, Failure> {
     let answer = master.call(&json!({ "type": "GET_TASKS" })).await?;
     let (id, framework) = (text(task, "/task_id/value"), text(task, "/framework_id/value"));
-    Ok(!items(&answer, "/get_tasks/tasks").iter().any(|task| {
-        text(task, "/task_id/value") == id && text(task, "/framework_id/value") == framework
-    }))
+    Ok(!items(&answer, "/get_tasks/tasks")
+        .iter()
+        .any(|task| text(task, "/task_id/value") == id && text(task, "/framework_id/value") == framework))
 }
 
 /// `host:port` of an agent.

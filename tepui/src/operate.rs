@@ -31,7 +31,9 @@ pub(crate) async fn find_framework(api: &Api, wanted: &str) -> Result<String, Fa
         .iter()
         .filter(|framework| {
             let id = text(framework, "/framework_info/id/value");
-            id.starts_with(wanted) || id.ends_with(wanted) || text(framework, "/framework_info/name") == wanted
+            id.starts_with(wanted)
+                || id.ends_with(wanted)
+                || text(framework, "/framework_info/name") == wanted
         })
         .map(|framework| text(framework, "/framework_info/id/value"))
         .collect();
@@ -47,11 +49,8 @@ pub(crate) async fn find_task(api: &Api, wanted: &str) -> Result<Value, Failure>
     if let Some(task) = tasks.iter().find(|task| text(task, "/task_id/value") == wanted) {
         return Ok((*task).clone());
     }
-    let matching: Vec<String> = tasks
-        .iter()
-        .map(|task| text(task, "/task_id/value"))
-        .filter(|id| id.starts_with(wanted))
-        .collect();
+    let matching: Vec<String> =
+        tasks.iter().map(|task| text(task, "/task_id/value")).filter(|id| id.starts_with(wanted)).collect();
     let id = only(&matching, "task", wanted, "tepui tasks")?;
     let task = tasks.into_iter().find(|task| text(task, "/task_id/value") == id);
     task.cloned().ok_or_else(|| Failure::fault("the task has gone"))

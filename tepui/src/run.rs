@@ -24,6 +24,8 @@ const LAST_WAIT: Duration = Duration::from_secs(15);
 
 /// `tepui run`.
 pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
+    // Before anything is started that would have to be ended.
+    let plan = Plan::new(&arguments)?;
     let embedded = match arguments.master {
         Some(_) => None,
         None => Some(Embedded::start(Settings::throw_away(1)).await?),
@@ -33,7 +35,14 @@ pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
         (None, Some(embedded)) => embedded.master().to_string(),
         (None, None) => String::new(),
     };
-    let outcome = Runner::new(&arguments, &master)?.run(arguments.timeout.map(|span| span.0)).await;
+    if embedded.is_none() {
+        // The driver would patiently try again; who has mistyped an address wants to know.
+        Api::new(&master).get("/version").await?;
+    }
+    let outcome = match Runner::new(plan, &arguments.role, &master) {
+        Ok(runner) => runner.run(arguments.timeout.map(|span| span.0)).await,
+        Err(failure) => Err(failure),
+    };
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
@@ -62,6 +71,8 @@ struct Runner {
     code: Option<u8>,
     ending: Option<Ending>,
     subscribed: bool,
+    /// It was said that no offer is large enough.
+    told_to_wait: bool,
 }
 
 /// A task that has been launched.
@@ -74,12 +85,11 @@ struct Live {
 }
 
 impl Runner {
-    fn new(arguments: &cli::Run, master: &str) -> Result<Self, Failure> {
-        let plan = Plan::new(arguments)?;
+    fn new(plan: Plan, role: &str, master: &str) -> Result<Self, Failure> {
         let framework = v1::FrameworkInfo {
             user: plan.user.clone(),
             name: format!("tepui run {}", plan.name),
-            roles: vec![arguments.role.clone()],
+            roles: vec![role.to_owned()],
             capabilities: capabilities([
                 v1::framework_info::capability::Type::MultiRole,
                 v1::framework_info::capability::Type::ReservationRefinement,
@@ -101,6 +111,7 @@ impl Runner {
             code: None,
             ending: None,
             subscribed: false,
+            told_to_wait: false,
         })
     }
 
@@ -165,7 +176,7 @@ impl Runner {
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Subscribed { .. } => self.subscribed = true,
-            Event::Offers(offers) => offers.into_iter().for_each(|offer| self.offer(offer)),
+            Event::Offers(offers) => self.offers(offers),
             Event::Update(status) => self.update(&status),
             Event::Error { message } => return Err(Failure::fault(format!("the master refused: {message}"))),
             Event::CallFailed { error, .. } => tracing::warn!("a call failed: {error}"),
@@ -181,6 +192,22 @@ impl Runner {
             | Event::Failure { .. } => {}
         }
         Ok(())
+    }
+
+    fn offers(&mut self, offers: Vec<v1::Offer>) {
+        let largest = offers.iter().map(plan::offered).max_by(|one, other| one.total_cmp(other));
+        offers.into_iter().for_each(|offer| self.offer(offer));
+        // Whoever asked for too much would wait for ever without a word.
+        let waits = self.live.is_empty() && self.ended == 0 && self.ending.is_none();
+        if let Some(largest) = largest
+            && waits
+            && !std::mem::replace(&mut self.told_to_wait, true)
+        {
+            let wanted = self.plan.wanted();
+            self.progress.say(&format!(
+                "tepui: waiting for resources: an instance needs {wanted}, the largest offer had {largest}"
+            ));
+        }
     }
 
     fn offer(&mut self, offer: v1::Offer) {

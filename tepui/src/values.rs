@@ -28,7 +28,9 @@ impl FromStr for Assignment {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok(Self { key: key.to_owned(), value: value.to_owned() }),
+            Some((key, value)) if !key.is_empty() => {
+                Ok(Self { key: key.to_owned(), value: value.to_owned() })
+            }
             _ => Err(format!("expected KEY=VALUE, got '{text}'")),
         }
     }
@@ -50,7 +52,9 @@ impl FromStr for Isolator {
         match text {
             "posix/cpu" | "posix/mem" => Ok(Self::Posix),
             "cgroups/cpu" | "cgroups/mem" | "cgroups/all" => Ok(Self::Cgroups),
-            _ => Err(format!("'{text}' is none of posix/cpu, posix/mem, cgroups/cpu, cgroups/mem, cgroups/all")),
+            _ => Err(format!(
+                "'{text}' is none of posix/cpu, posix/mem, cgroups/cpu, cgroups/mem, cgroups/all"
+            )),
         }
     }
 }

@@ -45,9 +45,17 @@ impl Output {
 }
 
 /// Copies what a task writes until it is over and all is copied.
-pub(super) async fn copy(agent: Api, sandbox: String, output: Output, progress: Progress, mut over: watch::Receiver<bool>) {
-    let mut files =
-        [(false, Tail::new(agent.clone(), sandbox.clone(), "stdout")), (true, Tail::new(agent, sandbox, "stderr"))];
+pub(super) async fn copy(
+    agent: Api,
+    sandbox: String,
+    output: Output,
+    progress: Progress,
+    mut over: watch::Receiver<bool>,
+) {
+    let mut files = [
+        (false, Tail::new(agent.clone(), sandbox.clone(), "stdout")),
+        (true, Tail::new(agent, sandbox, "stderr")),
+    ];
     let mut wait = LOOK.0;
     loop {
         // Looked at before the files: what was written before the end is then seen.

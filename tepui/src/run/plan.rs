@@ -1,5 +1,7 @@
 //! What is to run, how much of it fits into an offer, and how its end becomes an exit code.
 
+use std::{cmp::Ordering, fmt};
+
 use tepui_scheduler::v1;
 
 use crate::{cli, exit, exit::Failure};
@@ -68,7 +70,8 @@ impl Plan {
     pub(super) fn use_offer(&mut self, mut offer: v1::Offer) -> Vec<v1::TaskInfo> {
         let mut tasks = Vec::new();
         while self.launched < self.instances {
-            let Some(resources) = take_all(&mut offer.resources, &[("cpus", self.cpus), ("mem", self.mem)]) else {
+            let Some(resources) = take_all(&mut offer.resources, &[("cpus", self.cpus), ("mem", self.mem)])
+            else {
                 break;
             };
             let id = self.task_id();
@@ -85,11 +88,54 @@ impl Plan {
         tasks
     }
 
+    /// What one instance needs.
+    pub(super) const fn wanted(&self) -> Amount {
+        Amount { cpus: self.cpus, mem: self.mem }
+    }
+
     fn task_id(&self) -> String {
-        let name: String =
-            self.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect();
+        let name: String = self
+            .name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+            .collect();
         format!("{name}-{}-{}", self.run, self.launched)
     }
+}
+
+/// CPUs, and memory in MB.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    cpus: f64,
+    mem: f64,
+}
+
+impl Amount {
+    /// By CPUs, then memory.
+    pub(super) fn total_cmp(&self, other: &Self) -> Ordering {
+        self.cpus.total_cmp(&other.cpus).then(self.mem.total_cmp(&other.mem))
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cpus and {} MB", self.cpus, self.mem)
+    }
+}
+
+/// What an offer has of what instances need.
+pub(super) fn offered(offer: &v1::Offer) -> Amount {
+    let sum = |name: &str| {
+        let usable =
+            offer.resources.iter().filter(|resource| resource.name == name && resource.revocable.is_none());
+        value(
+            usable
+                .filter_map(|resource| resource.scalar.as_ref())
+                .map(|scalar| thousandths(scalar.value))
+                .sum(),
+        )
+    };
+    Amount { cpus: sum("cpus"), mem: sum("mem") }
 }
 
 /// Takes scalars out of an offer, all of them or none.
@@ -112,7 +158,9 @@ fn take_all(resources: &mut Vec<v1::Resource>, wanted: &[(&str, f64)]) -> Option
 fn take(resources: &mut [v1::Resource], name: &str, amount: f64) -> Option<Vec<v1::Resource>> {
     let mut missing = thousandths(amount);
     let mut taken = Vec::new();
-    for resource in resources.iter_mut().filter(|resource| resource.name == name && resource.revocable.is_none()) {
+    for resource in
+        resources.iter_mut().filter(|resource| resource.name == name && resource.revocable.is_none())
+    {
         let Some(scalar) = &mut resource.scalar else { continue };
         let here = thousandths(scalar.value).min(missing);
         if here == 0 {
@@ -127,7 +175,10 @@ fn take(resources: &mut [v1::Resource], name: &str, amount: f64) -> Option<Vec<v
     (missing == 0).then_some(taken)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "resources are far below what an i64 of thousandths holds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "resources are far below what an i64 of thousandths holds"
+)]
 fn thousandths(value: f64) -> i64 {
     (value * 1000.0).round() as i64
 }
@@ -226,7 +277,8 @@ mod tests {
     fn an_offer_is_used_up_in_pieces_and_never_exceeded() {
         let mut offer = vec![scalar("cpus", 0.3), scalar("cpus", 0.3), scalar("mem", 100.0)];
         let taken = take_all(&mut offer, &[("cpus", 0.4), ("mem", 32.0)]).unwrap();
-        let cpus: Vec<f64> = taken.iter().filter(|r| r.name == "cpus").map(|r| r.scalar.unwrap().value).collect();
+        let cpus: Vec<f64> =
+            taken.iter().filter(|r| r.name == "cpus").map(|r| r.scalar.unwrap().value).collect();
         assert_eq!(cpus, [0.3, 0.1]);
         assert!(take_all(&mut offer, &[("mem", 32.0), ("cpus", 0.4)]).is_none(), "only 0.2 cpus are left");
         assert_eq!(offer[2].scalar.unwrap().value, 68.0, "and nothing else was taken");

@@ -13,8 +13,11 @@ pub(super) struct Progress {
 impl Progress {
     /// Of so many tasks; hidden when nobody looks.
     pub(super) fn new(tasks: u32) -> Self {
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(u64::from(tasks)), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} tasks {elapsed}") {
             bar.set_style(style);

@@ -183,6 +183,8 @@ impl Agent {
             resources: self.config.resources.clone(),
             attributes: self.config.attributes.clone(),
             id: self.agent_id.clone(),
+            // Only the master's answers show it.
+            checkpoint: None,
             domain: self.config.domain.clone(),
         }
     }

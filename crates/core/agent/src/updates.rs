@@ -56,7 +56,8 @@ impl Agent {
         self.mark_drained(framework, &mut status);
         let update = internal::StatusUpdate {
             framework_id,
-            executor_id: Some(v1::ExecutorId { value: executor.to_owned() }),
+            // Only if the executor says so itself, as in Mesos.
+            executor_id: status.executor_id.clone(),
             slave_id: status.agent_id.clone(),
             timestamp,
             uuid: status.uuid.clone(),

@@ -51,7 +51,8 @@ pub fn get_frameworks(snapshot: &Snapshot) -> Response {
     Response { get_frameworks: Some(frameworks(snapshot)), ..of(Type::GetFrameworks) }
 }
 
-/// GET_CONTAINERS: without `resource_statistics`, which only the one who measures can add.
+/// GET_CONTAINERS: without `resource_statistics`, which only the one who measures can add. Without
+/// containers the member is left out.
 pub fn get_containers(snapshot: &Snapshot) -> Response {
     let containers = snapshot
         .frameworks
@@ -71,7 +72,11 @@ pub fn get_containers(snapshot: &Snapshot) -> Response {
             resource_statistics: None,
         })
         .collect();
-    Response { get_containers: Some(response::GetContainers { containers }), ..of(Type::GetContainers) }
+    let get_containers = Some(response::GetContainers { containers });
+    Response {
+        get_containers: get_containers.filter(|found| !found.containers.is_empty()),
+        ..of(Type::GetContainers)
+    }
 }
 
 /// Every framework that is remembered, live ones first.

@@ -76,7 +76,7 @@ impl Agent {
     }
 }
 
-/// The v1 form of an agent's info; all but `checkpoint`, which v1 does not have.
+/// The v1 form of an agent's info.
 pub(crate) fn agent_info(info: &internal::SlaveInfo) -> v1::AgentInfo {
     v1::AgentInfo {
         hostname: info.hostname.clone(),
@@ -84,6 +84,7 @@ pub(crate) fn agent_info(info: &internal::SlaveInfo) -> v1::AgentInfo {
         resources: info.resources.clone(),
         attributes: info.attributes.clone(),
         id: info.id.clone(),
+        checkpoint: Some(info.checkpoint()),
         domain: info.domain.clone(),
     }
 }

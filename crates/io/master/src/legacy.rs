@@ -4,8 +4,6 @@
 //! differ (`slave_id`), resources are sums, times are seconds.
 
 mod frameworks;
-mod number;
-mod resources;
 mod slaves;
 mod state;
 mod summary;
@@ -16,12 +14,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use tepui_core_master::{Snapshot, views};
-use tepui_wire_mesos::{
-    Described, json,
-    v1::{self, TaskState, TimeInfo, master::response::GetState},
-};
+pub(crate) use tepui_transport::legacy::to_bytes;
+use tepui_transport::legacy::{labels, put, resources, verbatim};
+use tepui_wire_mesos::v1::{self, TimeInfo, master::response::GetState};
 
-pub(crate) use number::to_bytes;
 pub(crate) use state::{State, flags};
 pub(crate) use tasks::Selection;
 
@@ -86,26 +82,8 @@ enum Phase {
     Completed,
 }
 
-fn put(object: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
-    object.insert(name.to_owned(), value.into());
-}
-
-/// A part that the endpoints show as the v1 API does.
-fn verbatim<M: Described>(message: &M) -> Value {
-    // Our own JSON is JSON.
-    serde_json::from_slice(&json::to_vec(message)).unwrap_or_default()
-}
-
 #[expect(clippy::cast_precision_loss, reason = "the endpoints write doubles")]
 fn seconds(time: Option<&TimeInfo>) -> f64 {
     // Microseconds are what a double holds exactly for dates of our time.
     time.map_or(0.0, |time| (time.nanoseconds / 1_000) as f64 / 1e6)
-}
-
-fn state_name(state: i32) -> &'static str {
-    TaskState::try_from(state).map_or("TASK_UNKNOWN", |state| state.as_str_name())
-}
-
-fn labels(labels: &v1::Labels) -> Value {
-    labels.labels.iter().map(verbatim).collect::<Vec<Value>>().into()
 }

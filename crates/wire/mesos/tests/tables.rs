@@ -15,6 +15,9 @@ const V0: &str = include_str!("../../../../proto/mesos_v0.tsv");
 const LEFT_OUT: [&str; 2] =
     ["mesos.internal.ResourceProviderCallMessage", "mesos.internal.ResourceProviderEventMessage"];
 
+/// Ours alone: Mesos reserves the number in v1, yet its masters send what the agent protocol has there.
+const ADDED: [&str; 6] = ["field", "mesos.v1.AgentInfo", "checkpoint", "7", "optional bool", ""];
+
 fn rows(list: &str) -> impl Iterator<Item = Row> {
     list.lines().skip(1).map(|line| {
         let mut cells = line.split('\t').map(str::to_owned);
@@ -107,7 +110,11 @@ fn compare(mut listed: Vec<Row>, mut ours: Vec<Row>) {
 fn v1_is_as_listed() {
     let listed: Vec<Row> = rows(V1).collect();
     assert!(listed.len() > 1_900);
-    compare(listed, ours("mesos.v1."));
+    let mut ours = ours("mesos.v1.");
+    let before = ours.len();
+    ours.retain(|row| *row != ADDED);
+    assert_eq!(ours.len() + 1, before);
+    compare(listed, ours);
 }
 
 /// A v0 name as ours: the v1 twin, but for the package of the agent protocol and what v1 dropped a field of.

@@ -106,6 +106,7 @@ fn snapshots_do_not_change() {
         r#""allocated_resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":1.0},"role":"*","allocation_info":{"role":"role"}}"#
     ), "{state}");
     assert!(state.contains(r#""status_update_state":"TASK_RUNNING""#), "{state}");
+    assert!(state.contains(r#""id":{"value":"M-S0"},"checkpoint":"#), "{state}");
     assert_eq!(
         json::to_string(&views::get_roles(&cluster.snapshot())),
         r#"{"type":"GET_ROLES","get_roles":{"roles":[{"name":"role","weight":1.0,"frameworks":[{"value":"M-0000"}],"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":8.0}},{"name":"mem","type":"SCALAR","scalar":{"value":1024.0}}]}]}}"#

@@ -15,8 +15,6 @@ pub(super) async fn get_containers(snapshot: Arc<Snapshot>) -> Message {
     let statistics: BTreeMap<&str, v1::ResourceStatistics> = running(&snapshot)
         .filter_map(|(_, executor)| Some((executor.container_id.value.as_str(), of(executor, &sessions)?)))
         .collect();
-    // As Mesos has it: the member is not there when it would be empty.
-    message.get_containers.take_if(|containers| containers.containers.is_empty());
     for container in message.get_containers.iter_mut().flat_map(|containers| &mut containers.containers) {
         container.resource_statistics = statistics.get(container.container_id.value.as_str()).cloned();
     }

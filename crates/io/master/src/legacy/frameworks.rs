@@ -52,7 +52,7 @@ impl Source<'_> {
         let list = |phase: Phase| {
             own.iter()
                 .filter(|(of, _)| *of == phase)
-                .map(|(_, task)| tasks::task(task))
+                .map(|(_, task)| tepui_transport::legacy::task(task))
                 .collect::<Vec<Value>>()
         };
         put(&mut object, "tasks", list(Phase::Active));

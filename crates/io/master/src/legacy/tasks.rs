@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use tepui_wire_mesos::v1::{self, TaskStatus};
+use tepui_transport::legacy::task;
+use tepui_wire_mesos::v1;
 
-use super::{Source, labels, put, resources, state_name, to_bytes, verbatim};
+use super::{Source, labels, put, resources, to_bytes, verbatim};
 
 /// What `/tasks` was asked for.
 #[derive(Debug)]
@@ -37,61 +38,6 @@ impl Source<'_> {
         put(&mut object, "tasks", page.collect::<Vec<Value>>());
         to_bytes(&object.into())
     }
-}
-
-pub(super) fn task(task: &v1::Task) -> Value {
-    let mut object = Map::new();
-    put(&mut object, "id", task.task_id.value.as_str());
-    put(&mut object, "name", task.name.as_str());
-    put(&mut object, "framework_id", task.framework_id.value.as_str());
-    put(&mut object, "executor_id", task.executor_id.as_ref().map_or("", |id| id.value.as_str()));
-    put(&mut object, "slave_id", task.agent_id.value.as_str());
-    put(&mut object, "state", state_name(task.state));
-    put(&mut object, "resources", resources::summary(&task.resources));
-    if !task.limits.is_empty() {
-        let mut limits = Map::new();
-        for (name, limit) in &task.limits {
-            let infinite = Value::from("Infinity");
-            put(&mut limits, name, if limit.value.is_finite() { limit.value.into() } else { infinite });
-        }
-        put(&mut object, "limits", limits);
-    }
-    if let Some(role) = task.resources.iter().find_map(resources::allocated_to) {
-        put(&mut object, "role", role);
-    }
-    put(&mut object, "statuses", task.statuses.iter().map(status).collect::<Vec<Value>>());
-    if let Some(user) = &task.user {
-        put(&mut object, "user", user.as_str());
-    }
-    if let Some(found) = &task.labels {
-        put(&mut object, "labels", labels(found));
-    }
-    if let Some(discovery) = &task.discovery {
-        put(&mut object, "discovery", verbatim(discovery));
-    }
-    if let Some(container) = &task.container {
-        put(&mut object, "container", verbatim(container));
-    }
-    if let Some(check) = &task.health_check {
-        put(&mut object, "health_check", verbatim(check));
-    }
-    object.into()
-}
-
-fn status(status: &TaskStatus) -> Value {
-    let mut object = Map::new();
-    put(&mut object, "state", state_name(status.state));
-    put(&mut object, "timestamp", status.timestamp.unwrap_or(0.0));
-    if let Some(found) = &status.labels {
-        put(&mut object, "labels", labels(found));
-    }
-    if let Some(container) = &status.container_status {
-        put(&mut object, "container_status", verbatim(container));
-    }
-    if let Some(healthy) = status.healthy {
-        put(&mut object, "healthy", healthy);
-    }
-    object.into()
 }
 
 pub(super) fn executor(info: &v1::ExecutorInfo, agent_id: &str) -> Value {

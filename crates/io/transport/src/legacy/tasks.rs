@@ -62,3 +62,28 @@ fn status(status: &TaskStatus) -> Value {
     }
     object.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_as_the_endpoints_write_them() {
+        let table = [
+            ("", r#"{"state":"TASK_LOST","timestamp":0.0}"#),
+            (
+                r#","timestamp":1.5,"message":"m","uuid":"AAAA","healthy":true"#,
+                r#"{"state":"TASK_LOST","timestamp":1.5,"healthy":true}"#,
+            ),
+            (
+                r#","container_status":{"container_id":{"value":"c"},"executor_pid":7}"#,
+                r#"{"state":"TASK_LOST","timestamp":0.0,"container_status":{"container_id":{"value":"c"}}}"#,
+            ),
+        ];
+        for (v1, legacy) in table {
+            let v1 = format!(r#"{{"task_id":{{"value":"t"}},"state":"TASK_LOST"{v1}}}"#);
+            let parsed: TaskStatus = tepui_wire_mesos::json::from_slice(v1.as_bytes()).unwrap();
+            assert_eq!(status(&parsed).to_string(), legacy);
+        }
+    }
+}

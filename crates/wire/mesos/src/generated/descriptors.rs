@@ -1597,10 +1597,11 @@ static MESOS_V1_AGENT_INFO: MessageDescriptor = MessageDescriptor {
         FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
         FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
         FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
         FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
     ],
-    by_number: &[0, 2, 3, 4, 1, 5],
-    by_name: &[3, 5, 0, 4, 1, 2],
+    by_number: &[0, 2, 3, 4, 5, 1, 6],
+    by_name: &[3, 5, 6, 0, 4, 1, 2],
     required: 0x1,
     has_required: true,
 };

@@ -634,6 +634,10 @@ pub struct AgentInfo {
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
     #[prost(message, optional, tag = "6")]
     pub id: ::core::option::Option<AgentId>,
+    /// Not in Mesos's v1 description, which reserves the number. But a master answers with the bytes of the agent
+    /// protocol's SlaveInfo, so that GET_AGENTS shows it; without a default, for the agent's own answers do not.
+    #[prost(bool, optional, tag = "7")]
+    pub checkpoint: ::core::option::Option<bool>,
     #[prost(message, optional, tag = "10")]
     pub domain: ::core::option::Option<DomainInfo>,
 }

@@ -12,7 +12,7 @@ use tepui_wire_mesos::{convert, internal, v1};
 use super::{
     Pending,
     agents::{self, Removal},
-    executors, framework, recovery, updates,
+    executors, framework, offers, recovery, updates,
 };
 use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
 
@@ -228,6 +228,14 @@ fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rereg
     finish(master, id, &message.frameworks, orders);
 }
 
+/// Whether a framework keeps what runs on an agent when the link to that breaks. One that has ended keeps nothing,
+/// but is ended as a whole.
+fn outlives_disconnection(master: &Master, framework: &FrameworkId, agent: &AgentId) -> bool {
+    let agent = master.agents.get(agent).is_none_or(|agent| agent.info.checkpoint.unwrap_or(true));
+    !is_alive(master, framework)
+        || agent && master.frameworks.get(framework).is_none_or(|framework| framework.checkpoint())
+}
+
 fn compare_executors(
     master: &mut Master,
     agent: &AgentId,
@@ -245,7 +253,13 @@ fn compare_executors(
         match known {
             Some(true) => orders.shut_down_executors.push((framework_id, executor_id)),
             Some(false) => {}
+            // Like its tasks: it was given up when the link broke, and what it holds may be in use by now.
+            None if !outlives_disconnection(master, &framework_id, agent) => {
+                orders.shut_down_executors.push((framework_id, executor_id));
+            }
             None => {
+                // An earlier message, sent before the executor was there, came late. What it holds may be on offer.
+                offers::rescind_all_of_agent(master, agent);
                 let mut used = BTreeMap::new();
                 add_executor(master, agent, info, &mut used, orders);
                 for (framework, resources) in used {

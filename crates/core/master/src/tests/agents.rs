@@ -157,6 +157,38 @@ fn a_broken_link_takes_offers_and_what_is_not_checkpointed() {
     }
 }
 
+/// An executor that the master does not count any more, on an agent whose resources are all on offer.
+#[test]
+fn an_executor_that_is_not_counted_ends_or_takes_offers_back() {
+    for (text, told) in [
+        (AWARE, &["SlaveReregistered", "UpdateFramework"][..]),
+        (PLAIN, &["SlaveReregistered", "ShutdownExecutor", "UpdateFramework"]),
+    ] {
+        let mut cluster = Cluster::new();
+        let agent = cluster.agent(5051);
+        let stream = cluster.subscribe(text);
+        assert_eq!(cluster.offers().len(), 1, "everything is on offer");
+        cluster.drain(stream);
+        cluster.take_sent();
+        let framework = info(&cluster);
+        let executor = v1::ExecutorInfo {
+            executor_id: v1::ExecutorId { value: "e".to_owned() },
+            framework_id: framework.id.clone(),
+            resources: tepui_wire_mesos::json::list_from_slice(
+                br#"[{"name":"cpus","type":"SCALAR","scalar":{"value":1},"allocation_info":{"role":"role"}}]"#,
+            )
+            .unwrap(),
+            ..v1::ExecutorInfo::default()
+        };
+        let mut message = reregister("M-S0", &[&framework], vec![]);
+        message.executor_infos.push(executor);
+        cluster.message(&agent, message);
+        assert_eq!(cluster.sent_names(), told);
+        let counted = cluster.snapshot().frameworks["M-0000"].executors.len();
+        assert_eq!(counted, usize::from(text == AWARE));
+    }
+}
+
 #[test]
 fn a_disconnected_agent_has_ten_minutes() {
     let (mut cluster, agent, stream) = running(AWARE);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_agent::{
-    Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask,
-    Removal, Run,
+    Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework,
+    RecoveredTask, Removal, Run,
 };
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::{internal, v1};
@@ -118,7 +118,8 @@ impl AgentNode {
                 ..v1::resource::ReservationInfo::default()
             };
             for (name, value) in [("cpus", cpus), ("mem", mem)] {
-                resources.push(v1::Resource { reservations: vec![reservation.clone()], ..scalar(name, value) });
+                resources
+                    .push(v1::Resource { reservations: vec![reservation.clone()], ..scalar(name, value) });
             }
         }
         resources
@@ -139,7 +140,9 @@ impl AgentNode {
             match job {
                 // A batch may be cut anywhere.
                 Job::Write(token, checkpoints) => {
-                    under_way.extend(checkpoints.into_iter().map(|checkpoint| Job::Write(token, vec![checkpoint])));
+                    under_way.extend(
+                        checkpoints.into_iter().map(|checkpoint| Job::Write(token, vec![checkpoint])),
+                    );
                 }
                 Job::Remove(_) => under_way.push(job),
             }
@@ -238,9 +241,11 @@ impl Disk {
 
     /// Whether the update with this uuid is on disk.
     pub fn has_update(&self, uuid: &[u8]) -> bool {
-        self.executors.values().flat_map(|files| files.tasks.values()).flat_map(|task| &task.records).any(|record| {
-            record.update.as_ref().and_then(|update| update.uuid.as_deref()) == Some(uuid)
-        })
+        self.executors
+            .values()
+            .flat_map(|files| files.tasks.values())
+            .flat_map(|task| &task.records)
+            .any(|record| record.update.as_ref().and_then(|update| update.uuid.as_deref()) == Some(uuid))
     }
 
     fn perform(&mut self, job: Job) {
@@ -275,7 +280,14 @@ impl Disk {
                 files.deadline = deadline;
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
-                self.executors.entry(run).or_default().tasks.entry(task_id).or_default().records.push(*record);
+                self.executors
+                    .entry(run)
+                    .or_default()
+                    .tasks
+                    .entry(task_id)
+                    .or_default()
+                    .records
+                    .push(*record);
             }
             Checkpoint::Sentinel { run } => self.executors.entry(run).or_default().completed = true,
             Checkpoint::Drain(drain) => self.drain = drain,
@@ -315,7 +327,7 @@ impl Disk {
         Recovered {
             agent: self.agent.clone(),
             frameworks: frameworks.collect(),
-            drain: self.drain.clone(),
+            drain: self.drain,
             ..Recovered::default()
         }
     }

@@ -30,7 +30,15 @@ pub struct ExecutorNode {
 impl ExecutorNode {
     /// A process that has just begun.
     pub const fn new(agent: usize, driver: ExecutorDriver, stubborn: bool) -> Self {
-        Self { agent, driver, running: BTreeMap::new(), seen: BTreeSet::new(), stubborn, stream: None, armed: None }
+        Self {
+            agent,
+            driver,
+            running: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            stubborn,
+            stream: None,
+            armed: None,
+        }
     }
 }
 

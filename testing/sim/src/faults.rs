@@ -113,7 +113,8 @@ impl Fault {
     }
 
     fn partition(rng: &mut ChaCha8Rng, a: Node, b: Node, duration: Duration) -> Self {
-        let breaks = (!rng.next_u32().is_multiple_of(3)).then(|| duration.mul_f64(f64::from(rng.next_u32() % 100) / 100.0));
+        let breaks = (!rng.next_u32().is_multiple_of(3))
+            .then(|| duration.mul_f64(f64::from(rng.next_u32() % 100) / 100.0));
         Self::Partition { a, b, duration, breaks }
     }
 }
@@ -161,7 +162,9 @@ impl World {
                     self.stall(&Node::Executor(container), duration);
                 }
             }
-            Fault::StallScheduler { scheduler, duration } => self.stall(&Node::Scheduler(scheduler), duration),
+            Fault::StallScheduler { scheduler, duration } => {
+                self.stall(&Node::Scheduler(scheduler), duration)
+            }
             Fault::Reboot { agent, away } => {
                 trace!(self, Fault: "FAULT agent-{agent}'s machine is started anew and back after {away:?}");
                 let node = Node::Agent(agent);
@@ -190,7 +193,9 @@ impl World {
         let master = self.master.core.as_mut()?;
         let call = v1::master::Call {
             r#type: Some(v1::master::call::Type::MarkAgentGone.into()),
-            mark_agent_gone: Some(v1::master::call::MarkAgentGone { agent_id: v1::AgentId { value: agent_id } }),
+            mark_agent_gone: Some(v1::master::call::MarkAgentGone {
+                agent_id: v1::AgentId { value: agent_id },
+            }),
             ..v1::master::Call::default()
         };
         master.handle_operator_call(now, operator, None, call);

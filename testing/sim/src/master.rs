@@ -58,7 +58,8 @@ impl MasterNode {
     /// have reached the disk.
     pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
         self.core = None;
-        let reached = if self.writing.is_empty() { 0 } else { rng.next_u64() as usize % (self.writing.len() + 1) };
+        let reached =
+            if self.writing.is_empty() { 0 } else { rng.next_u64() as usize % (self.writing.len() + 1) };
         for (_, writes) in std::mem::take(&mut self.writing).into_iter().take(reached) {
             self.apply(writes);
         }

@@ -55,11 +55,14 @@ fn is_task(word: &str) -> bool {
 /// A task's own lines; and what was done to, or became of, the machines that its lines name.
 fn about<'a>(lines: &'a [Line], task: &str) -> Vec<&'a Line> {
     let own = |line: &Line| words(&line.text).any(|word| word == task);
-    let mut met: BTreeSet<&str> = lines.iter().filter(|line| own(line)).flat_map(|line| nodes(&line.text)).collect();
-    let scheduler = task.split_once("-t").map(|(scheduler, _)| scheduler.replace('s', "scheduler-")).unwrap_or_default();
+    let mut met: BTreeSet<&str> =
+        lines.iter().filter(|line| own(line)).flat_map(|line| nodes(&line.text)).collect();
+    let scheduler =
+        task.split_once("-t").map(|(scheduler, _)| scheduler.replace('s', "scheduler-")).unwrap_or_default();
     met.insert("master");
     met.insert(&scheduler);
-    let begin = lines.iter().find(|line| own(line)).map_or(Duration::ZERO, |line| line.at.saturating_sub(BEFORE));
+    let begin =
+        lines.iter().find(|line| own(line)).map_or(Duration::ZERO, |line| line.at.saturating_sub(BEFORE));
     lines
         .iter()
         .filter(|line| match line.kind {
@@ -76,7 +79,9 @@ fn about<'a>(lines: &'a [Line], task: &str) -> Vec<&'a Line> {
 fn nodes(text: &str) -> impl Iterator<Item = &str> {
     words(text).filter(|word| {
         *word == "master"
-            || ["agent-", "scheduler-", "executor-"].iter().any(|kind| word.strip_prefix(kind).is_some_and(|id| !id.is_empty()))
+            || ["agent-", "scheduler-", "executor-"]
+                .iter()
+                .any(|kind| word.strip_prefix(kind).is_some_and(|id| !id.is_empty()))
     })
 }
 
@@ -135,6 +140,9 @@ mod tests {
         let lines: Vec<Line> = (0..1000).map(|at| line(at, Kind::Talk, &format!("event {at}"))).collect();
         let told = story(&lines, "something");
         assert_eq!(told.len(), FIRST + LAST + 1);
-        assert!(told[FIRST].contains("lines left out") && told[FIRST + LAST].ends_with("event 999"), "{told:?}");
+        assert!(
+            told[FIRST].contains("lines left out") && told[FIRST + LAST].ends_with("event 999"),
+            "{told:?}"
+        );
     }
 }

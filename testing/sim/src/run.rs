@@ -101,7 +101,12 @@ fn simulate(options: Options, recording: bool) -> Result<Summary, Box<Violation>
     match outcome.and_then(|()| invariants::at_the_end(&mut world)) {
         Ok(()) => Ok(Summary {
             steps,
-            tasks: world.schedulers.iter().flat_map(|node| node.tasks.values()).filter(|task| task.agent.is_some()).count(),
+            tasks: world
+                .schedulers
+                .iter()
+                .flat_map(|node| node.tasks.values())
+                .filter(|task| task.agent.is_some())
+                .count(),
             elapsed: world.now.since(START),
         }),
         Err((invariant, what)) => {

@@ -91,21 +91,22 @@ impl SchedulerNode {
     /// A scheduler with a random wish list.
     pub fn new(number: usize, rng: &mut ChaCha8Rng) -> Self {
         let count = 5 + rng.next_u32() % 20;
-        let tasks: BTreeMap<String, Wanted> = (0..count).map(|task| {
-            let wanted = Wanted {
-                work: Work {
-                    duration: Duration::from_millis(50 + rng.next_u64() % 60_000),
-                    exit: u8::from(rng.next_u32().is_multiple_of(5)),
-                    stubborn: rng.next_u32().is_multiple_of(10),
-                },
-                in_executor: rng.next_u32().is_multiple_of(2),
-                kill: rng.next_u32().is_multiple_of(6),
-                agent: None,
-                state: None,
-            };
-            (format!("s{number}-t{task:02}"), wanted)
-        })
-        .collect();
+        let tasks: BTreeMap<String, Wanted> = (0..count)
+            .map(|task| {
+                let wanted = Wanted {
+                    work: Work {
+                        duration: Duration::from_millis(50 + rng.next_u64() % 60_000),
+                        exit: u8::from(rng.next_u32().is_multiple_of(5)),
+                        stubborn: rng.next_u32().is_multiple_of(10),
+                    },
+                    in_executor: rng.next_u32().is_multiple_of(2),
+                    kill: rng.next_u32().is_multiple_of(6),
+                    agent: None,
+                    state: None,
+                };
+                (format!("s{number}-t{task:02}"), wanted)
+            })
+            .collect();
         Self {
             number,
             driver: None,
@@ -218,7 +219,9 @@ impl SchedulerNode {
     /// Whether it wants nothing any more.
     pub fn is_done(&self) -> bool {
         match self.leaving {
-            Leaving::Stays => self.has_ended_everything() && (self.is_subscribed() || self.framework_id.is_none()),
+            Leaving::Stays => {
+                self.has_ended_everything() && (self.is_subscribed() || self.framework_id.is_none())
+            }
             Leaving::Gone => true,
             Leaving::After(_) | Leaving::WhenDone | Leaving::Now => false,
         }
@@ -231,7 +234,11 @@ impl SchedulerNode {
         }
         let mut pool = Pool { reserved: Vec::new(), others: Vec::new() };
         for resource in offer.resources.iter().cloned() {
-            if resource.reservations.is_empty() { pool.others.push(resource) } else { pool.reserved.push(resource) }
+            if resource.reservations.is_empty() {
+                pool.others.push(resource)
+            } else {
+                pool.reserved.push(resource)
+            }
         }
         // The executor's own share is set aside once for each offer, whether or not it runs already. It is never
         // reserved, so that an executor is described in the same way every time.

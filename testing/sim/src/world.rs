@@ -200,7 +200,9 @@ impl World {
             Event::Written(node, incarnation) => self.written(node, incarnation),
             Event::ToServer(connection, request) => self.request_arrives(connection, *request),
             Event::ToClient(connection, answer) => self.answer_arrives(connection, *answer),
-            Event::Launched { agent, incarnation, container } => self.launched(agent, incarnation, &container),
+            Event::Launched { agent, incarnation, container } => {
+                self.launched(agent, incarnation, &container)
+            }
             Event::LaunchFailed { agent, incarnation, container } => {
                 self.launch_failed(agent, incarnation, &container)
             }
@@ -229,7 +231,9 @@ impl World {
         match node {
             Node::Master => self.master.incarnation,
             Node::Agent(number) => self.agents.get(*number).map_or(0, |agent| agent.incarnation),
-            Node::Scheduler(number) => self.schedulers.get(*number).map_or(0, |scheduler| scheduler.incarnation),
+            Node::Scheduler(number) => {
+                self.schedulers.get(*number).map_or(0, |scheduler| scheduler.incarnation)
+            }
             Node::Executor(_) => 1,
         }
     }
@@ -339,7 +343,9 @@ impl World {
                 }
             }
             Node::Scheduler(number) => {
-                if let Some(scheduler) = self.schedulers.get_mut(*number).filter(|scheduler| !scheduler.is_gone()) {
+                if let Some(scheduler) =
+                    self.schedulers.get_mut(*number).filter(|scheduler| !scheduler.is_gone())
+                {
                     scheduler.start(&mut self.rng, self.now);
                 }
             }

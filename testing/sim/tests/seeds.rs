@@ -1,5 +1,4 @@
 //! Some seeds on every run, and the proof that the simulator notices a defect.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use sim::{Options, Sabotage, Summary, Violation, run};
 

@@ -261,8 +261,11 @@ impl Agent {
         let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
         let deadline = deadline.filter(|_| executor.command.is_some());
         if checkpoint {
-            let write =
-                Checkpoint::Task { run: executor.run(framework_id), task: Box::new(record.clone()), deadline };
+            let write = Checkpoint::Task {
+                run: executor.run(framework_id),
+                task: Box::new(record.clone()),
+                deadline,
+            };
             let after = After::Task {
                 framework: framework_id.value.clone(),
                 executor: executor_id.to_owned(),
@@ -297,7 +300,9 @@ impl Agent {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let framework_id = state.id.clone();
         let executor = state.executors.get_mut(executor_id);
-        let Some(executor) = executor.filter(|executor| executor.container_id.value == container) else { return };
+        let Some(executor) = executor.filter(|executor| executor.container_id.value == container) else {
+            return;
+        };
         if let Some(task) = executor.tasks.get_mut(task) {
             task.durable = true;
         }

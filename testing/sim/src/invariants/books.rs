@@ -1,5 +1,5 @@
 //! 2. What is allocated on an agent never exceeds what it has; offered + allocated + free = total. The cores keep
-//! these books and check them; here they are asked to.
+//!    these books and check them; here they are asked to.
 
 use super::Outcome;
 use crate::{network::Node, world::World};

@@ -47,7 +47,12 @@ pub(crate) fn unfinished(world: &World) -> (&'static str, String) {
             if task.is_live() {
                 let ran = world.history.begun.contains_key(id);
                 let state = task.state.map_or("nothing", |state| state.as_str_name());
-                return (WORDS, format!("{id} has not ended for its scheduler, which last heard {state} of it (begun: {ran})"));
+                return (
+                    WORDS,
+                    format!(
+                        "{id} has not ended for its scheduler, which last heard {state} of it (begun: {ran})"
+                    ),
+                );
             }
         }
     }

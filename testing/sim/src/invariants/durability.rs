@@ -1,5 +1,5 @@
 //! 5. An update that was acknowledged to the executor is not lost by a crash. 8. A reply that implies durability is
-//! durable.
+//!    durable.
 //!
 //! A framework that does not checkpoint has agreed to lose what its agent remembers when that is killed; and one
 //! that was torn down wants to hear no more. Both are excused from 5, and so is an agent
@@ -31,7 +31,10 @@ pub(crate) fn nothing_acknowledged_is_lost(world: &World) -> Outcome {
         let left = world.scheduler_of(task).is_some_and(|scheduler| scheduler.is_leaving());
         if !left && !world.history.processed.contains(uuid) {
             let uuid: String = uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-            return Err((LOST, format!("{task}: update {uuid} was acknowledged, but its scheduler never heard it")));
+            return Err((
+                LOST,
+                format!("{task}: update {uuid} was acknowledged, but its scheduler never heard it"),
+            ));
         }
     }
     Ok(())
@@ -44,7 +47,9 @@ impl World {
             let id = &subscribed.framework_id.value;
             self.trace.call(id, format!("framework-{scheduler}"));
             if !self.master.disk.contains_key(&format!("frameworks/{id}")) {
-                self.break_promise(format!("SUBSCRIBED was sent for framework {id}, which is not in the registry"));
+                self.break_promise(format!(
+                    "SUBSCRIBED was sent for framework {id}, which is not in the registry"
+                ));
             }
         }
         for offer in event.offers.iter().flat_map(|offers| &offers.offers) {
@@ -91,7 +96,8 @@ impl World {
 
     /// An executor hears that an update has arrived for good.
     pub(crate) fn check_acknowledged_is_durable(&mut self, number: usize, task: &str, uuid: &[u8]) {
-        let excused = self.scheduler_of(task).is_some_and(|scheduler| !scheduler.checkpoint || scheduler.is_leaving());
+        let excused =
+            self.scheduler_of(task).is_some_and(|scheduler| !scheduler.checkpoint || scheduler.is_leaving());
         if excused || self.history.given_up.contains(&number) {
             return;
         }
@@ -108,7 +114,9 @@ impl World {
     /// An agent's process dies: what it had only in its memory is lost, as agreed with who does not checkpoint.
     pub(crate) fn excuse_what_is_not_checkpointed(&mut self, agent: usize) {
         let mut acknowledged = std::mem::take(&mut self.history.acknowledged);
-        acknowledged.retain(|_, (task, by)| *by != agent || self.scheduler_of(task).is_none_or(|node| node.checkpoint));
+        acknowledged.retain(|_, (task, by)| {
+            *by != agent || self.scheduler_of(task).is_none_or(|node| node.checkpoint)
+        });
         self.history.acknowledged = acknowledged;
     }
 

@@ -10,7 +10,9 @@ pub(crate) fn check(world: &World) -> Outcome {
     for id in &world.history.gone_agents {
         if world.master.core.is_some()
             && world.master.disk.contains_key(&format!("agents/{id}"))
-            && world.agents.iter().any(|agent| agent.core.as_ref().and_then(|core| core.agent_id()).is_some_and(|own| own.value == *id))
+            && world.agents.iter().any(|agent| {
+                agent.core.as_ref().and_then(|core| core.agent_id()).is_some_and(|own| own.value == *id)
+            })
         {
             return Err((WORDS, format!("agent {id} was removed and is registered again")));
         }

@@ -25,14 +25,18 @@ pub(crate) fn nothing_is_left(world: &World) -> Outcome {
             return Err((LEFT, format!("the master still has {name}")));
         }
         for agent in &world.agents {
-            let running = |container: &&crate::agent::Container| container.exit.is_none() && container.framework == id;
+            let running =
+                |container: &&crate::agent::Container| container.exit.is_none() && container.framework == id;
             if let Some(container) = agent.containers.values().find(running) {
                 let what = container.task.as_deref().unwrap_or("an executor");
                 return Err((LEFT, format!("{what} of {name} still runs on {}", agent.node())));
             }
             let knows = agent.core.as_ref().is_some_and(|core| {
                 let snapshot = core.snapshot(world.now);
-                snapshot.frameworks.iter().any(|framework| framework.info.id.as_ref().is_some_and(|own| own.value == id))
+                snapshot
+                    .frameworks
+                    .iter()
+                    .any(|framework| framework.info.id.as_ref().is_some_and(|own| own.value == id))
             });
             if knows {
                 return Err((LEFT, format!("{} still has {name}", agent.node())));

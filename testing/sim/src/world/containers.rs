@@ -25,14 +25,22 @@ impl World {
         if !self.faults_over && self.rng.chance(40) {
             trace!(self, Fault: "FAULT agent-{number} cannot launch {}", launch.executor_id.value);
             let incarnation = self.incarnation(&Node::Agent(number));
-            return self.soon(Event::LaunchFailed { agent: number, incarnation, container: launch.container_id });
+            return self.soon(Event::LaunchFailed {
+                agent: number,
+                incarnation,
+                container: launch.container_id,
+            });
         }
         let work = launch.command.value.as_deref().and_then(Work::parse);
         let task = command.then(|| launch.executor_id.value.clone());
         let name = Node::Executor(id.clone());
         match &task {
             Some(task) => {
-                trace!(self, "agent-{number} launches {task} as a command, container {}", &id[..6.min(id.len())]);
+                trace!(
+                    self,
+                    "agent-{number} launches {task} as a command, container {}",
+                    &id[..6.min(id.len())]
+                );
                 self.history.begins(task, number);
             }
             None => trace!(self, Life: "agent-{number} launches {name}"),
@@ -76,7 +84,12 @@ impl World {
         }
     }
 
-    pub(crate) fn launch_failed(&mut self, number: usize, incarnation: u64, container: &v1::ContainerId) -> Option<Node> {
+    pub(crate) fn launch_failed(
+        &mut self,
+        number: usize,
+        incarnation: u64,
+        container: &v1::ContainerId,
+    ) -> Option<Node> {
         let reasons = [
             LaunchFailureReason::Sandbox,
             LaunchFailureReason::Fetch,
@@ -117,7 +130,9 @@ impl World {
     }
 
     pub(crate) fn destroy(&mut self, number: usize, container: &str) {
-        let Some(known) = self.agents.get(number).and_then(|agent| agent.containers.get(container)) else { return };
+        let Some(known) = self.agents.get(number).and_then(|agent| agent.containers.get(container)) else {
+            return;
+        };
         if known.exit.is_none() {
             self.end_container(number, container, SIGKILL);
         } else if !known.told {

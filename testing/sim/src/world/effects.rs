@@ -32,8 +32,11 @@ impl World {
                 }
             }
             Node::Agent(number) => {
-                while let Some(effect) =
-                    self.agents.get_mut(*number).and_then(|node| node.core.as_mut()).and_then(agent::Agent::poll_effect)
+                while let Some(effect) = self
+                    .agents
+                    .get_mut(*number)
+                    .and_then(|node| node.core.as_mut())
+                    .and_then(agent::Agent::poll_effect)
                 {
                     self.perform_agent(*number, effect);
                 }
@@ -50,7 +53,9 @@ impl World {
                 self.answer(to, Answer::Opened(stream_id.map(|id| id.to_string())));
             }
             master::Effect::SendEvent { to, event } => {
-                if let Some(Node::Scheduler(number)) = self.connections.get(&to).map(|connection| connection.client.clone()) {
+                if let Some(Node::Scheduler(number)) =
+                    self.connections.get(&to).map(|connection| connection.client.clone())
+                {
                     self.observe_event(number, &event);
                 }
                 self.answer(to, Answer::SchedulerEvent(*event));
@@ -167,8 +172,12 @@ impl World {
             match effect {
                 executor_driver::Effect::Subscribe { subscription, call, .. } => {
                     let request = Request::Executor(*call);
-                    let stream =
-                        self.request(node.clone(), Node::Agent(agent), Purpose::Subscribe(subscription), request);
+                    let stream = self.request(
+                        node.clone(),
+                        Node::Agent(agent),
+                        Purpose::Subscribe(subscription),
+                        request,
+                    );
                     if let Some(executor) = self.executors.get_mut(container) {
                         executor.stream = Some(stream);
                     }
@@ -179,10 +188,17 @@ impl World {
                     {
                         self.history.update_made(&update.status.task_id.value, uuid);
                     }
-                    self.request(node.clone(), Node::Agent(agent), Purpose::Call(token), Request::Executor(*call));
+                    self.request(
+                        node.clone(),
+                        Node::Agent(agent),
+                        Purpose::Call(token),
+                        Request::Executor(*call),
+                    );
                 }
                 executor_driver::Effect::Close { .. } => {
-                    if let Some(stream) = self.executors.get_mut(container).and_then(|node| node.stream.take()) {
+                    if let Some(stream) =
+                        self.executors.get_mut(container).and_then(|node| node.stream.take())
+                    {
                         self.client_closes(stream);
                     }
                 }

@@ -8,8 +8,8 @@ use tepui_wire_mesos::{Message, v1};
 use super::{
     Event, World,
     words::{
-        describe, describe_call, describe_event, describe_executor_call, describe_executor_event, kind_of_call,
-        kind_of_event, kind_of_message,
+        describe, describe_call, describe_event, describe_executor_call, describe_executor_event,
+        kind_of_call, kind_of_event, kind_of_message,
     },
 };
 use crate::{
@@ -42,8 +42,12 @@ pub(crate) enum Purpose {
 
 /// What travels to a server.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it travels in a box")]
 pub(crate) enum Request {
-    Scheduler { stream_id: Option<String>, call: v1::scheduler::Call },
+    Scheduler {
+        stream_id: Option<String>,
+        call: v1::scheduler::Call,
+    },
     Executor(v1::executor::Call),
     /// The client has gone.
     Closed,
@@ -51,6 +55,7 @@ pub(crate) enum Request {
 
 /// What travels to a client.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it travels in a box")]
 pub(crate) enum Answer {
     Opened(Option<String>),
     SchedulerEvent(v1::scheduler::Event),
@@ -62,7 +67,13 @@ pub(crate) enum Answer {
 
 impl World {
     /// Sends a request on a connection of its own.
-    pub(crate) fn request(&mut self, client: Node, server: Node, purpose: Purpose, request: Request) -> ConnectionId {
+    pub(crate) fn request(
+        &mut self,
+        client: Node,
+        server: Node,
+        purpose: Purpose,
+        request: Request,
+    ) -> ConnectionId {
         let lane = match purpose {
             Purpose::Subscribe(_) => None,
             Purpose::Call(_) => Some(Lane::Calls(client.clone(), server.clone())),
@@ -118,7 +129,9 @@ impl World {
             self.connections.remove(&id);
             match &server {
                 Node::Master => self.master.core.as_mut()?.handle_stream_closed(now, id),
-                Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_stream_closed(now, id),
+                Node::Agent(number) => {
+                    self.agents.get_mut(*number)?.core.as_mut()?.handle_stream_closed(now, id)
+                }
                 Node::Scheduler(_) | Node::Executor(_) => return None,
             }
             return Some(server);
@@ -171,11 +184,11 @@ impl World {
 
     fn scheduler_hears(&mut self, number: usize, purpose: Purpose, answer: Answer) {
         let now = self.now;
-        if let Answer::SchedulerEvent(event) = &answer {
-            if self.trace.is_on() {
-                let words = describe_event(event);
-                self.trace.line(now, kind_of_event(event), format_args!("master -> scheduler-{number} {words}"));
-            }
+        if let Answer::SchedulerEvent(event) = &answer
+            && self.trace.is_on()
+        {
+            let words = describe_event(event);
+            self.trace.line(now, kind_of_event(event), format_args!("master -> scheduler-{number} {words}"));
         }
         let Some(scheduler) = self.schedulers.get_mut(number) else { return };
         if let Answer::SchedulerEvent(event) = &answer
@@ -221,7 +234,9 @@ impl World {
         let Some(executor) = self.executors.get_mut(container) else { return };
         let driver = &mut executor.driver;
         match (purpose, answer) {
-            (Purpose::Subscribe(subscription), Answer::Opened(_)) => driver.handle_connected(now, subscription),
+            (Purpose::Subscribe(subscription), Answer::Opened(_)) => {
+                driver.handle_connected(now, subscription)
+            }
             (Purpose::Subscribe(subscription), Answer::ExecutorEvent(event)) => {
                 driver.handle_event(now, subscription, event);
             }
@@ -320,7 +335,10 @@ impl World {
         let Some(to) = node_at(to.address) else { return };
         let generation = self.network.generation(from, &to);
         let due = self.arrival(from, &to, Lane::Link(from.clone(), to.clone()));
-        self.at(due, Event::Message { from: from.clone(), to, generation, sender, message: Box::new(message) });
+        self.at(
+            due,
+            Event::Message { from: from.clone(), to, generation, sender, message: Box::new(message) },
+        );
     }
 
     pub(crate) fn message_arrives(
@@ -343,7 +361,9 @@ impl World {
         let now = self.now;
         match &to {
             Node::Master => self.master.core.as_mut()?.handle_message(now, sender, message),
-            Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message),
+            Node::Agent(number) => {
+                self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message)
+            }
             Node::Scheduler(_) | Node::Executor(_) => return None,
         }
         Some(to)
@@ -363,7 +383,9 @@ impl<R: rand_chacha::rand_core::Rng> Chance for R {
 
 fn loss(answer: Answer) -> Option<Loss> {
     match answer {
-        Answer::Reply(reply) => Some(Loss::Refused { status: reply.status, body: reply.body, location: None }),
+        Answer::Reply(reply) => {
+            Some(Loss::Refused { status: reply.status, body: reply.body, location: None })
+        }
         Answer::Ended => Some(Loss::Ended),
         Answer::Broken => Some(Loss::Broken("the connection broke".to_owned())),
         Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,

@@ -12,23 +12,29 @@ use crate::{history, network::Node, trace::trace};
 impl World {
     pub(crate) fn drain_scheduler(&mut self, number: usize) {
         let node = Node::Scheduler(number);
-        while let Some(effect) =
-            self.schedulers.get_mut(number).and_then(|node| node.driver.as_mut()).and_then(|driver| driver.poll_effect())
+        while let Some(effect) = self
+            .schedulers
+            .get_mut(number)
+            .and_then(|node| node.driver.as_mut())
+            .and_then(|driver| driver.poll_effect())
         {
             match effect {
                 Effect::Subscribe { subscription, call, .. } => {
                     let request = Request::Scheduler { stream_id: None, call: *call };
-                    let stream = self.request(node.clone(), Node::Master, Purpose::Subscribe(subscription), request);
+                    let stream =
+                        self.request(node.clone(), Node::Master, Purpose::Subscribe(subscription), request);
                     if let Some(scheduler) = self.schedulers.get_mut(number) {
                         scheduler.stream = Some(stream);
                     }
                 }
                 Effect::Call { token, stream_id, call, .. } => {
-                    let request = Request::Scheduler { stream_id: stream_id.map(|id| id.to_string()), call: *call };
+                    let request =
+                        Request::Scheduler { stream_id: stream_id.map(|id| id.to_string()), call: *call };
                     self.request(node.clone(), Node::Master, Purpose::Call(token), request);
                 }
                 Effect::Close { .. } => {
-                    if let Some(stream) = self.schedulers.get_mut(number).and_then(|node| node.stream.take()) {
+                    if let Some(stream) = self.schedulers.get_mut(number).and_then(|node| node.stream.take())
+                    {
                         self.client_closes(stream);
                     }
                 }
@@ -92,7 +98,11 @@ impl World {
                     launch: Some(v1::offer::operation::Launch { task_infos: tasks }),
                     ..Operation::default()
                 };
-                calls::accept(vec![id.clone()], vec![operation], Some(v1::Filters { refuse_seconds: Some(0.0) }))
+                calls::accept(
+                    vec![id.clone()],
+                    vec![operation],
+                    Some(v1::Filters { refuse_seconds: Some(0.0) }),
+                )
             };
             // If it cannot be said now, the tasks are asked about later and turn out lost.
             if let Err(error) = driver.call(now, call) {
@@ -133,10 +143,9 @@ impl World {
         let scheduler = self.schedulers.get_mut(number)?;
         let wanted = scheduler.tasks.get(task).filter(|task| task.is_live() && !scheduler.is_leaving())?;
         let agent = wanted.agent.clone();
-        let called = scheduler
-            .driver
-            .as_mut()
-            .is_some_and(|driver| driver.call(now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None)).is_ok());
+        let called = scheduler.driver.as_mut().is_some_and(|driver| {
+            driver.call(now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None)).is_ok()
+        });
         if !called || self.rng.chance(3) {
             // A kill may be lost on the way; a careful scheduler says it again.
             self.after(Duration::from_secs(5), Event::KillTask { scheduler: number, task: task.to_owned() });

@@ -7,7 +7,10 @@ use crate::trace::Kind;
 /// What a message is about.
 pub(super) fn kind_of_message(message: &Message) -> Kind {
     match message {
-        Message::PingSlave(_) | Message::PongSlave(_) | Message::UpdateSlave(_) | Message::UpdateFramework(_) => Kind::Noise,
+        Message::PingSlave(_)
+        | Message::PongSlave(_)
+        | Message::UpdateSlave(_)
+        | Message::UpdateFramework(_) => Kind::Noise,
         Message::RegisterSlave(_)
         | Message::ReregisterSlave(_)
         | Message::SlaveRegistered(_)
@@ -43,7 +46,10 @@ fn state_name(state: i32) -> &'static str {
 }
 
 fn short(uuid: Option<&[u8]>) -> String {
-    uuid.map_or_else(|| "no uuid".to_owned(), |uuid| uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect())
+    uuid.map_or_else(
+        || "no uuid".to_owned(),
+        |uuid| uuid.iter().take(3).map(|byte| format!("{byte:02x}")).collect(),
+    )
 }
 
 pub(super) fn describe_status(status: &v1::TaskStatus) -> String {
@@ -74,7 +80,11 @@ pub(super) fn describe(message: &Message) -> String {
 
 pub(super) fn describe_call(call: &v1::scheduler::Call) -> String {
     let name = call.r#type().as_str_name();
-    let accepted = call.accept.iter().flat_map(|accept| &accept.operations).filter_map(|operation| operation.launch.as_ref());
+    let accepted = call
+        .accept
+        .iter()
+        .flat_map(|accept| &accept.operations)
+        .filter_map(|operation| operation.launch.as_ref());
     let mut subjects: Vec<String> =
         accepted.flat_map(|launch| &launch.task_infos).map(|task| task.task_id.value.clone()).collect();
     subjects.extend(call.kill.iter().map(|kill| kill.task_id.value.clone()));
@@ -89,13 +99,17 @@ pub(super) fn describe_event(event: &v1::scheduler::Event) -> String {
     match (&event.update, &event.offers) {
         (Some(update), _) => format!("{name} {}", describe_status(&update.status)),
         (_, Some(offers)) => format!("{name} of {}", offers.offers.len()),
-        _ => event.error.as_ref().map_or_else(|| name.to_owned(), |error| format!("{name} {}", error.message)),
+        _ => {
+            event.error.as_ref().map_or_else(|| name.to_owned(), |error| format!("{name} {}", error.message))
+        }
     }
 }
 
 pub(super) fn describe_executor_call(call: &v1::executor::Call) -> String {
     let name = call.r#type().as_str_name();
-    call.update.as_ref().map_or_else(|| name.to_owned(), |update| format!("{name} {}", describe_status(&update.status)))
+    call.update
+        .as_ref()
+        .map_or_else(|| name.to_owned(), |update| format!("{name} {}", describe_status(&update.status)))
 }
 
 pub(super) fn describe_executor_event(event: &v1::executor::Event) -> String {
@@ -105,6 +119,11 @@ pub(super) fn describe_executor_event(event: &v1::executor::Event) -> String {
         .as_ref()
         .map(|launch| launch.task.task_id.value.clone())
         .or_else(|| event.kill.as_ref().map(|kill| kill.task_id.value.clone()))
-        .or_else(|| event.acknowledged.as_ref().map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid)))));
+        .or_else(|| {
+            event
+                .acknowledged
+                .as_ref()
+                .map(|ack| format!("{} ({})", ack.task_id.value, short(Some(&ack.uuid))))
+        });
     format!("{name} {}", task.unwrap_or_default())
 }

@@ -6,8 +6,14 @@ mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
-use tepui_scheduler::{Event, SchedulerDriver, capabilities, v1};
-use tokio::{signal::unix, task::JoinHandle, time::Instant};
+use tepui_scheduler::{
+    Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1,
+};
+use tokio::{
+    signal::unix,
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{
     api::Api,
@@ -15,7 +21,7 @@ use crate::{
     embedded::{Embedded, Settings},
     exit::{self, Failure},
 };
-use output::{Output, copy};
+use output::{Copy, Output};
 use plan::Plan;
 use progress::Progress;
 
@@ -65,8 +71,9 @@ struct Runner {
     output: Output,
     progress: Progress,
     live: BTreeMap<String, Live>,
-    /// Copies of output that still go on after their tasks have ended.
-    copying: Vec<JoinHandle<()>>,
+    /// Last updates of tasks whose output has been copied. They are acknowledged only then: until an agent has the
+    /// acknowledgement, it does not forget the sandbox.
+    copied: (mpsc::Sender<v1::TaskStatus>, mpsc::Receiver<v1::TaskStatus>),
     ended: u32,
     code: Option<u8>,
     ending: Option<Ending>,
@@ -81,7 +88,7 @@ struct Live {
     /// `host:port` of its agent.
     address: String,
     /// Tells the copies of its output that nothing more comes.
-    over: Option<tokio::sync::watch::Sender<bool>>,
+    over: Option<watch::Sender<Option<v1::TaskStatus>>>,
 }
 
 impl Runner {
@@ -97,8 +104,10 @@ impl Runner {
             ]),
             ..v1::FrameworkInfo::default()
         };
-        let (driver, events) =
-            SchedulerDriver::connect(framework, master).map_err(|error| Failure::user(error.to_string()))?;
+        let address = Address::parse(master, 5050).map_err(|error| Failure::user(error.to_string()))?;
+        let config = Config { acknowledgement: Acknowledgement::Explicit, ..Config::new(framework, address) };
+        let (driver, events) = SchedulerDriver::start(config, Options::default())
+            .map_err(|error| Failure::user(error.to_string()))?;
         Ok(Self {
             progress: Progress::new(plan.instances),
             plan,
@@ -106,7 +115,7 @@ impl Runner {
             events,
             output: Output::default(),
             live: BTreeMap::new(),
-            copying: Vec::new(),
+            copied: mpsc::channel(64),
             ended: 0,
             code: None,
             ending: None,
@@ -135,6 +144,10 @@ impl Runner {
                     }
                     continue;
                 }
+                Some(status) = self.copied.1.recv() => {
+                    self.ended(&status);
+                    continue;
+                }
                 _ = interrupt.recv() => Ending::Signal(2),
                 _ = terminate.recv() => Ending::Signal(15),
                 () = due => Ending::Timeout,
@@ -148,10 +161,6 @@ impl Runner {
                 break;
             }
             deadline = Some(Instant::now() + LAST_WAIT);
-        }
-        for copying in std::mem::take(&mut self.copying) {
-            // A copy that panicked has nothing more to show.
-            let _ = copying.await;
         }
         self.progress.finish();
         self.driver.teardown();
@@ -177,7 +186,7 @@ impl Runner {
         match event {
             Event::Subscribed { .. } => self.subscribed = true,
             Event::Offers(offers) => self.offers(offers),
-            Event::Update(status) => self.update(&status),
+            Event::Update(status) => self.update(status),
             Event::Error { message } => return Err(Failure::fault(format!("the master refused: {message}"))),
             Event::CallFailed { error, .. } => tracing::warn!("a call failed: {error}"),
             Event::Disconnected { reason } if !self.subscribed => {
@@ -239,37 +248,54 @@ impl Runner {
         }
     }
 
-    fn update(&mut self, status: &v1::TaskStatus) {
+    fn update(&mut self, status: v1::TaskStatus) {
         let task = &status.task_id.value;
-        let Some(live) = self.live.get_mut(task) else { return };
         let state = status.state();
         let ended = is_terminal(state);
-        if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && has_run(status)) {
+        let Some(live) = self.live.get_mut(task) else { return self.acknowledge(&status) };
+        if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && has_run(&status)) {
             let framework = self.driver.framework_id().map(|id| id.value).unwrap_or_default();
-            let sandbox = format!("/frameworks/{framework}/executors/{task}/runs/latest");
-            let (over, watch) = tokio::sync::watch::channel(false);
-            let agent = Api::new(&live.address);
-            let (output, progress) = (self.output.clone(), self.progress.clone());
-            self.copying.push(tokio::spawn(copy(agent, sandbox, output, progress, watch)));
+            let copy = Copy {
+                agent: Api::new(&live.address),
+                sandbox: format!("/frameworks/{framework}/executors/{task}/runs/latest"),
+                output: self.output.clone(),
+                progress: self.progress.clone(),
+            };
+            let (over, last) = watch::channel(None);
+            tokio::spawn(copy.run(last, self.copied.0.clone()));
             live.over = Some(over);
         }
-        if !ended {
+        match (&live.over, ended) {
+            (_, false) => self.acknowledge(&status),
+            // Again, while its output is being copied: it changes nothing.
+            (Some(over), true) => drop(over.send_replace(Some(status))),
+            (None, true) => self.ended(&status),
+        }
+    }
+
+    /// The end of a task, once there is nothing more to show of it.
+    fn ended(&mut self, status: &v1::TaskStatus) {
+        self.acknowledge(status);
+        let task = &status.task_id.value;
+        if self.live.remove(task).is_none() {
             return;
         }
-        if let Some(over) = &live.over {
-            over.send_replace(true);
-        }
-        self.live.remove(task);
         self.ended += 1;
-        self.copying.retain(|copying| !copying.is_finished());
         self.progress.ended(self.ended);
         let code = plan::exit_code(status);
         if code != 0 && self.code.is_none() {
             self.code = Some(code);
         }
         if code != 0 && !has_run(status) {
-            let reason = status.message.as_deref().unwrap_or(state.as_str_name());
+            let reason = status.message.as_deref().unwrap_or(status.state().as_str_name());
             self.progress.say(&format!("tepui: task {task} did not run: {reason}"));
+        }
+    }
+
+    /// If this is lost, the update comes again.
+    fn acknowledge(&self, status: &v1::TaskStatus) {
+        if let Err(refused) = self.driver.acknowledge(status) {
+            tracing::debug!("an update was not acknowledged: {refused}");
         }
     }
 }

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tepui_scheduler::v1::TaskStatus;
+use tokio::sync::{mpsc, watch};
 
 use super::progress::Progress;
 use crate::{api::Api, tail::Tail};
@@ -44,44 +45,56 @@ impl Output {
     }
 }
 
-/// Copies what a task writes until it is over and all is copied.
-pub(super) async fn copy(
-    agent: Api,
-    sandbox: String,
-    output: Output,
-    progress: Progress,
-    mut over: watch::Receiver<bool>,
-) {
-    let mut files = [
-        (false, Tail::new(agent.clone(), sandbox.clone(), "stdout")),
-        (true, Tail::new(agent, sandbox, "stderr")),
-    ];
-    let mut wait = LOOK.0;
-    loop {
-        // Looked at before the files: what was written before the end is then seen.
-        let last = *over.borrow_and_update();
+/// A task whose output is copied.
+pub(super) struct Copy {
+    pub(super) agent: Api,
+    /// Virtual path of its sandbox.
+    pub(super) sandbox: String,
+    pub(super) output: Output,
+    pub(super) progress: Progress,
+}
+
+impl Copy {
+    /// Copies until the task has ended (`last` has its last update) and all is copied; then passes the update on.
+    pub(super) async fn run(self, mut last: watch::Receiver<Option<TaskStatus>>, copied: mpsc::Sender<TaskStatus>) {
+        let mut files = [
+            (false, Tail::new(self.agent.clone(), self.sandbox.clone(), "stdout")),
+            (true, Tail::new(self.agent.clone(), self.sandbox.clone(), "stderr")),
+        ];
+        let mut wait = LOOK.0;
+        loop {
+            // Looked at before the files: what was written before the end is then seen.
+            let end = last.borrow_and_update().clone();
+            if self.copy(&mut files).await {
+                wait = LOOK.0;
+                continue;
+            }
+            if let Some(end) = end {
+                // Nobody may be left who wants to know.
+                let _ = copied.send(end).await;
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LOOK.1),
+                // The sender went away: nobody wants more.
+                changed = last.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Copies what there is now; whether there was anything.
+    async fn copy(&self, files: &mut [(bool, Tail)]) -> bool {
         let mut grew = false;
-        for (stderr, file) in &mut files {
+        for (stderr, file) in files {
             match file.read().await {
                 Ok(Some(data)) => {
-                    output.write(&progress, *stderr, &data);
+                    self.output.write(&self.progress, *stderr, &data);
                     grew = true;
                 }
                 Ok(None) => {}
                 Err(error) => tracing::debug!("cannot read a task's output: {error}"),
             }
         }
-        if grew {
-            wait = LOOK.0;
-            continue;
-        }
-        if last {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(wait) => wait = (wait * 2).min(LOOK.1),
-            // The sender went away: as good as over.
-            changed = over.changed() => if changed.is_err() { return },
-        }
+        grew
     }
 }

@@ -203,6 +203,23 @@ impl Agent {
         Arc::new(self.picture(now))
     }
 
+    /// The sandboxes of an executor, the latest last; much cheaper than a snapshot.
+    pub fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Vec<String> {
+        let ended = self.completed_frameworks.iter().filter(|framework| {
+            framework.info.id.as_ref().is_some_and(|id| id.value == framework_id)
+        });
+        let ended = ended.flat_map(|framework| framework.completed_executors.iter());
+        let framework = self.frameworks.get(framework_id);
+        let completed = framework.into_iter().flat_map(|framework| framework.completed_executors.iter());
+        let live = framework.and_then(|framework| framework.executors.get(executor_id));
+        ended
+            .chain(completed)
+            .filter(|executor| executor.info.executor_id.value == executor_id)
+            .map(|executor| executor.directory.clone())
+            .chain(live.map(|executor| executor.directory.clone()))
+            .collect()
+    }
+
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config

@@ -76,6 +76,17 @@ impl Context {
         picture.await.map_err(|_| gone())
     }
 
+    /// Where the sandboxes of an executor are, the latest last.
+    async fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Result<Vec<String>, Response> {
+        let (answer, sandboxes) = oneshot::channel();
+        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
+        let (framework_id, executor_id) = (framework_id.to_owned(), executor_id.to_owned());
+        if !self.tell(Input::Sandboxes { framework_id, executor_id, answer }).await {
+            return Err(gone());
+        }
+        sandboxes.await.map_err(|_| gone())
+    }
+
     /// All metrics at one moment.
     fn samples(snapshot: &Snapshot) -> Vec<Sample> {
         let own = snapshot.stats.metrics().into_iter().map(|(name, value)| {

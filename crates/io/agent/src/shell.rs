@@ -41,6 +41,8 @@ pub(crate) enum Input {
     MasterDetected(Option<Upid>),
     /// Somebody wants to see the agent.
     Snapshot(oneshot::Sender<Arc<Snapshot>>),
+    /// Where the sandboxes of an executor are.
+    Sandboxes { framework_id: String, executor_id: String, answer: oneshot::Sender<Vec<String>> },
     /// How full the disk is.
     DiskUsage(f64),
     /// The process is going down.
@@ -209,6 +211,9 @@ impl Shell {
             Input::MasterDetected(master) => self.core.handle_master_detected(now, master),
             Input::Snapshot(answer) => {
                 let _ = answer.send(self.core.snapshot(now));
+            }
+            Input::Sandboxes { framework_id, executor_id, answer } => {
+                let _ = answer.send(self.core.sandboxes(&framework_id, &executor_id));
             }
             Input::DiskUsage(fraction) => self.core.handle_disk_usage(now, fraction),
             Input::Stop(done) => self.stopping = Some(done),

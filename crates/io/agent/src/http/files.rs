@@ -13,25 +13,56 @@ use super::{
 };
 use crate::files::{self, Attached};
 
-/// What can be read at this moment: the sandboxes of all executors that are remembered, and the log.
-pub(super) async fn attached(context: &Context) -> Result<Attached, Response> {
+/// What of all that can be read at this moment is needed for `asked`: the log, and the sandboxes of the executor
+/// that the path names. Reading a file costs the same however many executors there are.
+pub(super) async fn attached(context: &Context, asked: &str) -> Result<Attached, Response> {
+    let mut attached = Attached::default();
+    attach_log(context, &mut attached);
+    for (framework_id, executor_id) in executors_in(asked) {
+        for directory in context.sandboxes(framework_id, executor_id).await? {
+            attach(&mut attached, framework_id, executor_id, &directory);
+        }
+    }
+    Ok(attached)
+}
+
+/// Everything that can be read at this moment.
+async fn all_attached(context: &Context) -> Result<Attached, Response> {
     let snapshot = context.snapshot().await?;
     let mut attached = Attached::default();
-    if let Some(log) = &context.shared.log_file {
-        attached.add("/slave/log", log.clone());
-    }
+    attach_log(context, &mut attached);
     for framework in snapshot.frameworks.iter().chain(snapshot.completed_frameworks.iter().map(AsRef::as_ref))
     {
         let id = framework.info.id.as_ref().map_or("", |id| id.value.as_str());
         // The live ones last: their runs are the latest.
         for executor in framework.completed_executors.iter().chain(&framework.executors) {
-            let directory = std::path::PathBuf::from(&executor.directory);
-            let name = &executor.info.executor_id.value;
-            attached.add(format!("/frameworks/{id}/executors/{name}/runs/latest"), directory.clone());
-            attached.add(executor.directory.clone(), directory);
+            attach(&mut attached, id, &executor.info.executor_id.value, &executor.directory);
         }
     }
     Ok(attached)
+}
+
+fn attach_log(context: &Context, attached: &mut Attached) {
+    if let Some(log) = &context.shared.log_file {
+        attached.add("/slave/log", log.clone());
+    }
+}
+
+/// A sandbox has two names: the virtual one of the latest, and where it really is.
+fn attach(attached: &mut Attached, framework_id: &str, executor_id: &str, directory: &str) {
+    attached.add(format!("/frameworks/{framework_id}/executors/{executor_id}/runs/latest"), directory.into());
+    attached.add(directory, directory.into());
+}
+
+/// The frameworks and executors that a path names, virtual or real: both have `frameworks/F/executors/E`, and a
+/// work directory or a sandbox may have directories called like that too.
+fn executors_in(path: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let named = parts.windows(4).filter_map(|part| match part {
+        ["frameworks", framework, "executors", executor] => Some((*framework, *executor)),
+        _ => None,
+    });
+    named.collect()
 }
 
 fn json(request: &Request, value: &Value) -> Response {
@@ -61,7 +92,7 @@ fn number(request: &Request, name: &str) -> Result<Option<u64>, Response> {
 pub(super) async fn browse(context: Context, request: Request) -> Response {
     let browse = async {
         let path = path(&request)?;
-        let attached = attached(&context).await?;
+        let attached = attached(&context, &path).await?;
         let entries = blocking(move || files::list(&attached, &path)).await.map_err(refusal)?;
         let entries: Vec<Value> = entries.iter().map(files::Entry::legacy).collect();
         Ok::<_, Response>(json(&request, &entries.into()))
@@ -74,7 +105,7 @@ pub(super) async fn read(context: Context, request: Request) -> Response {
     let read = async {
         let path = path(&request)?;
         let (offset, length) = (number(&request, "offset")?, number(&request, "length")?);
-        let attached = attached(&context).await?;
+        let attached = attached(&context, &path).await?;
         let piece = blocking(move || files::read(&attached, &path, offset, length)).await.map_err(refusal)?;
         let mut object = Map::new();
         put(&mut object, "data", String::from_utf8_lossy(&piece.data).into_owned());
@@ -88,7 +119,7 @@ pub(super) async fn read(context: Context, request: Request) -> Response {
 pub(super) async fn download(context: Context, request: Request) -> Response {
     let download = async {
         let path = path(&request)?;
-        let attached = attached(&context).await?;
+        let attached = attached(&context, &path).await?;
         let (name, data) = blocking(move || files::download(&attached, &path)).await.map_err(refusal)?;
         let disposition = HeaderValue::from_bytes(format!("attachment; filename={name}").as_bytes())
             .unwrap_or_else(|_| HeaderValue::from_static("attachment"));
@@ -105,7 +136,7 @@ pub(super) async fn download(context: Context, request: Request) -> Response {
 
 /// `/files/debug`: what is attached, and where.
 pub(super) async fn debug(context: Context, request: Request) -> Response {
-    match attached(&context).await {
+    match all_attached(&context).await {
         Ok(attached) => {
             let paths =
                 attached.iter().map(|(name, path)| (name.to_owned(), path.display().to_string().into()));

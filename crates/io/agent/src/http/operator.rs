@@ -142,7 +142,7 @@ fn set_logging_level(level: u32, nanoseconds: i64) {
 
 async fn list_files(context: &Context, call: Call, message: Message) -> Result<Message, Response> {
     let path = call.list_files.map(|list| list.path).unwrap_or_default();
-    let attached = super::files::attached(context).await?;
+    let attached = super::files::attached(context, &path).await?;
     let entries = blocking(move || files::list(&attached, &path)).await.map_err(refusal)?;
     let file_infos = entries.into_iter().map(Into::into).collect();
     Ok(Message { list_files: Some(response::ListFiles { file_infos }), ..message })
@@ -150,7 +150,7 @@ async fn list_files(context: &Context, call: Call, message: Message) -> Result<M
 
 async fn read_file(context: &Context, call: Call, message: Message) -> Result<Message, Response> {
     let read = call.read_file.unwrap_or_default();
-    let attached = super::files::attached(context).await?;
+    let attached = super::files::attached(context, &read.path).await?;
     let piece = blocking(move || files::read(&attached, &read.path, Some(read.offset), read.length))
         .await
         .map_err(refusal)?;

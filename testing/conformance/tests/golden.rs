@@ -1,18 +1,18 @@
 //! The recorded requests, sent to a tepui master and agent in the recorded order: every answer must be what a real Mesos
 //! answered, but for what `conformance::golden::exceptions` lists.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use conformance::{
     Outcome,
     cluster::{Agent, Genuine, Master},
     golden::{
         exceptions::Exceptions,
-        replay::{Executor, Framework, Replay, await_connected},
-        shape::Comparison,
+        replay::{Executor, Framework, Operator, Replay, await_connected},
+        shape::{Comparison, normal},
         transcript::{self, Exchange},
     },
-    process::{Yard, in_yard},
+    process::{Yard, in_yard, wait_for},
 };
 
 /// Every directory of exchanges.
@@ -33,6 +33,7 @@ const DIRECTORIES: &[&str] = &[
     "master/legacy-idle",
     "master/legacy-with-running-task",
     "scheduler/after-disconnect-resubscribe",
+    "scheduler/command-env",
     "scheduler/errors",
     "scheduler/failover-resubscribe",
     "scheduler/main",
@@ -142,8 +143,10 @@ fn reads_of_an_idle_cluster() {
 fn a_framework_s_life() {
     in_yard(|yard| {
         let (_master, agent, mut replay) = ours(yard)?;
+        let operator = Operator::subscribe(&mut replay)?;
         let framework = main_story(&mut replay, &agent.work, |_| true)?;
         failover(&mut replay, framework, reads_after_teardown)?;
+        operator.compare_events(&mut replay)?;
         replay.verdict()
     });
 }
@@ -158,6 +161,9 @@ fn main_story(replay: &mut Replay, agent_work: &Path, wanted: impl Fn(u32) -> bo
         // The last one is about a stream that was failed over: later.
         if number == 82 || !wanted(number) {
             continue;
+        }
+        if number == 51 {
+            framework.await_deafness("stubborn")?;
         }
         framework.call(replay, &exchange).map_err(|problem| format!("{}: {problem}", exchange.name))?;
         match number {
@@ -252,4 +258,45 @@ fn a_partition_aware_framework_s_life() {
         framework.compare_events(&mut replay);
         replay.verdict()
     });
+}
+
+/// A command task that shows its environment, and the ways to its sandbox. The recorded task ended after two seconds;
+/// ours runs until the teardown, so that a slow machine sees the same.
+#[test]
+fn the_sandbox_of_a_command_task() {
+    in_yard(|yard| {
+        let (_master, agent, mut replay) = ours(yard)?;
+        let [accept, starting, running, _, teardown] = &transcript::directory("scheduler/command-env")?[..]
+        else {
+            return Err("five recorded calls expected".into());
+        };
+        replay.names.bind("to-stderr >&2; sleep 2", "to-stderr >&2; sleep 1000");
+        let mut framework = Framework::subscribe(&mut replay, "scheduler/command-env")?;
+        for call in [accept, starting, running] {
+            framework.call(&mut replay, call)?;
+        }
+        let sandbox = framework.learn_sandbox(&mut replay, "cenv", &agent.work)?;
+        let written = |name| fs::read_to_string(sandbox.join(name)).unwrap_or_default();
+        wait_for("the task's last words", Duration::from_secs(20), || {
+            written("stderr").contains("to-stderr").then_some(())
+        })?;
+        replay.directory("agent/files")?;
+        let download = Exchange::load("agent/files/download")?.responses();
+        let recorded = download.first().ok_or("nothing was recorded")?.text();
+        compare_output(&mut replay, &recorded, &written("stdout"));
+        framework.call(&mut replay, teardown)?;
+        replay.verdict()
+    });
+}
+
+/// What `env | sort; pwd; ls -la` wrote, up to the list of files with their times.
+fn compare_output(replay: &mut Replay, recorded: &str, ours: &str) {
+    let lines = |text: &str| {
+        let lines = text.lines().take_while(|line| !line.starts_with("total "));
+        lines.map(normal).collect::<Vec<_>>().join("\n")
+    };
+    let (recorded, ours) = (lines(recorded), lines(&replay.names.to_recorded(ours)));
+    if recorded != ours {
+        replay.comparison.note("agent/files", "stdout", recorded, ours);
+    }
 }

@@ -2,12 +2,14 @@
 
 mod executor;
 mod framework;
+mod operator;
 
 use std::time::Duration;
 
 pub use self::{
     executor::Executor,
     framework::{Framework, await_connected},
+    operator::Operator,
 };
 use super::{exceptions, names::Names, shape::Comparison, transcript::Exchange};
 use crate::{Outcome, http::Connection};

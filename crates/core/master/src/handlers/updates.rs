@@ -108,6 +108,8 @@ fn apply(
         task.state = latest.and_then(TaskState::from_number).unwrap_or(state);
     }
     task.add_status(status);
+    // An agent repeats what nobody has acknowledged yet. That is no news to operators.
+    let repeated = uuid.is_some() && task.forwarded.as_ref().map(|(_, known)| known) == uuid;
     if let Some(uuid) = uuid {
         task.forwarded = Some((state, uuid.clone()));
     }
@@ -116,7 +118,9 @@ fn apply(
     if ended {
         release(master, &task);
     }
-    operators::task_updated(master, &task, status);
+    if !repeated {
+        operators::task_updated(master, &task, status);
+    }
     if ended {
         count_end(master, &TaskStatus { state: task.state.number(), ..status.clone() });
     }

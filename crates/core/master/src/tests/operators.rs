@@ -29,6 +29,8 @@ fn an_operator_watches() {
     );
     let mut first = update("t", v1::TaskState::TaskRunning, Some(1));
     first.update.latest_state = Some(v1::TaskState::TaskFinished as i32);
+    cluster.message(&agent, first.clone());
+    // Sent again, it is no news.
     cluster.message(&agent, first);
     let updated = cluster.next(watch);
     assert!(updated.contains(r#""state":"TASK_RUNNING""#), "{updated}");

@@ -6,6 +6,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -120,6 +122,41 @@ impl Framework {
         }
         self.held.remove(&text(&event, "/rescind/offer_id/value"));
         self.events.push(event);
+    }
+
+    /// The sandbox of a command task that has said something, by the layout of the agent's work directory; from here on
+    /// its container's id stands for the recorded one.
+    pub fn learn_sandbox(&mut self, replay: &mut Replay, task: &str, agent_work: &Path) -> Outcome<PathBuf> {
+        let of_task = |events: &[Value]| {
+            let mut of_task =
+                events.iter().filter(|event| text(event, "/update/status/task_id/value") == task);
+            of_task.next().cloned()
+        };
+        let recorded = of_task(&self.recorded).ok_or("no recorded update")?;
+        let ours = self.wait("an update", EVENT, of_task)?;
+        let container = "/update/status/container_status/container_id/value";
+        bind(replay, &recorded, &ours, container);
+        let framework = text(&self.events[0], "/subscribed/framework_id/value");
+        let agent = text(&ours, "/update/status/agent_id/value");
+        let run = text(&ours, container);
+        Ok(agent_work.join(format!("slaves/{agent}/frameworks/{framework}/executors/{task}/runs/{run}")))
+    }
+
+    /// Waits until a command task's shell has got as far as its `trap '' TERM`.
+    pub fn await_deafness(&mut self, task: &str) -> Outcome {
+        let pid = self.wait(&format!("the process of {task}"), EVENT, |events| {
+            let of_task = events.iter().filter(|event| text(event, "/update/status/task_id/value") == task);
+            of_task
+                .rev()
+                .find_map(|event| event.pointer("/update/status/container_status/executor_pid")?.as_u64())
+        })?;
+        wait_for(&format!("{task} to ignore SIGTERM"), EVENT, || {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+            let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
+            // Signal 15, counted from the lowest bit as signal 1.
+            (ignored >> 14 & 1 == 1).then_some(())
+        })
     }
 
     /// True once the other side has ended the stream, within `limit`.

@@ -1,1 +1,11 @@
-//! Real processes: kill -9, restarts, faults.
+//! Real processes: kill -9, restarts, faults, bad input.
+//!
+//! Here is what the tests share: a [`fleet`] of a master and agents that are killed and started again, a [`scheduler`]
+//! that keeps a [`ledger`] of everything it is told, and [`dice`] for what happens at random, from a printed seed.
+//! How processes are started, and how raw HTTP is spoken, is in the crate `conformance`.
+
+pub mod dice;
+pub mod fleet;
+pub mod ledger;
+pub mod mutation;
+pub mod scheduler;

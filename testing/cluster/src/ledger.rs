@@ -1,0 +1,111 @@
+//! What a scheduler was told, and whether it may have been told so.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use tepui_scheduler::v1::{AgentId, TaskState, TaskStatus};
+
+/// One status update.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// None: the master's own word, which is not acknowledged.
+    pub uuid: Option<Bytes>,
+    /// The state.
+    pub state: TaskState,
+    /// Whose word it is, why, and in words.
+    pub why: String,
+}
+
+/// One task.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// Where it was sent; none: not yet launched.
+    pub agent: Option<AgentId>,
+    /// Every update but repetitions, in the order of their arrival.
+    pub entries: Vec<Entry>,
+}
+
+impl Task {
+    /// The terminal state, if there was one.
+    pub fn end(&self) -> Option<TaskState> {
+        self.entries.iter().map(|entry| entry.state).find(|state| is_terminal(*state))
+    }
+
+    /// Whether it was ever seen running.
+    pub fn has_run(&self) -> bool {
+        self.entries.iter().any(|entry| entry.state == TaskState::TaskRunning)
+    }
+}
+
+/// Everything that a scheduler knows.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// By task id.
+    pub tasks: BTreeMap<String, Task>,
+    /// How often it has been subscribed.
+    pub subscriptions: u32,
+    /// What must not have happened.
+    pub wrong: Vec<String>,
+}
+
+impl Ledger {
+    /// Writes an update down.
+    pub fn record(&mut self, status: &TaskStatus) {
+        let id = &status.task_id.value;
+        let Some(task) = self.tasks.get_mut(id) else {
+            self.wrong.push(format!("an update of '{id}', which nobody launched"));
+            return;
+        };
+        let entry = Entry {
+            uuid: status.uuid.clone(),
+            state: status.state(),
+            why: format!("{:?} {:?} {:?}", status.source(), status.reason(), status.message()),
+        };
+        if entry.uuid.is_some() && task.entries.iter().any(|known| known.uuid == entry.uuid) {
+            return;
+        }
+        // The master's answers to questions (without a uuid) run ahead of the updates that are under way, and repeat
+        // those that have been.
+        let closed = task.entries.iter().any(|known| known.uuid.is_some() && is_terminal(known.state));
+        let contradicts = is_terminal(entry.state) && task.end().is_some_and(|end| end != entry.state);
+        let repeats = entry.uuid.is_none() && task.entries.iter().any(|known| known.state == entry.state);
+        if contradicts || (closed && !repeats) {
+            self.wrong.push(format!("after its end, {id} became {entry:?}; before: {:?}", task.entries));
+        }
+        if !repeats {
+            task.entries.push(entry);
+        }
+    }
+
+    /// How many tasks are in such a state, by what was said of them last.
+    pub fn count(&self, wanted: impl Fn(TaskState) -> bool) -> usize {
+        let last = |task: &Task| task.end().or_else(|| task.entries.last().map(|entry| entry.state));
+        self.tasks.values().filter_map(last).filter(|state| wanted(*state)).count()
+    }
+
+    /// Tasks that were launched and have not ended, with their agents.
+    pub fn open(&self) -> Vec<(String, Option<AgentId>)> {
+        let open = self.tasks.iter().filter(|(_, task)| task.agent.is_some() && task.end().is_none());
+        open.map(|(id, task)| (id.clone(), task.agent.clone())).collect()
+    }
+}
+
+/// Whether a task in this state will never be in another. Of unreachable and unknown tasks more may be heard.
+pub fn is_terminal(state: TaskState) -> bool {
+    match state {
+        TaskState::TaskFinished
+        | TaskState::TaskFailed
+        | TaskState::TaskKilled
+        | TaskState::TaskError
+        | TaskState::TaskLost
+        | TaskState::TaskDropped
+        | TaskState::TaskGone
+        | TaskState::TaskGoneByOperator => true,
+        TaskState::TaskStaging
+        | TaskState::TaskStarting
+        | TaskState::TaskRunning
+        | TaskState::TaskKilling
+        | TaskState::TaskUnreachable
+        | TaskState::TaskUnknown => false,
+    }
+}

@@ -66,6 +66,38 @@ impl Cluster {
     }
 }
 
+impl Drop for Cluster {
+    /// What the test started ends with it, also when it failed.
+    fn drop(&mut self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        loop {
+            let left = inhabitants(self.directory.path());
+            if left.is_empty() || Instant::now() > end {
+                return;
+            }
+            for pid in left {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Processes whose current directory is inside `directory`, or that were told to work there.
+fn inhabitants(directory: &Path) -> Vec<rustix::process::Pid> {
+    let name = directory.as_os_str().as_encoded_bytes();
+    let lives_there = |process: &Path| {
+        fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
+            || fs::read(process.join("cmdline"))
+                .is_ok_and(|arguments| arguments.windows(name.len()).any(|window| window == name))
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|entry| lives_there(&entry.path()))
+        .filter_map(|entry| rustix::process::Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
+}
+
 async fn next(events: &mut Receiver<Event>) -> Event {
     tokio::time::timeout(PATIENCE, events.recv()).await.expect("an event").expect("an open channel")
 }

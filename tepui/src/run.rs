@@ -6,9 +6,7 @@ mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
-use tepui_scheduler::{
-    Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1,
-};
+use tepui_scheduler::{Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1};
 use tokio::{
     signal::unix,
     sync::{mpsc, watch},

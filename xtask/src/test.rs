@@ -13,7 +13,18 @@ pub(crate) fn all(names: &[String]) -> Outcome {
     // Unit tests, then real processes and foreign clients (testing/cluster and testing/conformance) apart: they measure
     // time, and get the machine for themselves.
     cargo(
-        &["test", "--workspace", "--exclude", "conformance", "--exclude", "cluster", "--all-targets"],
+        &[
+            "test",
+            "--workspace",
+            "--exclude",
+            "conformance",
+            "--exclude",
+            "cluster",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--examples",
+        ],
         names,
     )?;
     cargo(&["test", "--workspace", "--doc"], names)?;

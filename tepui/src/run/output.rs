@@ -56,7 +56,11 @@ pub(super) struct Copy {
 
 impl Copy {
     /// Copies until the task has ended (`last` has its last update) and all is copied; then passes the update on.
-    pub(super) async fn run(self, mut last: watch::Receiver<Option<TaskStatus>>, copied: mpsc::Sender<TaskStatus>) {
+    pub(super) async fn run(
+        self,
+        mut last: watch::Receiver<Option<TaskStatus>>,
+        copied: mpsc::Sender<TaskStatus>,
+    ) {
         let mut files = [
             (false, Tail::new(self.agent.clone(), self.sandbox.clone(), "stdout")),
             (true, Tail::new(self.agent.clone(), self.sandbox.clone(), "stderr")),

@@ -205,9 +205,10 @@ impl Agent {
 
     /// The sandboxes of an executor, the latest last; much cheaper than a snapshot.
     pub fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Vec<String> {
-        let ended = self.completed_frameworks.iter().filter(|framework| {
-            framework.info.id.as_ref().is_some_and(|id| id.value == framework_id)
-        });
+        let ended = self
+            .completed_frameworks
+            .iter()
+            .filter(|framework| framework.info.id.as_ref().is_some_and(|id| id.value == framework_id));
         let ended = ended.flat_map(|framework| framework.completed_executors.iter());
         let framework = self.frameworks.get(framework_id);
         let completed = framework.into_iter().flat_map(|framework| framework.completed_executors.iter());

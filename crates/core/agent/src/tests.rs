@@ -41,7 +41,7 @@ pub(super) fn scalar(name: &str, value: f64) -> v1::Resource {
 
 pub(super) fn config() -> Config {
     let mut config = Config::new(upid("slave(1)@127.0.0.1:5051"), "127.0.0.1", 5051);
-    config.work_dir = "/work".to_owned();
+    config.work_dir = "/w".to_owned();
     config.resources = vec![scalar("cpus", 8.0), scalar("mem", 1024.0)];
     config
 }

@@ -35,7 +35,7 @@ fn launch_describes_what_mesos_would_start() {
     );
     let launch = launch(&effects);
     let container = &launch.container_id.value;
-    let sandbox = format!("/work/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/t/runs/{container}");
+    let sandbox = format!("/w/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/t/runs/{container}");
     assert_eq!(launch.sandbox, sandbox);
     assert_eq!(launch.kind, LaunchKind::Command);
     assert_eq!(launch.user.as_deref(), Some("root"));
@@ -153,7 +153,7 @@ fn an_end_that_overtakes_the_start_is_told_in_order() {
 #[test]
 fn failed_launches() {
     let directory =
-        |container: &str| format!("/work/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/t/runs/{container}");
+        |container: &str| format!("/w/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/t/runs/{container}");
     for (reason, info, state, wire_reason, message) in [
         (
             LaunchFailureReason::Sandbox,

@@ -230,9 +230,9 @@ fn the_end_of_an_unknown_framework_ends_its_updates() {
 #[test]
 fn sandboxes_go_when_old_or_when_the_disk_is_full() {
     let hour = Duration::from_secs(3600);
-    let sandbox = RecoveredSandbox { path: "/work/old".to_owned(), modified: tepui_model::Tick::ZERO };
+    let sandbox = RecoveredSandbox { path: "/w/old".to_owned(), modified: tepui_model::Tick::ZERO };
     let recovered = crate::Recovered { sandboxes: vec![sandbox], ..crate::Recovered::default() };
-    let gone = vec![Effect::RemoveSandbox { path: "/work/old".to_owned() }];
+    let gone = vec![Effect::RemoveSandbox { path: "/w/old".to_owned() }];
     let mut rig = Rig::recovered(recovered.clone());
     // 90 % of a week on an empty disk.
     assert!(rig.pass(150 * hour).is_empty());

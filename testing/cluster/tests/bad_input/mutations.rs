@@ -13,7 +13,10 @@ use tepui_wire_mesos::{ContentType, Described, Message, internal, json as mesos_
 
 use crate::harness::{Framework, LIMIT, Site, raw_post, subscribe_call};
 
-const MUTATIONS: usize = 1_000;
+/// How many: 1,000, or what `CLUSTER_MUTATIONS` says. `CLUSTER_SEED` repeats them.
+fn mutations() -> usize {
+    std::env::var("CLUSTER_MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000)
+}
 
 /// A valid request, before it is changed.
 struct Sample {
@@ -181,7 +184,7 @@ fn a_thousand_mutated_messages_do_no_harm() {
         let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
         let samples = samples(&site, &framework, &text(&offer["agent_id"]), &text(&offer["id"]))?;
         let mut codes = std::collections::BTreeMap::new();
-        for round in 0..MUTATIONS {
+        for round in 0..mutations() {
             let sample = dice.pick(&samples).ok_or("no samples")?;
             *codes.entry(send(&mut dice, sample)?).or_insert(0) += 1;
             if round % 50 == 0 {
@@ -189,7 +192,7 @@ fn a_thousand_mutated_messages_do_no_harm() {
             }
         }
         remark(&format!("answers: {codes:?}"));
-        assert!(codes.get(&400).is_some_and(|count| *count > MUTATIONS / 10), "few were wrong: {codes:?}");
+        assert!(codes.get(&400).is_some_and(|count| *count > mutations() / 10), "few were wrong: {codes:?}");
         drop(framework);
         // Nothing that was said may keep the next framework from its work.
         site.works()?;

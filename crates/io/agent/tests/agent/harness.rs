@@ -152,6 +152,19 @@ pub fn kill(pid: i32) {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
+/// The process of the only executor, as soon as the agent knows it.
+pub async fn executor_pid(agent: SocketAddr) -> i32 {
+    let start = Instant::now();
+    loop {
+        let containers = get(agent, "/containers").await.json();
+        if let Some(pid) = containers[0]["status"]["executor_pid"].as_i64() {
+            return i32::try_from(pid).unwrap();
+        }
+        assert!(start.elapsed() < PATIENCE, "no process: {containers}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Processes end on their own time: looks again until it is so.
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();

@@ -56,10 +56,11 @@ impl Ledger {
             self.wrong.push(format!("an update of '{id}', which nobody launched"));
             return;
         };
+        let reason = status.reason.map_or("no reason", |_| status.reason().as_str_name());
         let entry = Entry {
             uuid: status.uuid.clone(),
             state: status.state(),
-            why: format!("{:?} {:?} {:?}", status.source(), status.reason(), status.message()),
+            why: format!("{:?}, {reason}: {:?}", status.source(), status.message()),
         };
         if entry.uuid.is_some() && task.entries.iter().any(|known| known.uuid == entry.uuid) {
             return;

@@ -145,37 +145,43 @@ impl Agent {
         }
         executor.state = ExecutorState::Running;
         let container = executor.container_id.clone();
-        let task = executor.tasks.iter_mut().find(|(_, task)| task.is_live());
-        let Some((id, state, deadline)) = task.map(|(id, task)| {
-            // What was never said is said now.
-            if task.state() == TaskState::Staging {
-                task.stage = Stage::Queued;
-            }
-            (id.clone(), task.state(), task.deadline)
-        }) else {
+        let task = executor.tasks.iter().find(|(_, task)| task.is_live());
+        let Some((state, deadline)) = task.map(|(_, task)| (task.state(), task.deadline)) else {
             self.out.push(Effect::Destroy { container });
             return;
         };
         if let Some(deadline) = deadline {
             self.timers.set(Timer::Completion(container.value.clone()), deadline);
         }
-        match state {
-            TaskState::Staging => self.command_started(now, framework_id, executor_id),
-            TaskState::Starting => {
-                self.report(now, framework_id, &id, TaskState::Running, Source::Executor, Report::default());
+        self.command_has_started(now, framework_id, executor_id);
+        if state == TaskState::Killing
+            && let Some(executor) = self.executor_mut(&framework_id.value, executor_id)
+        {
+            let grace = command::command_grace(executor, None, default_grace);
+            if let Some(command) = &mut executor.command {
+                command.killed = true;
             }
-            TaskState::Killing => {
-                let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
-                let grace = command::command_grace(executor, None, default_grace);
-                if let Some(command) = &mut executor.command {
-                    command.killed = true;
-                }
-                self.out.push(Effect::Signal {
-                    container: container.clone(),
-                    signal: command::SIGTERM,
-                    whole_group: true,
-                });
-                self.timers.set(Timer::KillGrace(container.value), now + grace);
+            self.out.push(Effect::Signal {
+                container: container.clone(),
+                signal: command::SIGTERM,
+                whole_group: true,
+            });
+            self.timers.set(Timer::KillGrace(container.value), now + grace);
+        }
+    }
+
+    /// A command of which the last agent did not say any more that it runs: that is said now, before its end is.
+    fn command_has_started(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
+        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let Some((id, task)) = executor.tasks.iter_mut().find(|(_, task)| task.is_live()) else { return };
+        match task.state() {
+            TaskState::Staging => {
+                task.stage = Stage::Queued;
+                self.command_started(now, framework_id, executor_id);
+            }
+            TaskState::Starting => {
+                let id = id.clone();
+                self.report(now, framework_id, &id, TaskState::Running, Source::Executor, Report::default());
             }
             _ => {}
         }
@@ -203,6 +209,10 @@ impl Agent {
                 (Reason::ExecutorTerminated, "Executor terminated")
             };
             kill::end(executor, status::gone(partition_aware), reason, words.to_owned());
+        } else if executor.command.is_some()
+            && let Some(id) = self.frameworks.get(framework).map(|framework| framework.id.clone())
+        {
+            self.command_has_started(now, &id, executor_id);
         }
         self.executor_exited(now, framework, executor_id, exit.unwrap_or_default());
     }

@@ -31,6 +31,15 @@ impl Task {
         self.entries.iter().map(|entry| entry.state).find(|state| is_terminal(*state))
     }
 
+    /// Whether its end is settled: of a task that has run, its agent has told so, with an update that wants to be
+    /// acknowledged. The master's answer to a question is not enough.
+    pub fn is_settled(&self) -> bool {
+        let ran = |state| matches!(state, TaskState::TaskFinished | TaskState::TaskFailed);
+        self.entries
+            .iter()
+            .any(|entry| is_terminal(entry.state) && (entry.uuid.is_some() || !ran(entry.state)))
+    }
+
     /// Whether it was ever seen running.
     pub fn has_run(&self) -> bool {
         self.entries.iter().any(|entry| entry.state == TaskState::TaskRunning)

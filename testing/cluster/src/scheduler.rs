@@ -88,7 +88,7 @@ impl Scheduler {
             return Err(wrong.clone().into());
         }
         waited.map_err(|error| {
-            let open: Vec<_> = ledger.tasks.iter().filter(|(_, task)| task.end().is_none()).take(5).collect();
+            let open: Vec<_> = ledger.tasks.iter().filter(|(_, task)| !task.is_settled()).take(5).collect();
             format!("{error}; subscribed {} times; not ended, among others: {open:?}", ledger.subscriptions)
                 .into()
         })
@@ -96,9 +96,7 @@ impl Scheduler {
 
     /// Waits until every task has ended.
     pub fn wait_for_the_end(&self) -> Outcome {
-        self.wait_until("the end of every task", |ledger| {
-            ledger.tasks.values().all(|task| task.end().is_some())
-        })
+        self.wait_until("the end of every task", |ledger| ledger.tasks.values().all(Task::is_settled))
     }
 }
 

@@ -42,7 +42,7 @@ fn check(yard: &Yard, number: usize, task: &Task) -> Outcome {
     let (end, started) = (task.end(), starts(yard.path(), number));
     let scripted = if exit_code(number) == 0 { TaskState::TaskFinished } else { TaskState::TaskFailed };
     let right = match end {
-        Some(end) if end == scripted => started == 1,
+        Some(end) if end == scripted => task.has_run() && started == 1,
         Some(TaskState::TaskDropped | TaskState::TaskGone | TaskState::TaskLost) => {
             !task.has_run() && started == 0
         }
@@ -166,10 +166,10 @@ fn round(yard: &Yard, dice: &mut Dice) -> Outcome {
     scheduler.wait_for_the_end()?;
     check_all(yard, &scheduler)?;
     let ledger = scheduler.ledger();
-    let mut unrun = BTreeMap::new();
-    for entry in ledger.tasks.values().filter(|task| !task.has_run()).filter_map(|task| task.entries.first())
-    {
-        *unrun.entry(format!("{:?}, {}", entry.state, entry.why)).or_insert(0) += 1;
+    let mut unrun = BTreeMap::<String, usize>::new();
+    for task in ledger.tasks.values().filter(|task| !task.has_run()) {
+        let why = task.entries.last().map(|entry| format!("{:?}, {}", entry.state, entry.why));
+        *unrun.entry(why.unwrap_or_default()).or_default() += 1;
     }
     drop(ledger);
     unrun.iter().for_each(|(why, count)| remark(&format!("  {count} never ran: {why}")));

@@ -25,6 +25,22 @@ const FILES: &[&str] = &[
     "mesos/internal/messages.proto",
 ];
 
+/// Large fields that most messages do not have. Inline they would make every TaskInfo and every Resource several
+/// times as large, and moving these about is much of what a master does.
+const BOXED: &[&str] = &[
+    "mesos.v1.Resource.disk",
+    "mesos.v1.TaskInfo.executor",
+    "mesos.v1.TaskInfo.container",
+    "mesos.v1.TaskInfo.health_check",
+    "mesos.v1.TaskInfo.check",
+    "mesos.v1.TaskInfo.discovery",
+    "mesos.v1.Task.container",
+    "mesos.v1.Task.health_check",
+    "mesos.v1.Task.discovery",
+    "mesos.v1.ExecutorInfo.container",
+    "mesos.v1.ExecutorInfo.discovery",
+];
+
 /// Generates into a temporary directory, then compares (`check`) or replaces what is checked in.
 pub(crate) fn run(check: bool) -> Result<(), Box<dyn std::error::Error>> {
     let root = root();
@@ -45,7 +61,11 @@ pub(crate) fn run(check: bool) -> Result<(), Box<dyn std::error::Error>> {
 /// Writes every generated file to `fresh`.
 fn generate(root: &Path, fresh: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(FILES, [root.join("proto")])?;
-    prost_build::Config::new()
+    let mut config = prost_build::Config::new();
+    for field in BOXED {
+        config.boxed(field);
+    }
+    config
         .out_dir(fresh)
         .bytes(["."])
         .btree_map(["."])

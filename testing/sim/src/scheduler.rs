@@ -260,7 +260,7 @@ impl SchedulerNode {
                 ..v1::TaskInfo::default()
             };
             if task.in_executor {
-                info.executor.clone_from(&executor);
+                info.executor = executor.clone().map(Box::new);
                 info.data = Some(text.into());
             } else {
                 info.command = Some(v1::CommandInfo { value: Some(text), ..v1::CommandInfo::default() });

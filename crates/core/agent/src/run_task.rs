@@ -35,7 +35,7 @@ impl Agent {
         let request = Request {
             framework: message.framework,
             pid: message.pid,
-            executor: message.task.executor.clone(),
+            executor: message.task.executor.as_deref().cloned(),
             launch_executor: message.launch_executor.unwrap_or(true),
             group: false,
         };
@@ -357,7 +357,7 @@ impl Agent {
             ),
             command,
             sandbox: executor.directory.clone(),
-            container,
+            container: container.map(|container| *container),
             limits: executor.limits(),
             checkpoint,
             shutdown_grace_period: executor.shutdown_grace(&self.config),

@@ -128,7 +128,7 @@ pub fn resource_to_wire(resource: &Resource, format: Format) -> v1::Resource {
             .as_ref()
             .map(|role| AllocationInfo { role: Some(role.as_str().to_owned()) }),
         reservations: resource.reservations.iter().map(reservation_to_wire).collect(),
-        disk: resource.disk.as_deref().map(Into::into),
+        disk: resource.disk.as_deref().map(|disk| Box::new(disk.into())),
         revocable: resource.revocable.then_some(RevocableInfo {}),
         shared: resource.shared.then_some(SharedInfo {}),
         ..v1::Resource::default()
@@ -201,7 +201,7 @@ fn read(wire: &v1::Resource) -> Resource {
     resource.allocation_role =
         wire.allocation_info.as_ref().and_then(|info| info.role.as_deref()).map(Role::new);
     resource.reservations = reservations(wire);
-    resource.disk = wire.disk.as_ref().map(|disk| Box::new(disk.into()));
+    resource.disk = wire.disk.as_deref().map(|disk| Box::new(disk.into()));
     resource.revocable = wire.revocable.is_some();
     resource.shared = wire.shared.is_some();
     resource

@@ -127,7 +127,7 @@ fn launch(master: &mut Master, pool: &mut Pool, mut task: TaskInfo) {
         task.executor.as_ref().map(|executor| ExecutorId::new(executor.executor_id.value.as_str()));
     let launch_executor = checked.launch_executor;
     if let (Some(executor), Some(resources)) = (&task.executor, checked.executor_resources) {
-        executors::add(master, &pool.framework_id, &pool.agent_id, executor.clone(), resources);
+        executors::add(master, &pool.framework_id, &pool.agent_id, executor.as_ref().clone(), resources);
     }
     add_task(master, pool, &task, executor_id, checked.task_resources);
     let (Some(framework), Some(agent)) =
@@ -199,7 +199,7 @@ fn launch_group(master: &mut Master, pool: &mut Pool, mut executor: ExecutorInfo
     let executor_id = ExecutorId::new(executor.executor_id.value.as_str());
     for (task, resources) in tasks.iter_mut().zip(checked.task_resources) {
         add_task(master, pool, task, Some(executor_id.clone()), resources);
-        task.executor = Some(executor.clone());
+        task.executor = Some(Box::new(executor.clone()));
     }
     let (Some(framework), Some(agent)) =
         (master.frameworks.get(&pool.framework_id), master.agents.get(&pool.agent_id))

@@ -34,13 +34,13 @@ pub fn task(task: &v1::Task) -> Value {
         put(&mut object, "labels", labels(found));
     }
     if let Some(discovery) = &task.discovery {
-        put(&mut object, "discovery", verbatim(discovery));
+        put(&mut object, "discovery", verbatim(discovery.as_ref()));
     }
     if let Some(container) = &task.container {
-        put(&mut object, "container", verbatim(container));
+        put(&mut object, "container", verbatim(container.as_ref()));
     }
     if let Some(check) = &task.health_check {
-        put(&mut object, "health_check", verbatim(check));
+        put(&mut object, "health_check", verbatim(check.as_ref()));
     }
     object.into()
 }

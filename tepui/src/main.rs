@@ -26,11 +26,6 @@ use crate::{
     exit::Failure,
 };
 
-/// A master decodes and drops many small pieces; glibc's allocator took a quarter of its time for that, and kept
-/// the memory.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();

@@ -65,11 +65,7 @@ fn generate(root: &Path, fresh: &Path) -> Result<(), Box<dyn std::error::Error>>
     for field in BOXED {
         config.boxed(field);
     }
-    config
-        .out_dir(fresh)
-        .bytes(["."])
-        .btree_map(["."])
-        .compile_fds(descriptors.clone())?;
+    config.out_dir(fresh).bytes(["."]).btree_map(["."]).compile_fds(descriptors.clone())?;
     fs::write(fresh.join("descriptors.rs"), tables::render(descriptors)?)?;
     Ok(())
 }

@@ -96,7 +96,7 @@ pub(super) fn executor_info(id: &str) -> v1::ExecutorInfo {
 }
 
 pub(super) fn executor_task(id: &str, executor: &str) -> v1::TaskInfo {
-    v1::TaskInfo { executor: Some(executor_info(executor)), ..task(id) }
+    v1::TaskInfo { executor: Some(Box::new(executor_info(executor))), ..task(id) }
 }
 
 pub(super) fn status(task: &str, state: TaskState, n: u8) -> v1::TaskStatus {

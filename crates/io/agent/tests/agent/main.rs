@@ -155,7 +155,7 @@ async fn executors_speak_over_http() {
     master.register("S0").await;
     let mut task = command("t", "");
     task.command = None;
-    task.executor = Some(harness::executor("E", "echo $MESOS_AGENT_ENDPOINT; exec sleep 1000"));
+    task.executor = Some(Box::new(harness::executor("E", "echo $MESOS_AGENT_ENDPOINT; exec sleep 1000")));
     master.run(task.clone(), false);
     let mut executor = Executor::subscribe(agent.address(), "E").await;
     let subscribed = executor.event().await.subscribed.unwrap();

@@ -264,7 +264,7 @@ fn any_wire() -> impl Strategy<Value = v1::Resource> {
             reservations,
             shared: flags[2].then_some(SharedInfo {}),
             revocable: flags[3].then_some(RevocableInfo {}),
-            disk: (flags[0] && flags[4]).then(v1::resource::DiskInfo::default),
+            disk: (flags[0] && flags[4]).then(Box::default),
             ..v1::Resource::default()
         })
 }

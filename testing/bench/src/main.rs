@@ -116,14 +116,14 @@ impl Waves {
             task_id: v1::TaskId { value: name.to_owned() },
             agent_id: agent.clone(),
             resources: vec![scalar("cpus", CPUS), scalar("mem", MEM)],
-            executor: Some(v1::ExecutorInfo {
+            executor: Some(Box::new(v1::ExecutorInfo {
                 r#type: Some(v1::executor_info::Type::Custom.into()),
                 executor_id: v1::ExecutorId { value: "waves".to_owned() },
                 framework_id: self.driver.framework_id(),
                 command: Some(v1::CommandInfo { value: Some(self.executor.clone()), ..Default::default() }),
                 resources: vec![scalar("cpus", EXECUTOR_CPUS), scalar("mem", EXECUTOR_MEM)],
                 ..Default::default()
-            }),
+            })),
             ..Default::default()
         }
     }

@@ -168,14 +168,14 @@ impl TestScheduler {
         };
         match &self.arguments.executor {
             Some(executor) => {
-                task.executor = Some(v1::ExecutorInfo {
+                task.executor = Some(Box::new(v1::ExecutorInfo {
                     r#type: Some(v1::executor_info::Type::Custom.into()),
                     executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
                     framework_id: self.driver.framework_id(),
                     command: Some(command(executor)),
                     resources: vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)],
                     ..Default::default()
-                });
+                }));
             }
             None => task.command = Some(command(&self.arguments.command)),
         }

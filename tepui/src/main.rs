@@ -51,7 +51,8 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
         Ok(matches) => matches,
         Err(error) => {
             // clap knows how to print help and errors, and which exit code each has.
-            error.print()?;
+            // Whoever closed the pipe has seen enough of it.
+            let _ = error.print();
             return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
         }
     };

@@ -69,6 +69,8 @@ struct Runner {
     output: Output,
     progress: Progress,
     live: BTreeMap<String, Live>,
+    /// By address: one client for each agent, so that connections are used again.
+    agents: BTreeMap<String, Api>,
     /// Last updates of tasks whose output has been copied. They are acknowledged only then: until an agent has the
     /// acknowledgement, it does not forget the sandbox.
     copied: (mpsc::Sender<v1::TaskStatus>, mpsc::Receiver<v1::TaskStatus>),
@@ -113,6 +115,7 @@ impl Runner {
             events,
             output: Output::default(),
             live: BTreeMap::new(),
+            agents: BTreeMap::new(),
             copied: mpsc::channel(64),
             ended: 0,
             code: None,
@@ -148,6 +151,8 @@ impl Runner {
                 }
                 _ = interrupt.recv() => Ending::Signal(2),
                 _ = terminate.recv() => Ending::Signal(15),
+                // As SIGPIPE ends a program whose reader has gone.
+                () = self.output.failed() => Ending::Signal(13),
                 () = due => Ending::Timeout,
             };
             if self.ending.is_some() {
@@ -254,7 +259,11 @@ impl Runner {
         if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && has_run(&status)) {
             let framework = self.driver.framework_id().map(|id| id.value).unwrap_or_default();
             let copy = Copy {
-                agent: Api::new(&live.address),
+                agent: self
+                    .agents
+                    .entry(live.address.clone())
+                    .or_insert_with(|| Api::new(&live.address))
+                    .clone(),
                 sandbox: format!("/frameworks/{framework}/executors/{task}/runs/latest"),
                 output: self.output.clone(),
                 progress: self.progress.clone(),

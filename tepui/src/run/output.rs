@@ -7,7 +7,7 @@ use std::{
 };
 
 use tepui_scheduler::v1::TaskStatus;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::progress::Progress;
 use crate::{api::Api, tail::Tail};
@@ -19,6 +19,7 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_mi
 #[derive(Clone, Default)]
 pub(super) struct Output {
     failure: Arc<Mutex<Option<io::Error>>>,
+    failed: Arc<Notify>,
 }
 
 impl Output {
@@ -32,11 +33,20 @@ impl Output {
             }
         });
         if let Err(error) = written {
-            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            if failure.is_none() {
+                *failure = Some(error);
+                self.failed.notify_one();
+            }
         }
     }
 
-    /// Whether all could be written. A reader that went away is not our failure.
+    /// Resolves, once, when something cannot be written: nobody is there to read any more.
+    pub(super) async fn failed(&self) {
+        self.failed.notified().await;
+    }
+
+    /// Whether all could be written. A reader that went away is not worth words.
     pub(super) fn finish(&self) -> io::Result<()> {
         match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

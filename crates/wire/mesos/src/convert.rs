@@ -35,7 +35,7 @@ pub enum Format {
     /// The stack: for frameworks with RESERVATION_REFINEMENT, between our own, and in RunTask.
     Refined,
     /// `role` and `reservation`: for other frameworks, and when an agent registers. A refined reservation cannot be
-    /// said so and stays a stack.
+    /// said so and stays a stack; of a static one, only the role can.
     Old,
     /// Both at once: in what operators are shown.
     Both,

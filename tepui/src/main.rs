@@ -60,8 +60,10 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
     let daemon = matches!(cli.command, Command::Master(_) | Command::Agent(_) | Command::Up(_));
     tepui_telemetry::init(if daemon { LogOptions::DAEMON } else { LogOptions::COMMAND })
         .map_err(|error| Failure::user(error.to_string()))?;
-    // Two threads are enough to keep decoding and encoding off the cores' tasks.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // A core is one task: more threads than half of the processors only pass work to and fro between them, and
+    // leave less of the machine to executors.
+    let threads = std::thread::available_parallelism().map_or(1, |count| (count.get() / 2).clamp(1, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let outcome = runtime.block_on(perform(cli.command));
     // Readers of the terminal may be in the middle of a blocking read; nothing is waited for.
     runtime.shutdown_background();

@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
         // The driver would patiently try again; who has mistyped an address wants to know.
         Api::new(&master).get("/version").await?;
     }
-    let outcome = match Runner::new(plan, &arguments.role, &master) {
+    let outcome = match Runner::new(plan, &arguments.role, &master, embedded.is_some()) {
         Ok(runner) => runner.run(arguments.timeout.map(|span| span.0)).await,
         Err(failure) => Err(failure),
     };
@@ -92,11 +92,15 @@ struct Live {
 }
 
 impl Runner {
-    fn new(plan: Plan, role: &str, master: &str) -> Result<Self, Failure> {
+    fn new(plan: Plan, role: &str, master: &str, embedded: bool) -> Result<Self, Failure> {
         let framework = v1::FrameworkInfo {
             user: plan.user.clone(),
             name: format!("tepui run {}", plan.name),
             roles: vec![role.to_owned()],
+            // On a cluster, tasks outlive a restart of the agent and of the master; a framework whose `run` was killed
+            // ends a minute later.
+            checkpoint: Some(!embedded),
+            failover_timeout: (!embedded).then_some(60.0),
             capabilities: capabilities([
                 v1::framework_info::capability::Type::MultiRole,
                 v1::framework_info::capability::Type::ReservationRefinement,

@@ -81,6 +81,15 @@ pub(crate) fn reap(pid: i32) -> Option<i32> {
     (reaped == pid).then_some(status)
 }
 
+/// The session of a process (0: this one); 0 when its leader is outside this process's pid namespace.
+///
+/// rustix has no name for that 0: its `getsid` panics on it.
+pub(crate) fn session(pid: i32) -> io::Result<i32> {
+    // SAFETY: takes no pointers.
+    let session = unsafe { libc::getsid(pid) };
+    if session < 0 { Err(io::Error::last_os_error()) } else { Ok(session) }
+}
+
 /// Sends a signal to a process, or with a negative number to a group.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes no pointers. 0, -1 and 1 mean "many" or "init": never ours.

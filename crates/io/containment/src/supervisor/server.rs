@@ -329,11 +329,8 @@ impl Server {
         }
         self.sweep_at = None;
         for pid in own_children() {
-            let session = rustix::process::Pid::from_raw(pid)
-                .and_then(|pid| rustix::process::getsid(Some(pid)).ok())
-                .map(|session| session.as_raw_nonzero().get());
             if !self.table.is_running_pid(pid)
-                && session.is_some_and(|session| {
+                && sys::session(pid).is_ok_and(|session| {
                     !self.table.is_running_pid(session) && self.table.ended_lately(session)
                 })
             {

@@ -276,6 +276,10 @@ impl Runner {
             tokio::spawn(copy.run(last, self.copied.0.clone()));
             live.over = Some(over);
         }
+        if ended && self.code.is_none() {
+            // Now, not when its output has been copied: the first to fail decides, not the first to be copied.
+            self.code = Some(plan::exit_code(&status)).filter(|code| *code != 0);
+        }
         match (&live.over, ended) {
             (_, false) => self.acknowledge(&status),
             // Again, while its output is being copied: it changes nothing.
@@ -293,11 +297,7 @@ impl Runner {
         }
         self.ended += 1;
         self.progress.ended(self.ended);
-        let code = plan::exit_code(status);
-        if code != 0 && self.code.is_none() {
-            self.code = Some(code);
-        }
-        if code != 0 && !has_run(status) {
+        if plan::exit_code(status) != 0 && !has_run(status) {
             let reason = status.message.as_deref().unwrap_or(status.state().as_str_name());
             self.progress.say(&format!("tepui: task {task} did not run: {reason}"));
         }

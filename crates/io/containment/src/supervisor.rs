@@ -81,6 +81,7 @@ impl Arguments {
 /// Runs a supervisor until its work is done. `arguments` are the words after `supervisor`; descriptor 0 is
 /// the listening socket. To be called first thing in a process that has no other threads.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::sys::default_signals();
     let result = Arguments::parse(arguments).and_then(|arguments| {
         let listener = inherit_listener().map_err(|error| {
             format!("descriptor 0 is not a listening socket ({error}); the agent starts supervisors, people need not")

@@ -37,6 +37,31 @@ pub(crate) fn child_signals() -> io::Result<OwnedFd> {
     }
 }
 
+/// Undoes what was ignored before this program began (`nohup` ignores SIGHUP): an ignored signal stays ignored
+/// through exec, and containers are to be started as if by nobody. SIGPIPE is the business of Rust's runtime.
+pub(crate) fn default_signals() {
+    let ignorable = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGCHLD,
+        libc::SIGALRM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+        libc::SIGWINCH,
+    ];
+    for signal in ignorable {
+        // SAFETY: sets the default action, which is no code of ours.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+}
+
 /// Makes every descriptor from 3 on close when a program is executed, whoever opened it. Best effort.
 pub(crate) fn close_inherited_on_exec() {
     let cloexec = i32::try_from(libc::CLOSE_RANGE_CLOEXEC).unwrap_or_default();

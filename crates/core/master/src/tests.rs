@@ -3,6 +3,7 @@
 mod agents;
 mod cluster;
 mod frameworks;
+mod groups;
 mod launch;
 mod operators;
 mod reconcile;

@@ -6,6 +6,7 @@
 pub(crate) mod call;
 pub(crate) mod executor;
 pub(crate) mod framework;
+pub(crate) mod group;
 pub(crate) mod offers;
 pub(crate) mod task;
 

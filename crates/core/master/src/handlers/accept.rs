@@ -182,7 +182,7 @@ fn launch_group(master: &mut Master, pool: &mut Pool, mut executor: ExecutorInfo
     }
     let context =
         Context { master, framework_id: &pool.framework_id, agent_id: &pool.agent_id, offered: &pool.left };
-    let checked = match validate::task::check_group(&context, &executor, &tasks) {
+    let checked = match validate::group::check(&context, &executor, &tasks) {
         Ok(checked) => checked,
         Err(Invalid(text)) => {
             for task in &tasks {

@@ -197,30 +197,6 @@ fn an_executor_is_counted_once() {
 }
 
 #[test]
-fn a_group_is_launched_as_one_or_not_at_all() {
-    let (mut cluster, stream) = cluster(AWARE);
-    let group = |offer: &str, tasks: &[String]| {
-        format!(
-            r#"{{"type":"ACCEPT","framework_id":{{"value":"M-0000"}},"accept":{{"offer_ids":[{{"value":"{offer}"}}],
-               "operations":[{{"type":"LAUNCH_GROUP","launch_group":{{"executor":{{"type":"CUSTOM","executor_id":{{"value":"e"}},
-               "command":{{"value":"x"}}}},"task_group":{{"tasks":[{}]}}}}}}],"filters":{{"refuse_seconds":0}}}}}}"#,
-            tasks.join(",")
-        )
-    };
-    cluster.call(stream, &group("M-O0", &[task("a"), task("bad/id")]));
-    for id in ["a", "bad/id"] {
-        let event = cluster.next_but_offers(stream);
-        assert!(event.contains(&format!(r#""task_id":{{"value":"{id}"}},"state":"TASK_ERROR""#)), "{event}");
-        assert!(event.contains("REASON_TASK_GROUP_INVALID"), "{event}");
-    }
-    let offer = cluster.offers()[0].clone();
-    cluster.take_sent();
-    cluster.call(stream, &group(&offer, &[task("a"), task("b")]));
-    assert_eq!(cluster.sent_names(), ["RunTaskGroup"]);
-    assert_eq!(cluster.snapshot().frameworks["M-0000"].tasks.len(), 2);
-}
-
-#[test]
 fn an_operation_that_is_not_supported_is_reported() {
     let (mut cluster, stream) = cluster(AWARE);
     cluster.call(

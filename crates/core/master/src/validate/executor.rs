@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use tepui_model::{Resources, validate_id};
-use tepui_wire_mesos::v1::{
-    CommandInfo, ContainerInfo, ExecutorInfo, container_info, environment::variable, executor_info::Type,
-};
+use tepui_wire_mesos::v1::{CommandInfo, ContainerInfo, ExecutorInfo, container_info, executor_info::Type};
 
 use super::{
     Invalid, invalid,
@@ -55,6 +53,26 @@ fn check_type(executor: &ExecutorInfo) -> Result<(), Invalid> {
     }
 }
 
+/// What holds in addition for the executor of a task that is launched alone.
+pub(crate) fn check_custom(executor: &ExecutorInfo) -> Result<(), Invalid> {
+    if executor.r#type.is_some_and(|kind| kind != Type::Custom as i32) {
+        return invalid("'ExecutorInfo.type' must be 'CUSTOM'");
+    }
+    if executor.command.is_none() {
+        return invalid("'ExecutorInfo.command' must be set");
+    }
+    check_cgroups(executor)
+}
+
+/// An executor has no one to share cgroups with.
+pub(crate) fn check_cgroups(executor: &ExecutorInfo) -> Result<(), Invalid> {
+    let linux = executor.container.as_ref().and_then(|container| container.linux_info.as_ref());
+    if linux.is_some_and(|linux| linux.share_cgroups == Some(true)) {
+        return invalid("The 'share_cgroups' field cannot be set to 'true' on executor containers");
+    }
+    Ok(())
+}
+
 fn check_framework(context: &Context<'_>, executor: &ExecutorInfo) -> Result<(), Invalid> {
     match &executor.framework_id {
         Some(id) if id.value != context.framework_id.as_str() => invalid(format!(
@@ -94,7 +112,7 @@ fn check_compatible(context: &Context<'_>, executor: &ExecutorInfo) -> Result<()
 }
 
 /// Whether two descriptions are of one executor; the order of variables and URIs does not count.
-fn is_same(one: &ExecutorInfo, other: &ExecutorInfo) -> bool {
+pub(crate) fn is_same(one: &ExecutorInfo, other: &ExecutorInfo) -> bool {
     let plain = |info: &ExecutorInfo| {
         let mut info = info.clone();
         info.resources.clear();
@@ -117,38 +135,7 @@ fn is_same(one: &ExecutorInfo, other: &ExecutorInfo) -> bool {
 
 /// The environment of a command.
 pub(crate) fn check_command(command: &CommandInfo) -> Result<(), Invalid> {
-    let Some(environment) = &command.environment else { return Ok(()) };
-    for variable in &environment.variables {
-        let name = &variable.name;
-        match variable.r#type.map(variable::Type::try_from) {
-            None | Some(Ok(variable::Type::Value)) => {
-                if variable.secret.is_some() {
-                    return invalid(format!(
-                        "Environment variable '{name}' of type 'VALUE' must not have a secret set"
-                    ));
-                }
-                if variable.value.is_none() {
-                    return invalid(format!(
-                        "Environment variable '{name}' of type 'VALUE' must have a value set"
-                    ));
-                }
-            }
-            Some(Ok(variable::Type::Secret)) => {
-                if variable.secret.is_none() {
-                    return invalid(format!(
-                        "Environment variable '{name}' of type 'SECRET' must have a secret set"
-                    ));
-                }
-                if variable.value.is_some() {
-                    return invalid(format!(
-                        "Environment variable '{name}' of type 'SECRET' must not have a value set"
-                    ));
-                }
-            }
-            _ => return invalid("Environment variable of type 'UNKNOWN' is not allowed"),
-        }
-    }
-    Ok(())
+    tepui_core_checks::validate::command(command).map_err(|error| Invalid(error.to_string()))
 }
 
 /// The form of a container.

@@ -1,5 +1,6 @@
 //! One task, or the tasks of a group, against its framework, its agent and what is on offer.
 
+use tepui_core_checks::validate;
 use tepui_model::{AgentId, ExecutorId, FrameworkId, ResourceName, Resources, validate_id};
 use tepui_wire_mesos::convert;
 use tepui_wire_mesos::v1::{
@@ -58,6 +59,7 @@ pub(crate) fn check(context: &Context<'_>, task: &TaskInfo) -> Result<Checked, I
     let (executor_resources, launch_executor) = match &task.executor {
         Some(executor) => {
             let resources = executor::check(context, executor)?;
+            executor::check_custom(executor)?;
             let new = context.executor(&executor.executor_id.value).is_none();
             (new.then_some(resources), new)
         }
@@ -73,61 +75,19 @@ pub(crate) fn check(context: &Context<'_>, task: &TaskInfo) -> Result<Checked, I
             context.offered
         ));
     }
+    if !shares_cgroups(task.container.as_deref()) {
+        return invalid("Only tasks in a task group may have 'share_cgroups' set to 'false'");
+    }
     Ok(Checked { task_resources, executor_resources, launch_executor, total })
 }
 
-/// A group that may run.
-#[derive(Debug)]
-pub(crate) struct CheckedGroup {
-    /// In the order of the tasks.
-    pub(crate) task_resources: Vec<Resources>,
-    pub(crate) executor_resources: Option<Resources>,
-    pub(crate) launch_executor: bool,
-    pub(crate) total: Resources,
-}
-
-/// All rules for a group and its executor.
-pub(crate) fn check_group(
-    context: &Context<'_>,
-    executor: &ExecutorInfo,
-    tasks: &[TaskInfo],
-) -> Result<CheckedGroup, Invalid> {
-    if tasks.is_empty() {
-        return invalid("Task group is invalid: it must not be empty");
-    }
-    let mut total = Resources::new();
-    let mut task_resources = Vec::with_capacity(tasks.len());
-    let mut seen = std::collections::BTreeSet::new();
-    for task in tasks {
-        let id = &task.task_id.value;
-        let of_task = |Invalid(text)| Invalid(format!("Task '{id}' is invalid: {text}"));
-        let resources = check_itself(context, task).map_err(of_task)?;
-        if !seen.insert(id) {
-            return invalid(format!("Task '{id}' is invalid: Task has duplicate ID: {id}"));
-        }
-        if task.executor.is_some() {
-            return invalid(format!("Task '{id}' is invalid: 'TaskInfo.executor' must not be set"));
-        }
-        total += &resources;
-        task_resources.push(resources);
-    }
-    let resources = executor::check(context, executor)?;
-    let launch_executor = context.executor(&executor.executor_id.value).is_none();
-    let executor_resources = launch_executor.then_some(resources);
-    if let Some(resources) = &executor_resources {
-        total += resources;
-    }
-    if !context.offered.contains(&total) {
-        return invalid(format!(
-            "Total resources {total} required by task group and its executor are more than available {}",
-            context.offered
-        ));
-    }
-    Ok(CheckedGroup { task_resources, executor_resources, launch_executor, total })
+/// Whether a task lives in its executor's cgroups, which is what happens unless it is said otherwise.
+pub(super) fn shares_cgroups(container: Option<&v1::ContainerInfo>) -> bool {
+    container.and_then(|container| container.linux_info.as_ref()).is_none_or(|info| info.share_cgroups())
 }
 
 /// The rules that hold for a task alone and in a group.
-fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Resources, Invalid> {
+pub(super) fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Resources, Invalid> {
     check_id(task)?;
     check_unique_id(context, task)?;
     check_agent(context, task)?;
@@ -136,9 +96,9 @@ fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Resources, Inv
     check_check(task)?;
     check_health_check(task)?;
     let resources = check_resources(task)?;
-    check_limits(context, task, &resources)?;
     check_command(task)?;
     check_container(task)?;
+    check_limits(context, task, &resources)?;
     Ok(resources)
 }
 
@@ -177,83 +137,19 @@ fn check_kill_policy(task: &TaskInfo) -> Result<(), Invalid> {
 
 fn check_max_completion_time(task: &TaskInfo) -> Result<(), Invalid> {
     if task.max_completion_time.as_ref().is_some_and(|time| time.nanoseconds < 0) {
-        return invalid("Task's 'max_completion_time' must be non-negative");
+        return invalid("Task's `max_completion_time` must be non-negative");
     }
     Ok(())
 }
 
 fn check_check(task: &TaskInfo) -> Result<(), Invalid> {
-    use v1::check_info::Type;
-    let Some(check) = &task.check else { return Ok(()) };
-    let wrong = |text: &str| invalid(format!("Task uses invalid check: {text}"));
-    let kind = check.r#type.map(Type::try_from);
-    match kind {
-        Some(Ok(Type::Command)) => match &check.command {
-            None => return wrong("Expecting 'command' to be set for COMMAND check"),
-            Some(command) if command.command.value.is_none() => {
-                return wrong("Command check must contain 'shell command' or 'executable path'");
-            }
-            Some(_) => {}
-        },
-        Some(Ok(Type::Http)) if check.http.is_none() => {
-            return wrong("Expecting 'http' to be set for HTTP check");
-        }
-        Some(Ok(Type::Tcp)) if check.tcp.is_none() => {
-            return wrong("Expecting 'tcp' to be set for TCP check");
-        }
-        Some(Ok(Type::Http | Type::Tcp)) => {}
-        Some(Ok(Type::Unknown) | Err(_)) => return wrong("'UNKNOWN' is not a valid check type"),
-        None => return wrong("CheckInfo must specify 'type'"),
-    }
-    let times = [
-        ("delay_seconds", check.delay_seconds),
-        ("interval_seconds", check.interval_seconds),
-        ("timeout_seconds", check.timeout_seconds),
-    ];
-    match negative(&times) {
-        Some(name) => wrong(&format!("Expecting '{name}' to be non-negative")),
-        None => Ok(()),
-    }
+    let checked = task.check.as_deref().map_or(Ok(()), validate::check);
+    checked.map_err(|error| Invalid(format!("Task uses invalid check: {error}")))
 }
 
 fn check_health_check(task: &TaskInfo) -> Result<(), Invalid> {
-    use v1::health_check::Type;
-    let Some(check) = &task.health_check else { return Ok(()) };
-    let wrong = |text: &str| invalid(format!("Task uses invalid health check: {text}"));
-    let kind = check.r#type.map(Type::try_from);
-    match kind {
-        Some(Ok(Type::Command)) => match &check.command {
-            None => return wrong("Expecting 'command' to be set for COMMAND health check"),
-            Some(command) if command.value.is_none() => {
-                return wrong("Command health check must contain 'shell command' or 'executable path'");
-            }
-            Some(_) => {}
-        },
-        Some(Ok(Type::Http)) if check.http.is_none() => {
-            return wrong("Expecting 'http' to be set for HTTP health check");
-        }
-        Some(Ok(Type::Tcp)) if check.tcp.is_none() => {
-            return wrong("Expecting 'tcp' to be set for TCP health check");
-        }
-        Some(Ok(Type::Http | Type::Tcp)) => {}
-        Some(Ok(Type::Unknown) | Err(_)) => return wrong("'UNKNOWN' is not a valid health check type"),
-        None => return wrong("HealthCheck must specify 'type'"),
-    }
-    let times = [
-        ("delay_seconds", check.delay_seconds),
-        ("grace_period_seconds", check.grace_period_seconds),
-        ("interval_seconds", check.interval_seconds),
-        ("timeout_seconds", check.timeout_seconds),
-    ];
-    match negative(&times) {
-        Some(name) => wrong(&format!("Expecting '{name}' to be non-negative")),
-        None => Ok(()),
-    }
-}
-
-/// The first of these times that is negative or no number.
-fn negative(times: &[(&'static str, Option<f64>)]) -> Option<&'static str> {
-    times.iter().find(|(_, time)| time.is_some_and(|time| time.is_nan() || time < 0.0)).map(|(name, _)| *name)
+    let checked = task.health_check.as_deref().map_or(Ok(()), validate::health_check);
+    checked.map_err(|error| Invalid(format!("Task uses invalid health check: {error}")))
 }
 
 fn check_resources(task: &TaskInfo) -> Result<Resources, Invalid> {
@@ -301,18 +197,22 @@ fn check_limits(context: &Context<'_>, task: &TaskInfo, resources: &Resources) -
         return Ok(());
     }
     if !context.agent().is_some_and(|agent| agent.has(AgentCapability::TaskResourceLimits)) {
-        return invalid(format!(
-            "Agent {} does not have TASK_RESOURCE_LIMITS capability, so it cannot run tasks with resource limits",
-            context.agent_id
-        ));
+        return invalid("Agent is not capable of handling task resource limits");
     }
-    for (name, limit) in &task.limits {
-        if name != "cpus" && name != "mem" {
-            return invalid(format!("Setting resource limits on '{name}' is not supported"));
-        }
-        let request = resources.scalar(name).unwrap_or_default().to_f64();
-        if limit.value.is_nan() || limit.value < request {
-            return invalid(format!("The {name} limit specified is less than the {name} request"));
+    if task.limits.keys().any(|name| name != "cpus" && name != "mem") {
+        return invalid("Only cpus and mem may be included in a task's resource limits");
+    }
+    for (name, long, short) in [("cpus", "CPU", "cpu"), ("mem", "memory", "memory")] {
+        let Some(limit) = task.limits.get(name) else { continue };
+        let Some(request) = resources.scalar(name) else {
+            return invalid(format!(
+                "When a {long} limit is specified, a {long} request must also be specified"
+            ));
+        };
+        if limit.value.is_nan() || limit.value < request.to_f64() {
+            return invalid(format!(
+                "The {short} limit must be greater than or equal to the {short} request"
+            ));
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     cgroup,
+    io::ContainerIo,
     launch::{Launch, Limits},
     rotation::Rotation,
 };
@@ -185,6 +186,8 @@ pub(crate) enum Request {
     Forget { container_id: String },
     Update { container_id: String, limits: Limits },
     Adopt { container_id: String, sandbox: PathBuf },
+    TakeIo { container_id: String, answer: oneshot::Sender<Option<ContainerIo>> },
+    Resize { container_id: String, rows: u16, columns: u16, answer: oneshot::Sender<io::Result<()>> },
     Stop(oneshot::Sender<()>),
 }
 
@@ -267,6 +270,31 @@ impl Containerizer {
         sandbox: impl Into<PathBuf>,
     ) -> Result<(), ContainerizerClosed> {
         self.send(Request::Adopt { container_id: container_id.to_owned(), sandbox: sandbox.into() }).await
+    }
+
+    /// The agent's ends of the input and output of a container that was launched with
+    /// [`Stdio::Pipes`](crate::Stdio::Pipes) (once) or [`Stdio::Tty`](crate::Stdio::Tty) (as often as asked,
+    /// also after the agent's restart). They are there from [`Event::Started`] on until
+    /// [`Self::forget`]. `None`: the container is not there, has files, or its pipes were taken.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn take_io(&self, container_id: &str) -> Result<Option<ContainerIo>, ContainerizerClosed> {
+        let (answer, taken) = oneshot::channel();
+        self.send(Request::TakeIo { container_id: container_id.to_owned(), answer }).await?;
+        taken.await.map_err(|_| ContainerizerClosed)
+    }
+
+    /// Says how large a container's terminal is.
+    ///
+    /// # Errors
+    /// When the container has no terminal, or its terminal is gone.
+    pub async fn resize(&self, container_id: &str, rows: u16, columns: u16) -> io::Result<()> {
+        let (answer, resized) = oneshot::channel();
+        let container_id = container_id.to_owned();
+        let request = Request::Resize { container_id, rows, columns, answer };
+        self.send(request).await.map_err(io::Error::other)?;
+        resized.await.map_err(|_| io::Error::other(ContainerizerClosed))?
     }
 
     /// Lets the supervisor go and returns when that is done; an ephemeral one has then ended all containers.

@@ -6,8 +6,17 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Launch {
     /// Name of the container; also the name of its directory under the runtime directory, so it must be a
-    /// single path component.
+    /// single path component. A nested container's begins with its parent's and a dot: `parent.child`.
     pub container_id: String,
+    /// The container that this one is nested in: it must run, and this one ends with it.
+    pub parent: Option<String>,
+    /// What a nested container shares with its parent.
+    pub class: Class,
+    /// A nested container gets a cgroup of its own below its parent's, with [`Launch::limits`]; without it,
+    /// it is in its parent's (Mesos: `share_cgroups` is false).
+    pub own_limits: bool,
+    /// Where its standard input comes from and its output goes to.
+    pub stdio: Stdio,
     /// What to run.
     pub program: Program,
     /// The whole environment: nothing is inherited. `PATH` gets a default when it is missing.
@@ -25,6 +34,34 @@ pub struct Launch {
     pub rlimits: Vec<Rlimit>,
     /// What to bring into the sandbox first.
     pub uris: Vec<Uri>,
+}
+
+/// What a nested container shares with its parent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Class {
+    /// What its parent's container shares with all in it.
+    #[default]
+    Default,
+    /// Everything, so that it sees what its parent sees.
+    Debug,
+}
+
+/// Where a container's standard input comes from and its output goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdio {
+    /// Nothing comes in; `stdout` and `stderr` are files in the sandbox, which outlive everything.
+    #[default]
+    Files,
+    /// Three pipes, given to the agent. They break when the agent ends.
+    Pipes,
+    /// A terminal, which the container's session is controlled by; its master is given to the agent, and
+    /// again to the agent after its restart. What comes out is written nowhere else.
+    Tty {
+        /// Height in characters; 0: not known.
+        rows: u16,
+        /// Width in characters; 0: not known.
+        columns: u16,
+    },
 }
 
 /// What to run.

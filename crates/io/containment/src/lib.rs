@@ -10,6 +10,8 @@
 pub mod cgroup;
 pub mod containerizer;
 pub mod fetcher;
+mod handover;
+pub mod io;
 pub mod launch;
 pub mod machine;
 pub mod rotation;
@@ -23,4 +25,5 @@ pub use containerizer::{
     Containerizer, ContainerizerClosed, Event, FailureKind, Limitation, Options, RecoveredContainer,
     StartError, SupervisorCommand,
 };
-pub use launch::{Launch, Limits, Program, Rlimit, Uri};
+pub use io::{ContainerIo, Tty};
+pub use launch::{Class, Launch, Limits, Program, Rlimit, Stdio, Uri};

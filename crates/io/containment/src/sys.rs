@@ -1,7 +1,7 @@
 //! The few system calls that no safe interface offers. All unsafe code of this crate is here.
 //!
 //! Nothing is decided here: each function is one thing that the supervisor asks of the system.
-#![expect(unsafe_code, reason = "posix_spawn, signalfd, waitid and what runs between fork and exec")]
+#![expect(unsafe_code, reason = "posix_spawn, signalfd, waitid, openpty and what runs between fork and exec")]
 
 use std::{
     ffi::{CStr, CString},
@@ -16,7 +16,12 @@ use std::{
     ptr,
 };
 
-use crate::{launch::Rlimit, user::Credentials};
+use tokio::io::unix::AsyncFd;
+
+use crate::{
+    launch::{self, Rlimit},
+    user::Credentials,
+};
 
 /// Blocks SIGCHLD in this thread and gives a descriptor that becomes readable when a child ends.
 pub(crate) fn child_signals() -> io::Result<OwnedFd> {
@@ -69,6 +74,12 @@ pub(crate) fn close_inherited_on_exec() {
     unsafe {
         libc::close_range(3, u32::MAX, cloexec);
     }
+}
+
+/// Tells the runtime's reactor about a descriptor.
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is open as long as it lives, always has the same number, and is given away here.
+    Ok(unsafe { AsyncFd::register(descriptor) }?)
 }
 
 /// A child that has ended, left as it is: its process id (and group) stay taken until [`reap`].
@@ -182,8 +193,76 @@ pub(crate) fn spawn(child: &Child<'_>) -> io::Result<i32> {
     check(result).map(|()| pid)
 }
 
-/// Starts a child that first becomes another user, joins cgroups or sets limits.
-pub(crate) fn spawn_prepared(child: &Child<'_>, preparation: &Preparation<'_>) -> io::Result<i32> {
+/// The ends of a child's input and output that the agent gets.
+#[derive(Debug)]
+pub(crate) enum AgentEnds {
+    None,
+    /// To its input, from its output and its error output.
+    Pipes([OwnedFd; 3]),
+    /// The master.
+    Tty(OwnedFd),
+}
+
+/// The ends that the child gets.
+#[derive(Debug)]
+pub(crate) enum ChildEnds {
+    Files,
+    Pipes([OwnedFd; 3]),
+    Tty(OwnedFd),
+}
+
+/// Makes pipes or a terminal; a terminal belongs to the one who will use it.
+pub(crate) fn stdio(
+    stdio: launch::Stdio,
+    credentials: Option<&Credentials>,
+) -> io::Result<(AgentEnds, ChildEnds)> {
+    match stdio {
+        launch::Stdio::Files => Ok((AgentEnds::None, ChildEnds::Files)),
+        launch::Stdio::Pipes => {
+            let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+            let ((child_in, agent_in), (agent_out, child_out), (agent_err, child_err)) =
+                (pipe()?, pipe()?, pipe()?);
+            let agent_ends = AgentEnds::Pipes([agent_in, agent_out, agent_err]);
+            Ok((agent_ends, ChildEnds::Pipes([child_in, child_out, child_err])))
+        }
+        launch::Stdio::Tty { rows, columns } => {
+            let (master, slave) = open_terminal(rows, columns)?;
+            if let Some(credentials) = credentials {
+                std::os::unix::fs::fchown(&slave, Some(credentials.uid), None)?;
+            }
+            Ok((AgentEnds::Tty(master), ChildEnds::Tty(slave)))
+        }
+    }
+}
+
+fn open_terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut master, mut slave) = (-1, -1);
+    // SAFETY: the numbers are valid for writing and `size` for reading; no name and no settings are asked
+    // for; both descriptors that it gives are owned by nobody else.
+    let (master, slave) = unsafe {
+        check_errno(libc::openpty(
+            &raw mut master,
+            &raw mut slave,
+            ptr::null_mut(),
+            ptr::null(),
+            &raw const size,
+        ))?;
+        (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave))
+    };
+    for descriptor in [&master, &slave] {
+        rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    Ok((master, slave))
+}
+
+/// Starts a child that first becomes another user, joins cgroups or sets limits, or that has other input and
+/// output than files.
+pub(crate) fn spawn_prepared(
+    child: &Child<'_>,
+    preparation: &Preparation<'_>,
+    ends: ChildEnds,
+) -> io::Result<i32> {
     let open = |path: &CStr| {
         let flags = rustix::fs::OFlags::WRONLY
             | rustix::fs::OFlags::CREATE
@@ -194,8 +273,19 @@ pub(crate) fn spawn_prepared(child: &Child<'_>, preparation: &Preparation<'_>) -
     };
     // The program is not `Command`'s own: the closure executes it itself, with the pointers made here.
     let mut command = Command::new("/");
-    command.stdin(Stdio::null()).stdout(open(child.stdout)?).stderr(open(child.stderr)?);
-    let plan = Plan::new(child, preparation);
+    let mut plan = Plan::new(child, preparation);
+    match ends {
+        ChildEnds::Files => {
+            command.stdin(Stdio::null()).stdout(open(child.stdout)?).stderr(open(child.stderr)?);
+        }
+        ChildEnds::Pipes([stdin, stdout, stderr]) => {
+            command.stdin(stdin).stdout(stdout).stderr(stderr);
+        }
+        ChildEnds::Tty(slave) => {
+            plan.controlling_terminal = true;
+            command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
+        }
+    }
     // SAFETY: between fork and exec `Plan::run` only makes system calls on memory allocated before the fork.
     unsafe {
         command.pre_exec(move || plan.run());
@@ -215,6 +305,8 @@ struct Plan {
     credentials: Option<Credentials>,
     rlimits: Vec<Rlimit>,
     cgroup_procs: Vec<CString>,
+    /// Standard input is a terminal that is to control the session.
+    controlling_terminal: bool,
 }
 
 // SAFETY: the pointers point into the strings of the same value, which nobody changes.
@@ -236,6 +328,7 @@ impl Plan {
             credentials: preparation.credentials.cloned(),
             rlimits: preparation.rlimits.to_vec(),
             cgroup_procs: preparation.cgroup_procs.to_vec(),
+            controlling_terminal: false,
         }
     }
 
@@ -246,6 +339,9 @@ impl Plan {
         // SAFETY: async-signal-safe system calls only; every pointer is to memory that this value owns.
         unsafe {
             check_errno(libc::setsid())?;
+            if self.controlling_terminal {
+                check_errno(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
+            }
             for procs in &self.cgroup_procs {
                 let file = libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
                 check_errno(file)?;

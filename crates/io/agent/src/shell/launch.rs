@@ -31,6 +31,7 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
         limits: limits(&launch.limits),
         rlimits: rlimits.map(rlimits_of).transpose()?.unwrap_or_default(),
         uris: command.uris.into_iter().map(uri).collect(),
+        ..tepui_containment::Launch::default()
     })
 }
 

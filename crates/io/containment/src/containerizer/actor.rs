@@ -6,6 +6,8 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
+    io,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,7 +17,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     net::unix::{OwnedReadHalf, OwnedWriteHalf},
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -29,6 +31,8 @@ use super::{
 };
 use crate::{
     cgroup::{Cgroup, Hierarchies},
+    handover,
+    io::{ContainerIo, KeptIo},
     launch::Launch,
     sandbox,
     supervisor::protocol::{self, InvalidFrame, next_frame},
@@ -46,8 +50,8 @@ const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 /// A container on its way:
 ///
 /// ```text
-/// Preparing -> Starting -> Running -> (ended)
-///     \___________\___________________/
+/// Preparing -> Starting -> Running -> Emptying -> Ending -> (ended)
+///     \___________\_________________________________/
 /// ```
 #[derive(Debug)]
 enum Phase {
@@ -56,6 +60,8 @@ enum Phase {
     /// Its process was asked for; destroyed as soon as it runs, when true.
     Starting(bool),
     Running,
+    /// Its process is gone with this status; those nested in it are ending.
+    Emptying(Option<i32>),
     /// Its process is gone; what is left in its cgroup is being dealt with.
     Ending,
 }
@@ -65,6 +71,9 @@ struct Container {
     phase: Phase,
     cgroup: Cgroup,
     sandbox: Option<PathBuf>,
+    parent: Option<String>,
+    /// How many are nested in it.
+    nested: usize,
 }
 
 /// Something that was done where blocking is allowed.
@@ -95,9 +104,15 @@ struct Actor {
     /// Events that wait for room in the channel: at most two for each container.
     waiting: VecDeque<Event>,
     containers: HashMap<String, Container>,
+    /// Input and output that waits to be taken.
+    ios: HashMap<String, KeptIo>,
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
     inbox: Vec<u8>,
+    /// Descriptors that came with the inbox.
+    descriptors: VecDeque<Vec<OwnedFd>>,
+    /// The version of the protocol that the supervisor speaks.
+    version: u8,
     outbox: Vec<u8>,
     work: JoinSet<Done>,
     rotation: Interval,
@@ -113,7 +128,8 @@ pub(super) async fn start(
     events: mpsc::Sender<Event>,
 ) -> Result<Vec<RecoveredContainer>, StartError> {
     let lock = connect::lock(&options.runtime_dir)?;
-    let Connection { stream, inbox, containers: listed, child } = connect::connect(&options).await?;
+    let Connection { stream, inbox, descriptors, version, containers: listed, child } =
+        connect::connect(&options).await?;
     let (mode, root) = (options.cgroups, options.cgroups_root.clone());
     let hierarchies =
         tokio::task::spawn_blocking(move || Hierarchies::prepare(mode, &root)).await.unwrap_or_default();
@@ -127,9 +143,12 @@ pub(super) async fn start(
         events,
         waiting: VecDeque::new(),
         containers: HashMap::new(),
+        ios: HashMap::new(),
         reader,
         writer,
         inbox,
+        descriptors,
+        version,
         outbox: Vec::new(),
         work: JoinSet::new(),
         rotation,
@@ -138,6 +157,7 @@ pub(super) async fn start(
         _lock: lock,
     };
     actor.take_over(&listed);
+    let _ = actor.read_inbox();
     tokio::spawn(actor.run());
     Ok(listed)
 }
@@ -152,7 +172,9 @@ impl Actor {
                 count = self.requests.recv_many(&mut batch, BATCH), if self.outbox.len() < OUT_MAX => {
                     if count == 0 { Turn::End } else { Turn::Requests }
                 }
-                result = self.reader.read_buf(&mut self.inbox) => match result {
+                result = self.reader.as_ref().async_io(Interest::READABLE, || {
+                    handover::receive(self.reader.as_ref(), &mut self.inbox, &mut self.descriptors)
+                }) => match result {
                     Ok(length) if length > 0 => Turn::Read,
                     _ => Turn::Lost,
                 },
@@ -234,6 +256,7 @@ impl Actor {
                 }
                 Request::Destroy { container_id } => self.destroy(container_id),
                 Request::Forget { container_id } => {
+                    self.ios.remove(&container_id);
                     protocol::Request::Forget { container_id }.encode(&mut self.outbox);
                 }
                 Request::Update { container_id, limits } => {
@@ -252,6 +275,19 @@ impl Actor {
                         container.sandbox = Some(sandbox);
                     }
                 }
+                Request::TakeIo { container_id, answer } => {
+                    let _ = answer.send(self.take_io(&container_id));
+                }
+                Request::Resize { container_id, rows, columns, answer } => {
+                    let result = match self.ios.get(&container_id) {
+                        Some(KeptIo::Tty(master)) => crate::io::resize(master, rows, columns),
+                        Some(KeptIo::Pipes(_)) | None => Err(io::Error::new(
+                            io::ErrorKind::NotFound,
+                            format!("Container '{container_id}' has no terminal"),
+                        )),
+                    };
+                    let _ = answer.send(result);
+                }
                 Request::Stop(stop) => self.stop = Some(stop),
             }
         }
@@ -263,16 +299,30 @@ impl Actor {
     /// Notes a new container. Its preparation goes with others' unless it fetches, which may take long.
     fn admit(&mut self, launch: Launch) -> Option<(Launch, Arc<AtomicBool>)> {
         let container_id = launch.container_id.clone();
-        if self.containers.contains_key(&container_id) {
-            let message = format!("Container '{container_id}' exists already");
+        let mut refuse = |message| {
+            let container_id = container_id.clone();
             self.waiting.push_back(Event::LaunchFailed { container_id, kind: FailureKind::Spawn, message });
+        };
+        if self.containers.contains_key(&container_id) {
+            refuse(format!("Container '{container_id}' exists already"));
             return None;
+        }
+        if let Some(parent) = &launch.parent {
+            match self.containers.get_mut(parent) {
+                Some(parent) if matches!(parent.phase, Phase::Running) => parent.nested += 1,
+                _ => {
+                    refuse(format!("The parent container '{parent}' is not running"));
+                    return None;
+                }
+            }
         }
         let cancelled = Arc::new(AtomicBool::new(false));
         let container = Container {
             phase: Phase::Preparing(Arc::clone(&cancelled)),
             cgroup: Cgroup::default(),
             sandbox: Some(launch.sandbox.clone()),
+            parent: launch.parent.clone(),
+            nested: 0,
         };
         self.containers.insert(container_id, container);
         if launch.uris.is_empty() {
@@ -308,7 +358,22 @@ impl Actor {
                     });
                 }
             }
-            Phase::Ending => {}
+            Phase::Emptying(_) | Phase::Ending => {}
+        }
+    }
+
+    fn take_io(&mut self, container_id: &str) -> Option<ContainerIo> {
+        match self.ios.remove(container_id)?.open() {
+            Ok((io, kept)) => {
+                if let Some(kept) = kept {
+                    self.ios.insert(container_id.to_owned(), kept);
+                }
+                Some(io)
+            }
+            Err(error) => {
+                tracing::warn!(container = container_id, "cannot use its input and output: {error}");
+                None
+            }
         }
     }
 
@@ -322,9 +387,12 @@ impl Actor {
             Done::Ended(event) => {
                 if let Event::Exited { container_id, .. } | Event::LaunchFailed { container_id, .. } = &event
                 {
-                    self.containers.remove(container_id);
+                    let parent = self.containers.remove(container_id).and_then(|container| container.parent);
+                    self.waiting.push_back(event);
+                    if let Some(parent) = parent {
+                        self.nested_ended(parent);
+                    }
                 }
-                self.waiting.push_back(event);
             }
             Done::Nothing => {}
         }
@@ -334,6 +402,12 @@ impl Actor {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         let cancelled = matches!(&container.phase, Phase::Preparing(flag) if flag.load(Ordering::Relaxed));
         match result {
+            Ok(prepared) if self.version < 2 && !prepared.spawn.is_of_version_one() => {
+                container.cgroup = prepared.cgroup;
+                let message = "The running supervisor is of an earlier version, which cannot do this; it is \
+                               replaced once its containers have ended";
+                self.launch_failed(container_id, FailureKind::Spawn, message.to_owned());
+            }
             Ok(prepared) if !cancelled => {
                 container.phase = Phase::Starting(false);
                 container.cgroup = prepared.cgroup;
@@ -404,12 +478,50 @@ impl Actor {
                 self.launch_failed(container_id, FailureKind::Spawn, what);
             }
             protocol::Event::Exited { container_id, status } => self.exited(container_id, status),
+            protocol::Event::Io { container_id, tty } => {
+                match self.descriptors.pop_front().and_then(|set| KeptIo::new(tty, set)) {
+                    Some(io) if self.containers.contains_key(&container_id) || tty => {
+                        self.ios.insert(container_id, io);
+                    }
+                    Some(_) => {}
+                    None => tracing::warn!(
+                        container = container_id,
+                        "its input and output did not arrive: does this process have too many descriptors?"
+                    ),
+                }
+            }
             protocol::Event::Hello { .. } | protocol::Event::Container { .. } | protocol::Event::ListEnd => {}
         }
     }
 
-    /// Tells the exit once nothing is left of the container.
+    /// Ends what is nested in the container first.
     fn exited(&mut self, container_id: String, status: Option<i32>) {
+        let Some(container) = self.containers.get_mut(&container_id) else { return };
+        if container.nested == 0 {
+            self.emptied(container_id, status);
+            return;
+        }
+        container.phase = Phase::Emptying(status);
+        let is_inside = |(id, container): (&String, &Container)| {
+            (container.parent.as_ref() == Some(&container_id)).then(|| id.clone())
+        };
+        let nested: Vec<String> = self.containers.iter().filter_map(is_inside).collect();
+        for container in nested {
+            self.destroy(container);
+        }
+    }
+
+    fn nested_ended(&mut self, parent: String) {
+        let Some(container) = self.containers.get_mut(&parent) else { return };
+        container.nested = container.nested.saturating_sub(1);
+        if let (0, Phase::Emptying(status)) = (container.nested, &container.phase) {
+            let status = *status;
+            self.emptied(parent, status);
+        }
+    }
+
+    /// Tells the exit once nothing is left of the container.
+    fn emptied(&mut self, container_id: String, status: Option<i32>) {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         container.phase = Phase::Ending;
         let cgroup = std::mem::take(&mut container.cgroup);
@@ -429,8 +541,16 @@ impl Actor {
         for container in listed.iter().filter(|container| container.exited.is_none()) {
             let cgroup = self.hierarchies.of(&container.container_id);
             let cgroup = if cgroup.exists() { cgroup } else { Cgroup::default() };
-            let taken = Container { phase: Phase::Running, cgroup, sandbox: None };
+            let parent = container.container_id.rsplit_once('.').map(|(parent, _)| parent.to_owned());
+            let taken = Container { phase: Phase::Running, cgroup, sandbox: None, parent, nested: 0 };
             self.containers.insert(container.container_id.clone(), taken);
+        }
+        let parents: Vec<String> =
+            self.containers.values().filter_map(|container| container.parent.clone()).collect();
+        for parent in parents {
+            if let Some(parent) = self.containers.get_mut(&parent) {
+                parent.nested += 1;
+            }
         }
         // Cgroups without a process that we know of: an agent died between making and using them, or the
         // container ended while nobody was there.
@@ -475,7 +595,8 @@ impl Actor {
             tokio::time::sleep(RECONNECT_WAIT).await;
         };
         (self.reader, self.writer) = connection.stream.into_split();
-        self.inbox = connection.inbox;
+        (self.inbox, self.descriptors) = (connection.inbox, connection.descriptors);
+        self.version = connection.version;
         self.child = connection.child;
         self.compare(&connection.containers);
         self.read_inbox().is_ok()
@@ -491,7 +612,7 @@ impl Actor {
             .filter_map(|(id, container)| match container.phase {
                 Phase::Starting(_) => Some((id.clone(), true)),
                 Phase::Running => Some((id.clone(), false)),
-                Phase::Preparing(_) | Phase::Ending => None,
+                Phase::Preparing(_) | Phase::Emptying(_) | Phase::Ending => None,
             })
             .collect();
         for (container_id, starting) in known {

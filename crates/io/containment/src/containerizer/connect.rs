@@ -1,6 +1,7 @@
 //! Finding the supervisor of a runtime directory, or starting one.
 
 use std::{
+    collections::VecDeque,
     fs::{self, DirBuilder, File},
     io,
     os::{
@@ -17,14 +18,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncWriteExt as _, Interest},
     net::UnixStream,
 };
 
 use super::{Options, RecoveredContainer, StartError};
-use crate::supervisor::{
-    Arguments, SOCKET,
-    protocol::{Event, Request, VERSION, next_frame},
+use crate::{
+    handover,
+    supervisor::{
+        Arguments, SOCKET,
+        protocol::{Event, Request, VERSION, next_frame},
+    },
 };
 
 /// How long a supervisor may take to say hello.
@@ -38,6 +42,10 @@ pub(crate) struct Connection {
     pub(crate) stream: UnixStream,
     /// What came after the list.
     pub(crate) inbox: Vec<u8>,
+    /// Descriptors that came with it.
+    pub(crate) descriptors: VecDeque<Vec<OwnedFd>>,
+    /// The version of the protocol that both sides know.
+    pub(crate) version: u8,
     pub(crate) containers: Vec<RecoveredContainer>,
     /// The supervisor, when it is our child.
     pub(crate) child: Option<Child>,
@@ -80,7 +88,14 @@ async fn attempt(options: &Options) -> io::Result<Connection> {
         }
     };
     drop(directory);
-    let mut connection = Connection { stream, inbox: Vec::new(), containers: Vec::new(), child };
+    let mut connection = Connection {
+        stream,
+        inbox: Vec::new(),
+        descriptors: VecDeque::new(),
+        version: VERSION,
+        containers: Vec::new(),
+        child,
+    };
     tokio::time::timeout(HELLO_TIMEOUT, greet(&mut connection)).await.map_err(io::Error::from)??;
     Ok(connection)
 }
@@ -134,7 +149,7 @@ async fn greet(connection: &mut Connection) -> io::Result<()> {
             let event = Event::decode(body).map_err(io::Error::other)?;
             start = next;
             match event {
-                Event::Hello { version: VERSION } => {}
+                Event::Hello { version: version @ 1..=VERSION } => connection.version = version,
                 Event::Hello { version } => {
                     return Err(io::Error::other(format!(
                         "the running supervisor speaks version {version} and this agent version {VERSION}"
@@ -147,12 +162,17 @@ async fn greet(connection: &mut Connection) -> io::Result<()> {
                     connection.inbox.drain(..start);
                     return Ok(());
                 }
-                Event::Started { .. } | Event::LaunchFailed { .. } | Event::Exited { .. } => {
+                Event::Started { .. }
+                | Event::LaunchFailed { .. }
+                | Event::Exited { .. }
+                | Event::Io { .. } => {
                     return Err(io::Error::other("the supervisor did not say hello first"));
                 }
             }
         }
-        if connection.stream.read_buf(&mut connection.inbox).await? == 0 {
+        let Connection { stream, inbox, descriptors, .. } = &mut *connection;
+        let receive = || handover::receive(&*stream, inbox, descriptors);
+        if stream.async_io(Interest::READABLE, receive).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }

@@ -108,6 +108,8 @@ fn to_spawn(
         credentials,
         rlimits: launch.rlimits,
         cgroup_procs,
+        parent: launch.parent,
+        stdio: launch.stdio,
     })
 }
 

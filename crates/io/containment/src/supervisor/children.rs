@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::protocol::Spawn;
-use crate::sys;
+use crate::{launch::Stdio, sys};
 
 /// Where programs are searched when the container's environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -25,8 +25,16 @@ impl SpawnFailure {
     }
 }
 
-/// Starts the child; gives its process id.
-pub(crate) fn spawn(spawn: &Spawn) -> Result<i32, SpawnFailure> {
+/// A child that was started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) pid: i32,
+    /// What the agent gets of its input and output.
+    pub(crate) agent_ends: sys::AgentEnds,
+}
+
+/// Starts the child.
+pub(crate) fn spawn(spawn: &Spawn) -> Result<Started, SpawnFailure> {
     let path = find_program(spawn)?;
     let invalid = |_: NulError| SpawnFailure::new(libc::EINVAL, "The command has a NUL byte in it");
     let strings = |texts: &[String]| -> Result<Vec<CString>, SpawnFailure> {
@@ -50,17 +58,26 @@ pub(crate) fn spawn(spawn: &Spawn) -> Result<i32, SpawnFailure> {
         stdout: &stdout,
         stderr: &stderr,
     };
-    let plain = spawn.credentials.is_none() && spawn.rlimits.is_empty() && cgroup_procs.is_empty();
-    let result = if plain {
-        sys::spawn(&child)
-    } else {
-        let credentials = spawn.credentials.as_ref();
-        sys::spawn_prepared(
-            &child,
-            &sys::Preparation { credentials, rlimits: &spawn.rlimits, cgroup_procs: &cgroup_procs },
-        )
-    };
-    result.map_err(|error| explain(&error, spawn, &path))
+    let plain = spawn.credentials.is_none()
+        && spawn.rlimits.is_empty()
+        && cgroup_procs.is_empty()
+        && spawn.stdio == Stdio::Files;
+    if plain {
+        let pid = sys::spawn(&child).map_err(|error| explain(&error, spawn, &path))?;
+        return Ok(Started { pid, agent_ends: sys::AgentEnds::None });
+    }
+    let credentials = spawn.credentials.as_ref();
+    let (agent_ends, child_ends) = sys::stdio(spawn.stdio, credentials).map_err(|error| {
+        let what = match spawn.stdio {
+            Stdio::Tty { .. } => "a terminal",
+            Stdio::Files | Stdio::Pipes => "pipes",
+        };
+        SpawnFailure::new(error.raw_os_error().unwrap_or_default(), format!("Failed to make {what}: {error}"))
+    })?;
+    let preparation = sys::Preparation { credentials, rlimits: &spawn.rlimits, cgroup_procs: &cgroup_procs };
+    let pid = sys::spawn_prepared(&child, &preparation, child_ends)
+        .map_err(|error| explain(&error, spawn, &path))?;
+    Ok(Started { pid, agent_ends })
 }
 
 /// The system only gives a number for several possible causes: look which one it was.

@@ -1,13 +1,20 @@
 //! What agent and supervisor say to each other: frames of a little-endian `u32` length, one byte of kind,
 //! and fields. Numbers are little-endian, strings are a `u32` length and bytes, lists a `u32` count.
 //!
-//! Both sides open with their version. A newer agent must go on speaking the versions before its own,
-//! because supervisors outlive agents.
+//! Both sides open with their version, and the supervisor answers with the lower of the two. A newer agent
+//! must go on speaking the versions before its own, because supervisors outlive agents: what was added later
+//! has kinds of its own, which are used only where there is something to say in them.
+//!
+//! Version 2 added kind 6 of requests (a launch with [`Spawn::parent`] and [`Spawn::stdio`]) and kind 7 of
+//! events ([`Event::Io`]), the only frame with which descriptors travel.
 
-use crate::{launch::Rlimit, user::Credentials};
+use crate::{
+    launch::{Rlimit, Stdio},
+    user::Credentials,
+};
 
 /// The version of this protocol.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Longest frame, in bytes; an environment is at most 2 MiB on Linux.
 pub const FRAME_MAX: usize = 8 << 20;
@@ -63,6 +70,10 @@ pub struct Spawn {
     pub rlimits: Vec<Rlimit>,
     /// Files of cgroups to write itself into.
     pub cgroup_procs: Vec<String>,
+    /// The container that this one ends with.
+    pub parent: Option<String>,
+    /// What its standard input and output are.
+    pub stdio: Stdio,
 }
 
 /// From the supervisor.
@@ -107,6 +118,14 @@ pub enum Event {
         /// Raw wait status; `None` when somebody else was its parent.
         status: Option<i32>,
     },
+    /// The agent's ends of a container's input and output travel with this: three pipes, or the master of a
+    /// terminal. Before `Started`, and for terminals again after each list.
+    Io {
+        /// Which.
+        container_id: String,
+        /// Whether it is a terminal.
+        tty: bool,
+    },
 }
 
 /// A frame that cannot be read.
@@ -140,7 +159,7 @@ impl Request {
         frame(out, |out| match self {
             Self::Hello { version } => out.extend([1, *version]),
             Self::Launch(spawn) => {
-                out.push(2);
+                out.push(if spawn.is_of_version_one() { 2 } else { 6 });
                 spawn.encode(out);
             }
             Self::Signal { container_id, signal, group } => {
@@ -166,6 +185,11 @@ impl Request {
         let request = match fields.byte()? {
             1 => Self::Hello { version: fields.byte()? },
             2 => Self::Launch(Box::new(Spawn::decode(&mut fields)?)),
+            6 => {
+                let mut spawn = Spawn::decode(&mut fields)?;
+                spawn.decode_added(&mut fields)?;
+                Self::Launch(Box::new(spawn))
+            }
             3 => Self::Signal {
                 container_id: fields.text()?,
                 signal: fields.number()?,
@@ -180,6 +204,11 @@ impl Request {
 }
 
 impl Spawn {
+    /// Whether a supervisor of version 1 can start this.
+    pub(crate) fn is_of_version_one(&self) -> bool {
+        self.parent.is_none() && self.stdio == Stdio::Files
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         for text in [&self.container_id, &self.path, &self.directory, &self.stdout, &self.stderr] {
             put_text(out, text);
@@ -201,6 +230,33 @@ impl Spawn {
             out.extend(rlimit.soft.to_le_bytes());
             out.extend(rlimit.hard.to_le_bytes());
         }
+        if !self.is_of_version_one() {
+            self.encode_added(out);
+        }
+    }
+
+    fn encode_added(&self, out: &mut Vec<u8>) {
+        put_option(out, self.parent.as_deref());
+        let (kind, rows, columns) = match self.stdio {
+            Stdio::Files => (0, 0, 0),
+            Stdio::Pipes => (1, 0, 0),
+            Stdio::Tty { rows, columns } => (2, rows, columns),
+        };
+        out.push(kind);
+        out.extend(rows.to_le_bytes());
+        out.extend(columns.to_le_bytes());
+    }
+
+    fn decode_added(&mut self, fields: &mut Fields<'_>) -> Result<(), InvalidFrame> {
+        self.parent = fields.option()?;
+        let (kind, rows, columns) = (fields.byte()?, fields.short()?, fields.short()?);
+        self.stdio = match kind {
+            0 => Stdio::Files,
+            1 => Stdio::Pipes,
+            2 => Stdio::Tty { rows, columns },
+            _ => return Err(InvalidFrame::Malformed),
+        };
+        Ok(())
     }
 
     fn decode(fields: &mut Fields<'_>) -> Result<Self, InvalidFrame> {
@@ -229,6 +285,7 @@ impl Spawn {
             credentials,
             rlimits,
             cgroup_procs,
+            ..Self::default()
         })
     }
 }
@@ -262,6 +319,11 @@ impl Event {
                 put_text(out, container_id);
                 put_status(out, *status);
             }
+            Self::Io { container_id, tty } => {
+                out.push(7);
+                put_text(out, container_id);
+                out.push(u8::from(*tty));
+            }
         });
     }
 
@@ -287,6 +349,7 @@ impl Event {
                 what: fields.text()?,
             },
             6 => Self::Exited { container_id: fields.text()?, status: fields.status()? },
+            7 => Self::Io { container_id: fields.text()?, tty: fields.byte()? != 0 },
             kind => return Err(InvalidFrame::Kind(kind)),
         };
         fields.end(event)
@@ -310,6 +373,13 @@ fn put_count(out: &mut Vec<u8>, count: usize) {
 fn put_text(out: &mut Vec<u8>, text: &str) {
     put_count(out, text.len());
     out.extend(text.as_bytes());
+}
+
+fn put_option(out: &mut Vec<u8>, text: Option<&str>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
 }
 
 fn put_status(out: &mut Vec<u8>, status: Option<i32>) {
@@ -337,6 +407,14 @@ impl Fields<'_> {
 
     fn unsigned(&mut self) -> Result<u32, InvalidFrame> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    fn short(&mut self) -> Result<u16, InvalidFrame> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn option(&mut self) -> Result<Option<String>, InvalidFrame> {
+        if self.byte()? == 0 { Ok(None) } else { self.text().map(Some) }
     }
 
     fn long(&mut self) -> Result<u64, InvalidFrame> {
@@ -387,7 +465,15 @@ mod tests {
                 credentials: Some(Credentials { uid: 1, gid: 2, groups: vec![2, 3] }),
                 rlimits: vec![Rlimit { resource: 7, soft: 1, hard: u64::MAX }],
                 cgroup_procs: vec!["/x/cgroup.procs".into()],
+                ..Spawn::default()
             })),
+            Request::Launch(Box::new(Spawn {
+                container_id: "c.d".into(),
+                parent: Some("c".into()),
+                stdio: Stdio::Tty { rows: 24, columns: 80 },
+                ..Spawn::default()
+            })),
+            Request::Launch(Box::new(Spawn { stdio: Stdio::Pipes, ..Spawn::default() })),
             Request::Signal { container_id: "c".into(), signal: 15, group: true },
             Request::List,
             Request::Forget { container_id: "c".into() },
@@ -405,6 +491,7 @@ mod tests {
             Event::LaunchFailed { container_id: "c".into(), errno: 2, what: "no".into() },
             Event::Exited { container_id: "c".into(), status: Some(9) },
             Event::Exited { container_id: "c".into(), status: None },
+            Event::Io { container_id: "c".into(), tty: true },
         ]
     }
 

@@ -1,9 +1,10 @@
 //! The poll loop.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read as _, Write as _},
     os::{
-        fd::{AsFd as _, OwnedFd},
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -17,11 +18,11 @@ use rustix::{
 
 use super::{
     Arguments, PID_FILE, SOCKET,
-    children::{self, SpawnFailure},
+    children::{self, SpawnFailure, Started},
     protocol::{self, Event, Request, Spawn, next_frame},
     table::{State, Table},
 };
-use crate::sys;
+use crate::{handover, sys};
 
 /// How long a supervisor with nothing to do waits for an agent.
 const LINGER: Duration = Duration::from_secs(2);
@@ -55,6 +56,8 @@ struct Agent {
     /// Start of what has not been dealt with.
     read: usize,
     outbox: Vec<u8>,
+    /// Descriptors that go out with the bytes before these places in the outbox.
+    descriptors: VecDeque<(usize, Vec<OwnedFd>)>,
     greeted: bool,
 }
 
@@ -174,7 +177,14 @@ impl Server {
         }
         self.had_agent = true;
         // There is one agent: a second connection is the same one after its restart.
-        self.agent = Some(Agent { stream, inbox: Vec::new(), read: 0, outbox: Vec::new(), greeted: false });
+        self.agent = Some(Agent {
+            stream,
+            inbox: Vec::new(),
+            read: 0,
+            outbox: Vec::new(),
+            descriptors: VecDeque::new(),
+            greeted: false,
+        });
     }
 
     fn drop_agent(&mut self) {
@@ -216,12 +226,15 @@ impl Server {
 
     fn handle(&mut self, request: Request) {
         match request {
-            Request::Hello { .. } => {
+            Request::Hello { version } => {
                 if let Some(agent) = &mut self.agent {
                     agent.greeted = true;
                 }
-                self.tell(&Event::Hello { version: protocol::VERSION });
+                self.tell(&Event::Hello { version: version.min(protocol::VERSION) });
                 self.list();
+                if version > 1 {
+                    self.hand_terminals_over();
+                }
             }
             Request::Launch(spawn) => {
                 let event = self.launch(&spawn);
@@ -244,14 +257,28 @@ impl Server {
             Err(SpawnFailure::new(libc::EINVAL, format!("'{container_id}' cannot be the id of a container")))
         } else if self.table.contains(&container_id) {
             Err(SpawnFailure::new(libc::EEXIST, format!("Container '{container_id}' exists already")))
+        } else if let Some(parent) =
+            spawn.parent.as_ref().filter(|parent| self.table.running_pid(parent).is_none())
+        {
+            Err(SpawnFailure::new(libc::ESRCH, format!("The parent container '{parent}' is not running")))
         } else {
             children::spawn(spawn)
         };
         match result {
-            Ok(pid) => {
+            Ok(Started { pid, agent_ends }) => {
                 let cgroups =
                     spawn.cgroup_procs.iter().filter_map(|procs| Some(Path::new(procs).parent()?.into()));
                 self.table.started(&container_id, pid, cgroups.collect());
+                match agent_ends {
+                    sys::AgentEnds::None => {}
+                    sys::AgentEnds::Pipes(pipes) => self.hand_over(&container_id, false, pipes.into()),
+                    sys::AgentEnds::Tty(master) => {
+                        if let Ok(copy) = master.try_clone() {
+                            self.hand_over(&container_id, true, vec![copy]);
+                        }
+                        self.table.keep_terminal(&container_id, master);
+                    }
+                }
                 Event::Started { container_id, pid }
             }
             Err(SpawnFailure { errno, what }) => Event::LaunchFailed { container_id, errno, what },
@@ -269,6 +296,21 @@ impl Server {
                 .encode(&mut agent.outbox);
         }
         Event::ListEnd.encode(&mut agent.outbox);
+    }
+
+    /// Sends the agent's ends of a container's input and output. Where there is no agent they are closed.
+    fn hand_over(&mut self, container_id: &str, tty: bool, descriptors: Vec<OwnedFd>) {
+        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.greeted) {
+            Event::Io { container_id: container_id.to_owned(), tty }.encode(&mut agent.outbox);
+            agent.descriptors.push_back((agent.outbox.len(), descriptors));
+        }
+    }
+
+    /// An agent that comes back gets the terminals of its containers back.
+    fn hand_terminals_over(&mut self) {
+        for (container_id, master) in self.table.terminals() {
+            self.hand_over(&container_id, true, vec![master]);
+        }
     }
 
     fn tell(&mut self, event: &Event) {
@@ -314,6 +356,9 @@ impl Server {
 
     fn ended(&mut self, pid: i32, status: Option<i32>) {
         let Some(container_id) = self.table.ended(pid, status) else { return };
+        for nested in self.table.running_inside(&container_id) {
+            let _ = sys::kill(-nested, libc::SIGKILL);
+        }
         self.tell(&Event::Exited { container_id, status });
         let now = Instant::now();
         self.sweep_at.get_or_insert(now + SWEEP_DELAY);
@@ -399,10 +444,22 @@ impl Agent {
     /// False when the connection is over.
     fn write_some(&mut self) -> bool {
         while !self.outbox.is_empty() {
-            match self.stream.write(&self.outbox) {
+            let result = match self.descriptors.front() {
+                Some((end, descriptors)) => {
+                    let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(|fd| fd.as_fd()).collect();
+                    let bytes = self.outbox.get(..*end).unwrap_or(&self.outbox);
+                    handover::send(&self.stream, bytes, &descriptors)
+                }
+                None => self.stream.write(&self.outbox),
+            };
+            match result {
                 Ok(0) => return false,
                 Ok(length) => {
                     self.outbox.drain(..length);
+                    self.descriptors.pop_front();
+                    for (end, _) in &mut self.descriptors {
+                        *end -= length;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,

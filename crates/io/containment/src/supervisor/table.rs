@@ -35,6 +35,8 @@ pub(crate) struct Container {
     pub(crate) state: State,
     /// Directories of cgroups that an ephemeral supervisor removes.
     pub(crate) cgroups: Vec<PathBuf>,
+    /// The master of its terminal.
+    terminal: Option<OwnedFd>,
     on_disk: OnDisk,
 }
 
@@ -133,9 +135,36 @@ impl Table {
     /// A child was started.
     pub(crate) fn started(&mut self, container_id: &str, pid: i32, cgroups: Vec<PathBuf>) {
         self.by_pid.insert(pid, container_id.to_owned());
-        let container = Container { pid, state: State::Child, cgroups, on_disk: OnDisk::Nothing };
+        let container =
+            Container { pid, state: State::Child, cgroups, terminal: None, on_disk: OnDisk::Nothing };
         self.containers.insert(container_id.to_owned(), container);
         self.write_later(container_id);
+    }
+
+    /// Keeps a container's terminal open until the container is forgotten.
+    pub(crate) fn keep_terminal(&mut self, container_id: &str, master: OwnedFd) {
+        if let Some(container) = self.containers.get_mut(container_id) {
+            container.terminal = Some(master);
+        }
+    }
+
+    /// All terminals, once more.
+    pub(crate) fn terminals(&self) -> Vec<(String, OwnedFd)> {
+        let terminal = |container: &Container| container.terminal.as_ref()?.try_clone().ok();
+        self.containers
+            .iter()
+            .filter_map(|(id, container)| Some((id.clone(), terminal(container)?)))
+            .collect()
+    }
+
+    /// The processes of the containers that are nested in this one, however deep.
+    pub(crate) fn running_inside(&self, container_id: &str) -> Vec<i32> {
+        let prefix = format!("{container_id}.");
+        let nested = self.containers.range(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix));
+        nested
+            .filter(|(_, container)| !matches!(container.state, State::Exited(_)))
+            .map(|(_, container)| container.pid)
+            .collect()
     }
 
     /// A process ended; gives its container's id.
@@ -234,7 +263,7 @@ fn recover(directory: &Path) -> Option<Container> {
             _ => State::Exited(None),
         }
     };
-    Some(Container { pid, state, cgroups: Vec::new(), on_disk: OnDisk::Status })
+    Some(Container { pid, state, cgroups: Vec::new(), terminal: None, on_disk: OnDisk::Status })
 }
 
 /// Whether the process with this number is the one that was written down: numbers are used again, but then

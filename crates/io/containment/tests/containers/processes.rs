@@ -1,138 +1,19 @@
-//! Real processes, a real supervisor.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+//! Starting, ending, outliving.
 
 use std::{
     fs,
     os::unix::fs::FileTypeExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use tepui_containment::{
-    Containerizer, Event, FailureKind, Launch, Limitation, Limits, Options, Program, RecoveredContainer,
-    Rlimit, StartError, SupervisorCommand, cgroup, rotation::Rotation,
+    Containerizer, Event, FailureKind, Limitation, Limits, Program, RecoveredContainer, Rlimit, StartError,
+    cgroup, rotation::Rotation,
 };
-use tokio::sync::mpsc::Receiver;
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Cluster {
-    directory: tempfile::TempDir,
-    options: Options,
-}
-
-impl Cluster {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut options = Options::new(directory.path().join("run"));
-        options.supervisor = SupervisorCommand {
-            program: env!("CARGO_BIN_EXE_tepui-supervisor").into(),
-            arguments: Vec::new(),
-        };
-        options.cgroups = cgroup::Mode::Off;
-        Self { directory, options }
-    }
-
-    async fn start(&self) -> (Containerizer, Receiver<Event>, Vec<RecoveredContainer>) {
-        Containerizer::start(self.options.clone()).await.unwrap()
-    }
-
-    fn sandbox(&self, id: &str) -> PathBuf {
-        self.directory.path().join("sandboxes").join(id)
-    }
-
-    fn shell(&self, id: &str, line: &str) -> Launch {
-        Launch {
-            container_id: id.to_owned(),
-            program: Program::Shell(line.to_owned()),
-            environment: vec![("GREETING".to_owned(), "hello".to_owned())],
-            sandbox: self.sandbox(id),
-            ..Launch::default()
-        }
-    }
-
-    fn output(&self, id: &str, log: &str) -> String {
-        fs::read_to_string(self.sandbox(id).join(log)).unwrap_or_default()
-    }
-
-    /// Kills the supervisor, and waits until it is gone.
-    async fn kill_supervisor(&self) {
-        let pid = read_pid(&self.options.runtime_dir.join("supervisor.pid")).unwrap();
-        let process = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
-        until("the supervisor ends", || !is_alive(pid)).await;
-    }
-}
-
-impl Drop for Cluster {
-    /// What the test started ends with it, also when it failed.
-    fn drop(&mut self) {
-        let end = Instant::now() + Duration::from_secs(5);
-        loop {
-            let left = inhabitants(self.directory.path());
-            if left.is_empty() || Instant::now() > end {
-                return;
-            }
-            for pid in left {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-/// Processes whose current directory is inside `directory`, or that were told to work there.
-fn inhabitants(directory: &Path) -> Vec<rustix::process::Pid> {
-    let name = directory.as_os_str().as_encoded_bytes();
-    let lives_there = |process: &Path| {
-        fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
-            || fs::read(process.join("cmdline"))
-                .is_ok_and(|arguments| arguments.windows(name.len()).any(|window| window == name))
-    };
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
-        .filter(|entry| lives_there(&entry.path()))
-        .filter_map(|entry| rustix::process::Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
-        .collect()
-}
-
-async fn next(events: &mut Receiver<Event>) -> Event {
-    tokio::time::timeout(PATIENCE, events.recv()).await.expect("an event").expect("an open channel")
-}
-
-async fn started(events: &mut Receiver<Event>, id: &str) -> i32 {
-    match next(events).await {
-        Event::Started { container_id, pid } if container_id == id => pid,
-        other => panic!("{id} should have started: {other:?}"),
-    }
-}
-
-async fn exited(events: &mut Receiver<Event>, id: &str) -> Option<i32> {
-    match next(events).await {
-        Event::Exited { container_id, status, limitation: None } if container_id == id => status,
-        other => panic!("{id} should have exited: {other:?}"),
-    }
-}
-
-fn is_alive(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with(['Z', 'X']))
-}
-
-/// Processes end on their own time: looks again until it is so.
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn read_pid(path: &Path) -> Option<i32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
+use crate::harness::{Cluster, exited, is_alive, next, read_pid, started, until};
 
 #[tokio::test]
 async fn runs_a_command_and_tells_how_it_ended() {
@@ -268,14 +149,7 @@ async fn containers_outlive_the_agent_and_their_exits_wait_for_it() {
     let status = cluster.options.runtime_dir.join("containers/short/status");
     until("the status is written", || fs::read_to_string(&status).is_ok_and(|text| !text.is_empty())).await;
 
-    // The lock goes when the old task has ended.
-    let (containerizer, mut events, recovered) = loop {
-        match Containerizer::start(cluster.options.clone()).await {
-            Ok(started) => break started,
-            Err(StartError::InUse { .. }) => tokio::task::yield_now().await,
-            Err(other) => panic!("{other}"),
-        }
-    };
+    let (containerizer, mut events, recovered) = cluster.start_again().await;
     let found: Vec<_> =
         recovered.iter().map(|container| (container.container_id.as_str(), container.exited)).collect();
     assert_eq!(found, [("long", None), ("short", Some(Some(5 << 8)))]);
@@ -299,13 +173,7 @@ async fn a_killed_supervisor_is_replaced_and_its_containers_adopted() {
     .await;
     cluster.kill_supervisor().await;
     assert!(is_alive(pid));
-    let (containerizer, mut events, recovered) = loop {
-        match Containerizer::start(cluster.options.clone()).await {
-            Ok(started) => break started,
-            Err(StartError::InUse { .. }) => tokio::task::yield_now().await,
-            Err(other) => panic!("{other}"),
-        }
-    };
+    let (containerizer, mut events, recovered) = cluster.start_again().await;
     assert_eq!(recovered, [RecoveredContainer { container_id: "a".to_owned(), pid, exited: None }]);
     containerizer.destroy("a").await.unwrap();
     // Somebody else was its parent: nobody knows how it ended.

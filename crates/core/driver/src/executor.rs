@@ -27,13 +27,18 @@
 //! duplicate task id is refused instead of ending the process, an agent that accepts but never answers is
 //! tried again.
 //!
-//! This is the executor API over HTTP. The older transport (libprocess messages) changes only how a
-//! subscription is asked for and lost: `executor/subscription.rs`. Everything else here is common to both.
+//! Two transports, one machine. [`Transport::Http`] is the executor API (v1): SUBSCRIBE, an event stream, calls
+//! that are answered. [`Transport::Libprocess`] (v0) is messages both ways: a registration, the agent's link, and
+//! after the agent's restart its ReconnectExecutor, which is waited for instead of trying again. They differ in
+//! how a subscription is asked for and lost (`executor/subscription.rs`) and in what arrives
+//! (`executor/events.rs`, `executor/messages.rs`); everything else here is common to both.
 //!
 //! Must not live here: what a task is. That is the user's.
 
 mod events;
+mod messages;
 mod methods;
+mod outgoing;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -46,24 +51,45 @@ use std::{
 
 use bytes::Bytes;
 use tepui_model::Tick;
-use tepui_wire_mesos::v1::{
-    AgentId, AgentInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy, TaskGroupInfo,
-    TaskId, TaskInfo, TaskStatus, executor::Call,
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{
+    Message,
+    v1::{
+        AgentId, AgentInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy, TaskGroupInfo,
+        TaskId, TaskInfo, TaskStatus, executor::Call,
+    },
 };
 
 use crate::{Address, Backoff, CallToken, DriverEnv, DriverStatus, Subscription, chance::Chance};
 use updates::Updates;
 
+/// How a driver and its agent talk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// The executor API over HTTP (v1).
+    #[default]
+    Http,
+    /// libprocess messages (v0).
+    Libprocess {
+        /// The driver's own process: the id, and the address at which the agent reaches it.
+        own: Upid,
+        /// The agent's process. After its restart it may be another one: it says so itself.
+        agent: Upid,
+    },
+}
+
 /// What an executor driver is told at its beginning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// HTTP or libprocess. Default: HTTP.
+    pub transport: Transport,
     /// The framework that the executor belongs to.
     pub framework_id: FrameworkId,
     /// The executor's own id.
     pub executor_id: ExecutorId,
     /// The agent's id; learnt from SUBSCRIBED if not given.
     pub agent_id: Option<AgentId>,
-    /// Where the agent listens; with a path, the executor API is below it.
+    /// Where the agent listens, for [`Transport::Http`]; with a path, the executor API is below it.
     pub agent: Address,
     /// Whether the framework checkpoints: only then is a lost agent waited for.
     pub checkpoint: bool,
@@ -75,7 +101,9 @@ pub struct Config {
     pub recovery_timeout: Duration,
     /// Attempts to subscribe are a random time in `[0, this]` apart.
     pub subscription_backoff_max: Duration,
-    /// An attempt without a SUBSCRIBED for this long is given up and repeated. Default: 1 min.
+    /// An attempt without a SUBSCRIBED for this long is given up and repeated. Default: 1 min, as long as an
+    /// agent waits for an executor: a registration that is repeated earlier would be refused by an agent that is
+    /// only slow.
     pub subscribe_timeout: Duration,
     /// Wait before an unacknowledged update is repeated; `None`: only after a resubscription, as Mesos does.
     /// Default: 10 s doubling to 10 min.
@@ -92,6 +120,7 @@ impl Config {
     /// From what the agent put into the environment.
     pub fn from_env(env: &DriverEnv) -> Self {
         Self {
+            transport: Transport::Http,
             framework_id: FrameworkId { value: env.framework_id.clone() },
             executor_id: ExecutorId { value: env.executor_id.clone() },
             agent_id: env.agent_id.clone().map(|value| AgentId { value }),
@@ -135,6 +164,19 @@ pub enum Effect {
     Close {
         /// Which.
         subscription: Subscription,
+    },
+    /// Keep a connection to this process, and tell of its end with [`ExecutorDriver::handle_exited`]. One that is
+    /// there already is replaced by a new one, and its end not told.
+    Link {
+        /// The agent.
+        to: Upid,
+    },
+    /// Send a libprocess message, in order; nothing comes back.
+    Send {
+        /// The agent.
+        to: Upid,
+        /// The message.
+        message: Box<Message>,
     },
     /// Call the user back. In order, one at a time, none after the driver was stopped or aborted but
     /// [`Callback::Error`].
@@ -204,6 +246,8 @@ enum State {
     Waiting {
         until: Tick,
     },
+    /// Registered once, and lost: an agent that is back will send ReconnectExecutor (libprocess only).
+    Lost,
     Subscribing {
         subscription: Subscription,
         deadline: Tick,
@@ -253,7 +297,17 @@ pub struct ExecutorDriver {
     arrivals: u64,
     waiting_calls: BTreeMap<CallToken, Waiting>,
     messages_waiting: usize,
+    counters: Counters,
     effects: VecDeque<Effect>,
+}
+
+/// What has happened since the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Updates that the user gave.
+    pub updates: u64,
+    /// Updates that the agent acknowledged.
+    pub acknowledgements: u64,
 }
 
 impl ExecutorDriver {
@@ -278,6 +332,7 @@ impl ExecutorDriver {
             arrivals: 0,
             waiting_calls: BTreeMap::new(),
             messages_waiting: 0,
+            counters: Counters::default(),
             effects: VecDeque::new(),
         }
     }
@@ -302,13 +357,18 @@ impl ExecutorDriver {
         self.updates.len()
     }
 
+    /// What has happened since the beginning.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Tick> {
         let subscription = match self.state {
             State::Waiting { until } => Some(until),
             State::Subscribing { deadline, .. } => Some(deadline),
             State::Ended => return None,
-            State::NotStarted | State::Subscribed { .. } | State::Detached => None,
+            State::NotStarted | State::Lost | State::Subscribed { .. } | State::Detached => None,
         };
         // While nothing can be sent, there is nothing to repeat.
         let repeat = if self.can_call() { self.updates.poll_timeout() } else { None };
@@ -338,18 +398,5 @@ impl ExecutorDriver {
         if self.status == DriverStatus::Running {
             self.effects.push_back(Effect::Deliver(callback));
         }
-    }
-
-    fn empty_call(&self) -> Call {
-        Call {
-            executor_id: self.config.executor_id.clone(),
-            framework_id: self.config.framework_id.clone(),
-            ..Call::default()
-        }
-    }
-
-    fn next_token(&mut self) -> CallToken {
-        self.calls += 1;
-        CallToken(self.calls)
     }
 }

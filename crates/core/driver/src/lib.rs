@@ -25,7 +25,7 @@ use std::fmt;
 
 pub use address::{Address, InvalidAddress};
 pub use backoff::Backoff;
-pub use env::{DriverEnv, InvalidEnv};
+pub use env::{DriverEnv, InvalidEnv, Protocol};
 
 /// One attempt to subscribe and the event stream that it may become. The core numbers them, from 1 up; what
 /// comes from an earlier one than the current is ignored.

@@ -118,6 +118,8 @@ impl Shell<'_> {
             Effect::Close { subscription } => {
                 self.stream.take_if(|(current, _)| *current == subscription);
             }
+            // Only of the other transport.
+            Effect::Link { .. } | Effect::Send { .. } => {}
             Effect::Deliver(callback) => {
                 self.failed |= matches!(callback, Callback::Error(_));
                 self.backlog.push_back(callback);

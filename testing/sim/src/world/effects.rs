@@ -202,6 +202,8 @@ impl World {
                         self.client_closes(stream);
                     }
                 }
+                // Executors in here speak HTTP.
+                executor_driver::Effect::Link { .. } | executor_driver::Effect::Send { .. } => {}
                 executor_driver::Effect::Deliver(callback) => self.call_back(container, callback),
                 executor_driver::Effect::KillProcessGroup => self.destroy(agent, container),
                 executor_driver::Effect::Warn(text) => trace!(self, Life: "{node}: {text}"),

@@ -1,8 +1,9 @@
 //! What the agent says: on the stream, and in answer to calls.
 
+use bytes::Bytes;
 use tepui_model::{TaskState, Tick};
 use tepui_wire_mesos::v1::{
-    TaskGroupInfo, TaskInfo,
+    AgentId, TaskGroupInfo, TaskId, TaskInfo,
     executor::{self as wire, event},
 };
 
@@ -26,7 +27,9 @@ impl ExecutorDriver {
                 Some(())
             }
             // Also while shutting down: it tells the user that he may go.
-            event::Type::Acknowledged => event.acknowledged.map(|ack| self.acknowledged(now, ack)),
+            event::Type::Acknowledged => {
+                event.acknowledged.map(|ack| self.acknowledged(ack.task_id, ack.uuid))
+            }
             event::Type::Kill => event.kill.map(|event::Kill { task_id, kill_policy }| {
                 self.deliver_unless_shutting_down(Callback::KillTask { task_id, kill_policy });
             }),
@@ -45,39 +48,44 @@ impl ExecutorDriver {
         }
     }
 
-    fn deliver_unless_shutting_down(&mut self, callback: Callback) {
+    pub(super) fn deliver_unless_shutting_down(&mut self, callback: Callback) {
         if !self.shutting_down {
             self.deliver(callback);
         }
     }
 
     fn subscribed(&mut self, now: Tick, subscribed: event::Subscribed) {
-        let State::Subscribing { subscription, .. } = self.state else {
+        let event::Subscribed { executor_info, framework_info, agent_info, .. } = subscribed;
+        if !self.confirmed(agent_info.id.as_ref()) {
             self.warn("SUBSCRIBED on a stream that is subscribed already: ignored");
             return;
-        };
-        self.state = State::Subscribed { subscription };
-        self.recovery_deadline = None;
+        }
         self.next_heartbeat = Some(now + self.config.heartbeat_interval);
-        if let Some(id) = &subscribed.agent_info.id {
-            self.config.agent_id.get_or_insert_with(|| id.clone());
-        }
-        let agent_info = Box::new(subscribed.agent_info);
-        if std::mem::replace(&mut self.ever_subscribed, true) {
-            self.deliver(Callback::Reregistered { agent_info });
+        let agent_info = Box::new(agent_info);
+        let again = std::mem::replace(&mut self.ever_subscribed, true);
+        self.deliver(if again {
+            Callback::Reregistered { agent_info }
         } else {
-            self.deliver(Callback::Registered {
-                executor_info: Box::new(subscribed.executor_info),
-                framework_info: Box::new(subscribed.framework_info),
-                agent_info,
-            });
-        }
+            let (executor_info, framework_info) = (Box::new(executor_info), Box::new(framework_info));
+            Callback::Registered { executor_info, framework_info, agent_info }
+        });
         // What the user gave between SUBSCRIBE and now.
         self.send_due(now);
         self.finish_flush();
     }
 
-    fn launch(&mut self, task: TaskInfo) {
+    /// The agent confirms the subscription that was asked for. Answers false if none was.
+    pub(super) fn confirmed(&mut self, agent_id: Option<&AgentId>) -> bool {
+        let State::Subscribing { subscription, .. } = self.state else { return false };
+        self.state = State::Subscribed { subscription };
+        self.recovery_deadline = None;
+        if let Some(id) = agent_id {
+            self.config.agent_id.get_or_insert_with(|| id.clone());
+        }
+        true
+    }
+
+    pub(super) fn launch(&mut self, task: TaskInfo) {
         if self.may_launch(&[&task]) {
             self.remember(&task);
             self.deliver(Callback::LaunchTask(Box::new(task)));
@@ -121,9 +129,15 @@ impl ExecutorDriver {
         self.tasks.insert(task.task_id.value.clone(), Some(arrival));
     }
 
-    fn acknowledged(&mut self, _now: Tick, acknowledged: event::Acknowledged) {
-        let event::Acknowledged { task_id, uuid } = acknowledged;
+    pub(super) fn acknowledged(&mut self, task_id: TaskId, uuid: Bytes) {
+        if uuid.len() != 16 {
+            let (id, bytes) = (&task_id.value, uuid.len());
+            self.warn(format!("an acknowledgement for task '{id}' with a uuid of {bytes} bytes: ignored"));
+            return;
+        }
+        // One that is unknown was acknowledged before, or belongs to an earlier run of this executor.
         let Some(update) = self.updates.acknowledge(&uuid) else { return };
+        self.counters.acknowledgements += 1;
         if let Some(arrival) = self.tasks.get_mut(&task_id.value).and_then(Option::take) {
             self.unacknowledged.remove(&arrival);
         }

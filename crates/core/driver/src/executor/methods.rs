@@ -2,13 +2,9 @@
 
 use bytes::Bytes;
 use tepui_model::Tick;
-use tepui_wire_mesos::v1::{
-    TaskState, TaskStatus,
-    executor::{Call, call},
-    task_status,
-};
+use tepui_wire_mesos::v1::{TaskState, TaskStatus, executor::call, task_status};
 
-use super::{Callback, Effect, ExecutorDriver, State, Waiting};
+use super::{Callback, Effect, ExecutorDriver, State, Transport, Waiting};
 use crate::DriverStatus;
 
 impl ExecutorDriver {
@@ -70,6 +66,7 @@ impl ExecutorDriver {
         status.uuid = Some(self.chance.uuid());
         status.timestamp.get_or_insert(now.as_secs_f64());
         self.updates.add(call::Update { status });
+        self.counters.updates += 1;
         self.send_due(now);
         self.status
     }
@@ -85,15 +82,7 @@ impl ExecutorDriver {
         } else if self.messages_waiting >= self.config.max_messages {
             self.warn("a message was dropped: too many wait for the agent");
         } else {
-            self.messages_waiting += 1;
-            let token = self.next_token();
-            self.waiting_calls.insert(token, Waiting::Message);
-            let call = Call {
-                r#type: Some(call::Type::Message.into()),
-                message: Some(call::Message { data }),
-                ..self.empty_call()
-            };
-            self.effects.push_back(Effect::Call { token, call: Box::new(call) });
+            self.put_message(data);
         }
         self.status
     }
@@ -104,21 +93,20 @@ impl ExecutorDriver {
             return;
         }
         for (number, update) in self.updates.take_due(now) {
-            let token = self.next_token();
-            self.waiting_calls.insert(token, Waiting::Update(number));
-            let call =
-                Call { r#type: Some(call::Type::Update.into()), update: Some(update), ..self.empty_call() };
-            self.effects.push_back(Effect::Call { token, call: Box::new(call) });
+            self.put_update(number, update);
         }
     }
 
-    /// After `stop`: ends when everything has left.
+    /// After `stop`: ends when everything has left. A message has no answer but the acknowledgement.
     pub(super) fn finish_flush(&mut self) {
         if self.flush_deadline.is_none() {
             return;
         }
         let answered = !self.waiting_calls.values().any(|waiting| matches!(waiting, Waiting::Update(_)));
-        let left = answered && !self.updates.any_unsent() && !matches!(self.state, State::Subscribing { .. });
+        let left = answered
+            && self.config.transport == Transport::Http
+            && !self.updates.any_unsent()
+            && !matches!(self.state, State::Subscribing { .. });
         if self.updates.len() == 0 || left {
             self.close();
         }

@@ -1,10 +1,8 @@
-//! Getting subscribed, noticing that one is not, and what follows from it: the part that another transport
-//! would replace.
+//! Getting subscribed, noticing that one is not, and what follows from it.
 
 use tepui_model::Tick;
-use tepui_wire_mesos::v1::executor::{Call, call};
 
-use super::{Callback, Effect, ExecutorDriver, State, Waiting};
+use super::{Callback, Effect, ExecutorDriver, State, Transport};
 use crate::{DriverStatus, Loss, Subscription};
 
 impl ExecutorDriver {
@@ -37,7 +35,7 @@ impl ExecutorDriver {
     }
 
     /// The agent is gone, for now or for good.
-    fn lost(&mut self, now: Tick, was_subscribed: bool, reason: &str) {
+    pub(super) fn lost(&mut self, now: Tick, was_subscribed: bool, reason: &str) {
         self.warn(format!("the agent is lost: {reason}"));
         if self.shutting_down {
             self.state = State::Detached;
@@ -48,7 +46,11 @@ impl ExecutorDriver {
         }
         if self.config.checkpoint {
             self.recovery_deadline.get_or_insert(now + self.config.recovery_timeout);
-            self.wait(now);
+            if self.ever_subscribed && self.config.transport != Transport::Http {
+                self.state = State::Lost;
+            } else {
+                self.wait(now);
+            }
         } else if self.status == DriverStatus::Running {
             self.shut_down(now);
             self.state = State::Detached;
@@ -78,7 +80,7 @@ impl ExecutorDriver {
         match self.state {
             State::Waiting { until } if until <= now => self.attempt(now),
             State::Subscribing { subscription, deadline } if deadline <= now => {
-                self.effects.push_back(Effect::Close { subscription });
+                self.put_close(subscription);
                 self.warn(format!(
                     "no subscription within {:?}; trying again",
                     self.config.subscribe_timeout
@@ -87,10 +89,7 @@ impl ExecutorDriver {
             }
             State::Subscribed { .. } if passed(self.next_heartbeat) => {
                 self.next_heartbeat = Some(now + self.config.heartbeat_interval);
-                let token = self.next_token();
-                self.waiting_calls.insert(token, Waiting::Heartbeat);
-                let call = Call { r#type: Some(call::Type::Heartbeat.into()), ..self.empty_call() };
-                self.effects.push_back(Effect::Call { token, call: Box::new(call) });
+                self.put_heartbeat();
             }
             _ => {}
         }
@@ -102,26 +101,16 @@ impl ExecutorDriver {
         match self.state {
             State::Subscribing { subscription: current, .. }
             | State::Subscribed { subscription: current } => current == subscription,
-            State::NotStarted | State::Waiting { .. } | State::Detached | State::Ended => false,
+            _ => false,
         }
     }
 
-    /// Sends a SUBSCRIBE with everything unacknowledged.
+    /// Asks for a subscription.
     pub(super) fn attempt(&mut self, now: Tick) {
         self.subscriptions += 1;
         let subscription = Subscription(self.subscriptions);
         self.state = State::Subscribing { subscription, deadline: now + self.config.subscribe_timeout };
-        let subscribe = call::Subscribe {
-            unacknowledged_tasks: self.unacknowledged.values().cloned().collect(),
-            unacknowledged_updates: self.updates.take_all(now),
-        };
-        let call = Call {
-            r#type: Some(call::Type::Subscribe.into()),
-            subscribe: Some(subscribe),
-            ..self.empty_call()
-        };
-        let agent = self.config.agent.clone();
-        self.effects.push_back(Effect::Subscribe { subscription, agent, call: Box::new(call) });
+        self.put_subscribe(now, subscription);
     }
 
     fn wait(&mut self, now: Tick) {
@@ -143,9 +132,16 @@ impl ExecutorDriver {
     /// Gives up the subscription, but not the calls.
     fn abandon(&mut self) {
         if let State::Subscribing { subscription, .. } | State::Subscribed { subscription } = self.state {
-            self.effects.push_back(Effect::Close { subscription });
+            self.put_close(subscription);
         }
         self.state = State::Detached;
+    }
+
+    /// A link has no stream to be closed: it ends with the driver.
+    fn put_close(&mut self, subscription: Subscription) {
+        if self.config.transport == Transport::Http {
+            self.effects.push_back(Effect::Close { subscription });
+        }
     }
 
     /// The end by an error: aborted first, then the user is told, as in Mesos.

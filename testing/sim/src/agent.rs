@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_agent::{
     Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework,
-    RecoveredTask, Removal, Run,
+    RecoveredTask, Removal, Run, Upid,
 };
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::{internal, v1};
@@ -211,6 +211,7 @@ struct ExecutorFiles {
     info: Option<v1::ExecutorInfo>,
     command_task: bool,
     subscribed: bool,
+    process: Option<Upid>,
     completed: bool,
     pid: Option<u32>,
     tasks: BTreeMap<String, TaskFiles>,
@@ -272,6 +273,9 @@ impl Disk {
                 files.command_task = command_task;
             }
             Checkpoint::Subscribed { run } => self.executors.entry(run).or_default().subscribed = true,
+            Checkpoint::Registered { run, process } => {
+                self.executors.entry(run).or_default().process = Some(process);
+            }
             Checkpoint::ForkedPid { run, pid } => self.executors.entry(run).or_default().pid = Some(pid),
             Checkpoint::Task { run, task, deadline } => {
                 let id = task.task_id.value.clone();
@@ -348,6 +352,7 @@ impl ExecutorFiles {
             container_id: v1::ContainerId { value: run.container_id.clone(), parent: None },
             container: container(&run.container_id),
             subscribed: self.subscribed,
+            process: self.process.clone(),
             completed: self.completed,
             pid: self.pid,
             tasks: tasks.collect(),

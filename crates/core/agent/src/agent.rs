@@ -104,6 +104,8 @@ impl Agent {
     pub fn handle_exited(&mut self, now: Tick, peer: &Upid) {
         if self.master.as_ref() == Some(peer) {
             self.master_lost(now);
+        } else {
+            self.process_exited(now, peer);
         }
     }
 
@@ -182,6 +184,7 @@ impl Agent {
                 Timer::ShutdownGrace(container) => self.destroy_container(&container),
                 Timer::KillGrace(container) => self.kill_grace_over(&container),
                 Timer::Completion(container) => self.completion_time_reached(now, &container),
+                Timer::Reconnect(container) => self.ask_to_reconnect(now, &container),
                 Timer::Retry { framework, task } => self.retry(now, &framework, &task),
             }
         }

@@ -217,7 +217,7 @@ impl Agent {
             self.out.write(Checkpoint::ForkedPid { run: executor.run(&framework_id), pid });
         }
         match (executor.state, executor.command.is_some()) {
-            (ExecutorState::Terminating, _) if executor.stream.is_none() => {
+            (ExecutorState::Terminating, _) if executor.contact.is_none() => {
                 self.out.push(Effect::Destroy { container });
             }
             (ExecutorState::Registering, true) => self.command_started(now, &framework_id, executor_id),

@@ -35,6 +35,8 @@ pub struct Config {
     pub executor_registration_timeout: Duration,
     /// How long executors have to subscribe again after the agent's restart.
     pub executor_reregistration_timeout: Duration,
+    /// How often executors that speak libprocess are asked again meanwhile; `None`: once, as long as the link to them holds.
+    pub executor_reregistration_retry_interval: Option<Duration>,
     /// Between SHUTDOWN and the end of the container, unless the executor says otherwise.
     pub executor_shutdown_grace_period: Duration,
     /// How long checkpointed executors wait for the agent.
@@ -77,6 +79,7 @@ impl Config {
             launcher_dir: "/usr/libexec/mesos".to_owned(),
             executor_registration_timeout: Duration::from_secs(60),
             executor_reregistration_timeout: Duration::from_secs(2),
+            executor_reregistration_retry_interval: None,
             executor_shutdown_grace_period: Duration::from_secs(5),
             recovery_timeout: Duration::from_secs(15 * 60),
             registration_backoff_factor: Duration::from_secs(1),

@@ -219,6 +219,13 @@ pub enum Checkpoint {
         /// Which run.
         run: Run,
     },
+    /// The executor spoke libprocess from this address (`pids/libprocess.pid`).
+    Registered {
+        /// Which run.
+        run: Run,
+        /// Where it listens.
+        process: Upid,
+    },
     /// The container's first process.
     ForkedPid {
         /// Which run.

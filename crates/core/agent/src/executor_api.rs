@@ -11,6 +11,7 @@ use tepui_wire_mesos::v1::{
 
 use crate::{
     agent::Agent,
+    contact::Contact,
     effect::{Checkpoint, Effect},
     events,
     snapshot::{ExecutorState, Phase},
@@ -71,7 +72,7 @@ impl Agent {
         let executor = framework
             .executors
             .get(executor)
-            .filter(|executor| executor.command.is_none())
+            .filter(|executor| executor.command.is_none() && !executor.held)
             .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
         if executor.state == ExecutorState::Registering && !subscribing {
             return Err(Reply::error(403, "Executor is not subscribed"));
@@ -99,16 +100,18 @@ impl Agent {
             self.out.push(Effect::CloseStream { to: from });
             return;
         }
-        let earlier = executor.stream.replace(from);
+        let earlier = executor.contact.replace(Contact::Stream(from));
+        executor.process = None;
         let first = executor.state == ExecutorState::Registering;
         executor.state = ExecutorState::Running;
-        if let Some(earlier) = earlier.filter(|earlier| *earlier != from) {
+        let newer = first || matches!(earlier, Some(Contact::Process(_)));
+        if let Some(Contact::Stream(earlier)) = earlier.filter(|earlier| *earlier != Contact::Stream(from)) {
             self.connections.remove(&earlier);
             self.out.push(Effect::CloseStream { to: earlier });
         }
         self.connections.insert(from, (framework_id.to_owned(), executor_id.to_owned()));
         self.timers.cancel(&Timer::ExecutorRegistration(executor.container_id.value.clone()));
-        if first && checkpoint {
+        if newer && checkpoint {
             self.out.write(Checkpoint::Subscribed { run: executor.run(&id) });
         }
         let subscribed = event::Subscribed {
@@ -123,7 +126,7 @@ impl Agent {
     }
 
     /// Brings an executor that is back, and the agent, to one view of its tasks.
-    fn resume_executor(
+    pub(crate) fn resume_executor(
         &mut self,
         now: Tick,
         framework: &v1::FrameworkId,
@@ -158,10 +161,8 @@ impl Agent {
         let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
         let mut kills = std::mem::take(&mut executor.kills);
         kills.retain(|task, _| executor.tasks.get(task).is_some_and(Task::is_live));
-        if let Some(stream) = executor.stream {
-            for (task, policy) in kills {
-                self.out.event(stream, events::kill(&task, policy));
-            }
+        for (task, policy) in kills {
+            self.tell(&framework.value, executor_id, events::kill(&task, policy));
         }
         self.shut_down_if_useless(now, &framework.value, executor_id);
     }
@@ -169,9 +170,9 @@ impl Agent {
     pub(crate) fn forget_stream(&mut self, stream: ConnectionId) {
         let Some((framework, executor)) = self.connections.remove(&stream) else { return };
         if let Some(executor) = self.executor_mut(&framework, &executor)
-            && executor.stream == Some(stream)
+            && executor.stream() == Some(stream)
         {
-            executor.stream = None;
+            executor.contact = None;
         }
     }
 
@@ -206,7 +207,7 @@ fn validate(call: Call) -> Result<Request, String> {
 }
 
 /// The rules for a status that an executor may send.
-fn check_status(status: &v1::TaskStatus, executor: &str, framework: &str) -> Result<(), String> {
+pub(crate) fn check_status(status: &v1::TaskStatus, executor: &str, framework: &str) -> Result<(), String> {
     let uuid = status.uuid.as_ref().ok_or("Expecting 'uuid' to be present")?;
     let version = uuid::Uuid::from_slice(uuid).map(|uuid| uuid.get_version_num());
     if !version.is_ok_and(|version| (1..=5).contains(&version)) {

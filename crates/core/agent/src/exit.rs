@@ -7,6 +7,7 @@ use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
+    contact::Contact,
     effect::{Checkpoint, Effect, Exit, LaunchFailure, LaunchFailureReason, Removal},
     kill,
     picture::{executor_view, framework_view},
@@ -61,12 +62,12 @@ impl Agent {
         let container = executor.container_id.clone();
         let run = executor.run(&framework_id);
         let directory = executor.directory.clone();
-        let stream = executor.stream.take();
+        let contact = executor.contact.take();
         let termination = executor.termination.clone();
         let command_task = executor.command.is_some();
         self.containers.remove(&container.value);
         self.cancel_container_timers(&container.value);
-        if let Some(stream) = stream {
+        if let Some(Contact::Stream(stream)) = contact {
             self.connections.remove(&stream);
             self.out.push(Effect::CloseStream { to: stream });
         }
@@ -100,6 +101,7 @@ impl Agent {
             Timer::ShutdownGrace(container()),
             Timer::KillGrace(container()),
             Timer::Completion(container()),
+            Timer::Reconnect(container()),
         ] {
             self.timers.cancel(&timer);
         }

@@ -20,7 +20,7 @@ impl Agent {
         }
         for (stream, (framework, executor)) in &self.connections {
             let owner = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
-            if owner.and_then(|owner| owner.stream) != Some(*stream) {
+            if owner.and_then(Executor::stream) != Some(*stream) {
                 return Err(format!("{stream} is nobody's stream"));
             }
         }

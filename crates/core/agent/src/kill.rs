@@ -75,12 +75,11 @@ impl Agent {
                 self.kill_queued(now, &framework_id, &executor_id, task);
             }
             (Some(Stage::Launched), ExecutorState::Registering | ExecutorState::Running) => {
-                match executor.stream {
-                    Some(stream) => self.out.event(stream, events::kill(task, policy)),
+                if executor.contact.is_some() {
+                    self.tell(framework, &executor_id, events::kill(task, policy));
+                } else {
                     // It will be told when it is back.
-                    None => {
-                        executor.kills.insert(task.to_owned(), policy);
-                    }
+                    executor.kills.insert(task.to_owned(), policy);
                 }
             }
             _ => {}
@@ -123,10 +122,7 @@ impl Agent {
 
     /// An executor that never got a task and has none to wait for is of no use.
     pub(crate) fn shut_down_if_useless(&mut self, now: Tick, framework: &str, executor_id: &str) {
-        let useless = self.executor_mut(framework, executor_id).is_some_and(|executor| {
-            !executor.delivered && !executor.tasks.values().any(|task| task.stage == Stage::Queued)
-        });
-        if useless {
+        if self.executor_mut(framework, executor_id).is_some_and(|executor| executor.is_useless()) {
             self.shutdown_executor(now, framework, executor_id);
         }
     }
@@ -148,14 +144,10 @@ impl Agent {
             self.kill_command(now, &framework_id, executor_id, grace.saturating_sub(RESERVED_GRACE));
             return;
         }
-        match executor.stream {
-            Some(stream) => self.out.event(stream, events::shutdown()),
+        if !self.tell(framework, executor_id, events::shutdown()) && before == ExecutorState::Registering {
             // Nobody is there who could be asked.
-            None if before == ExecutorState::Registering => {
-                self.out.push(Effect::Destroy { container });
-                return;
-            }
-            None => {}
+            self.out.push(Effect::Destroy { container });
+            return;
         }
         self.timers.set(Timer::ShutdownGrace(container.value), now + grace);
     }

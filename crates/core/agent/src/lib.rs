@@ -6,11 +6,13 @@
 pub mod agent;
 mod command;
 pub mod config;
+mod contact;
 mod drain;
 pub mod effect;
 mod environment;
 mod events;
 mod executor_api;
+mod executor_process;
 mod exit;
 mod gc;
 mod invariants;

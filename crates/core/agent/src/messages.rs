@@ -23,6 +23,10 @@ impl Agent {
             // Schedulers of the older kind send these straight to the agent.
             Message::FrameworkToExecutor(message) => self.framework_message(message),
             Message::StatusUpdateAcknowledgement(message) => self.acknowledgement(now, message),
+            Message::RegisterExecutor(message) => self.register_executor(now, from, message),
+            Message::ReregisterExecutor(message) => self.reregister_executor(now, from, message),
+            Message::StatusUpdate(message) => self.process_update(now, from, message),
+            Message::ExecutorToFramework(message) => self.process_message(from, message),
             _ if self.master.as_ref() != Some(from) => self.stats.dropped_messages += 1,
             Message::RunTask(message) => self.run_task(now, message),
             Message::RunTaskGroup(message) => self.run_task_group(now, message),
@@ -44,19 +48,17 @@ impl Agent {
 
     /// A scheduler's words for an executor; nothing is kept for one that is not there.
     fn framework_message(&mut self, message: internal::FrameworkToExecutorMessage) {
-        let stream = self
+        let (framework, executor) = (&message.framework_id.value, &message.executor_id.value);
+        let listens = self
             .frameworks
-            .get(&message.framework_id.value)
+            .get(framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)
-            .and_then(|framework| framework.executors.get(&message.executor_id.value))
-            .filter(|executor| executor.state == ExecutorState::Running)
-            .and_then(|executor| executor.stream);
-        match stream {
-            Some(stream) => {
-                self.stats.valid_framework_messages += 1;
-                self.out.event(stream, events::message(message.data));
-            }
-            None => self.stats.invalid_framework_messages += 1,
+            .and_then(|framework| framework.executors.get(executor))
+            .is_some_and(|executor| executor.state == ExecutorState::Running);
+        if listens && self.tell(framework, executor, events::message(message.data)) {
+            self.stats.valid_framework_messages += 1;
+        } else {
+            self.stats.invalid_framework_messages += 1;
         }
     }
 

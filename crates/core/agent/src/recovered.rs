@@ -3,7 +3,7 @@
 use tepui_model::Tick;
 use tepui_wire_mesos::{internal, v1};
 
-use crate::effect::Exit;
+use crate::{Upid, effect::Exit};
 
 /// Everything that survived the last agent; empty for a new one.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,8 @@ pub struct RecoveredExecutor {
     pub container: ContainerState,
     /// It had subscribed before.
     pub subscribed: bool,
+    /// Where it listens, if it had registered over libprocess.
+    pub process: Option<Upid>,
     /// Its end was dealt with (the sentinel is there).
     pub completed: bool,
     /// The container's first process, if it was written down.

@@ -96,7 +96,9 @@ impl Agent {
             Executor::new(recovered.info, recovered.container_id, directory, recovered.command_task);
         executor.pid = recovered.pid;
         // Whatever it has was given to it, as far as anyone knows.
-        executor.delivered = recovered.subscribed || !recovered.tasks.is_empty();
+        let spoke = recovered.subscribed || recovered.process.is_some();
+        executor.delivered = spoke || !recovered.tasks.is_empty();
+        executor.process = recovered.process.filter(|_| !recovered.subscribed);
         let run = executor.run(framework_id);
         let mut names = Vec::new();
         for RecoveredTask { mut task, deadline, records } in recovered.tasks {
@@ -141,7 +143,7 @@ impl Agent {
         let default_grace = self.config.kill_grace_period;
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
         if executor.command.is_none() {
-            return;
+            return self.call_back(now, &framework_id.value, executor_id);
         }
         executor.state = ExecutorState::Running;
         let container = executor.container_id.clone();

@@ -9,6 +9,7 @@ use tepui_wire_mesos::{internal, v1};
 use crate::{
     agent::Agent,
     command,
+    contact::Speaker,
     effect::{Checkpoint, Effect, Exit, Launch, LaunchKind},
     environment, events, kill,
     outbox::After,
@@ -204,8 +205,12 @@ impl Agent {
         }
         let limits = executor.limits();
         let container = executor.container_id.clone();
+        let speaks_v0 = executor.process.is_some();
         if executor.pid.is_some() {
             self.out.set_limits(&container, limits);
+        }
+        if speaks_v0 {
+            self.refuse_groups(now, framework_id, executor_id);
         }
         self.deliver(&framework_id.value, executor_id);
     }
@@ -367,15 +372,19 @@ impl Agent {
 
     /// Delivers what is queued, if the executor listens.
     pub(crate) fn deliver(&mut self, framework_id: &str, executor_id: &str) {
-        let Some(executor) = self
-            .frameworks
-            .get_mut(framework_id)
-            .and_then(|framework| framework.executors.get_mut(executor_id))
+        let Self { frameworks, out, agent_id, .. } = self;
+        let Some(Framework { id, info, pid, executors, .. }) = frameworks.get_mut(framework_id) else {
+            return;
+        };
+        let Some(executor) = executors
+            .get_mut(executor_id)
             .filter(|executor| executor.state == ExecutorState::Running && executor.command.is_none())
         else {
             return;
         };
-        let Some(stream) = executor.stream else { return };
+        let Some(contact) = executor.contact.clone() else { return };
+        let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
+        let mut tell = |event| contact.tell(out, &speaker, executor_id, event);
         while let Some(queued) = executor.queue.front() {
             let durable = |id: &String| executor.tasks.get(id).is_none_or(|task| task.durable);
             let ready = match queued {
@@ -386,14 +395,14 @@ impl Agent {
             match queued {
                 Queued::Task(id) => {
                     if let Some(info) = take_info(executor, &id) {
-                        self.out.event(stream, events::launch(*info));
+                        tell(events::launch(*info));
                     }
                 }
                 Queued::Group(ids) => {
                     let infos: Vec<_> =
                         ids.iter().filter_map(|id| take_info(executor, id)).map(|info| *info).collect();
                     if !infos.is_empty() {
-                        self.out.event(stream, events::launch_group(infos));
+                        tell(events::launch_group(infos));
                     }
                 }
             }

@@ -10,7 +10,9 @@ use tepui_model::{ConnectionId, Reason, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
+    Upid,
     config::Config,
+    contact::Contact,
     effect::{Limits, Run},
     resources::Sum,
     snapshot::{ExecutorState, ExecutorView},
@@ -77,8 +79,10 @@ pub(crate) struct Executor {
     pub(crate) state: ExecutorState,
     /// Present for a command task: the agent itself is the executor.
     pub(crate) command: Option<Command>,
-    /// The open event stream.
-    pub(crate) stream: Option<ConnectionId>,
+    /// Who listens for it at the moment.
+    pub(crate) contact: Option<Contact>,
+    /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
+    pub(crate) process: Option<Upid>,
     pub(crate) pid: Option<u32>,
     /// Its container waits until the executor and its first task are written down.
     pub(crate) held: bool,
@@ -113,7 +117,8 @@ impl Executor {
             directory,
             state: ExecutorState::Registering,
             command: command.then(Command::default),
-            stream: None,
+            contact: None,
+            process: None,
             pid: None,
             held: false,
             launching: false,
@@ -129,6 +134,14 @@ impl Executor {
 
     pub(crate) fn id(&self) -> &str {
         &self.info.executor_id.value
+    }
+
+    /// The open event stream, if it is that kind of executor.
+    pub(crate) fn stream(&self) -> Option<ConnectionId> {
+        match self.contact {
+            Some(Contact::Stream(stream)) => Some(stream),
+            Some(Contact::Process(_)) | None => None,
+        }
     }
 
     pub(crate) fn run(&self, framework: &v1::FrameworkId) -> Run {
@@ -147,6 +160,11 @@ impl Executor {
     pub(crate) fn add_task(&mut self, id: String, task: Task) {
         self.usage.add(&task.usage);
         self.tasks.insert(id, task);
+    }
+
+    /// It never got a task and has none to wait for.
+    pub(crate) fn is_useless(&self) -> bool {
+        !self.delivered && !self.tasks.values().any(|task| task.stage == Stage::Queued)
     }
 
     pub(crate) fn shutdown_grace(&self, config: &Config) -> Duration {

@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     ShutdownGrace(String),
     /// The command in this container should have ended after SIGTERM.
     KillGrace(String),
+    /// The executor in this container, which speaks libprocess, is asked to come back.
+    Reconnect(String),
     /// The command in this container had its time.
     Completion(String),
     /// The update in flight was not acknowledged.

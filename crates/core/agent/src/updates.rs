@@ -277,11 +277,8 @@ impl Agent {
     }
 
     fn acknowledge_to_executor(&mut self, framework: &str, task: &str, uuid: &Bytes, executor: Option<&str>) {
-        let stream = executor
-            .and_then(|executor| self.frameworks.get(framework)?.executors.get(executor))
-            .and_then(|executor| executor.stream);
-        if let Some(stream) = stream {
-            self.out.event(stream, events::acknowledged(task, uuid.clone()));
+        if let Some(executor) = executor {
+            self.tell(framework, executor, events::acknowledged(task, uuid.clone()));
         }
     }
 

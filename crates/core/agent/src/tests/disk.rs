@@ -66,12 +66,14 @@ impl Disk {
                     container_id: v1::ContainerId { value: run.container_id, parent: None },
                     container: ContainerState::Alive,
                     subscribed: false,
+                    process: None,
                     completed: false,
                     pid: None,
                     tasks: Vec::new(),
                 });
             }
             Checkpoint::Subscribed { run } => self.executor(&run).subscribed = true,
+            Checkpoint::Registered { run, process } => self.executor(&run).process = Some(process),
             Checkpoint::ForkedPid { run, pid } => self.executor(&run).pid = Some(pid),
             Checkpoint::Task { run, task, deadline } => {
                 let tasks = &mut self.executor(&run).tasks;

@@ -143,6 +143,10 @@ impl RunFiles {
         self.directory.join("http.marker")
     }
 
+    pub(crate) fn libprocess_pid(&self) -> PathBuf {
+        self.directory.join("pids").join("libprocess.pid")
+    }
+
     pub(crate) fn forked_pid(&self) -> PathBuf {
         self.directory.join("pids").join("forked.pid")
     }

@@ -127,6 +127,7 @@ impl Reader<'_> {
             container_id: v1::ContainerId { value: container, parent: None },
             container: state,
             subscribed: run.http_marker().exists(),
+            process: fs::read_to_string(run.libprocess_pid()).ok().and_then(|text| text.trim().parse().ok()),
             completed,
             pid: fs::read_to_string(run.forked_pid()).ok().and_then(|text| text.trim().parse().ok()),
             tasks,

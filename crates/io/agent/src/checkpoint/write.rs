@@ -191,6 +191,9 @@ impl Files {
                 record::link(&run.executor.latest_run(), &run.directory)?;
             }
             Checkpoint::Subscribed { run } => record::replace(&self.run(run)?.http_marker(), b"", false)?,
+            Checkpoint::Registered { run, process } => {
+                record::replace(&self.run(run)?.libprocess_pid(), process.to_string().as_bytes(), false)?;
+            }
             Checkpoint::ForkedPid { run, pid } => {
                 record::replace(&self.run(run)?.forked_pid(), pid.to_string().as_bytes(), false)?;
             }

@@ -1,0 +1,93 @@
+//! How an executor is spoken to: events on its stream, or messages to its process.
+//! Must not live here: what it is told, and when.
+
+use tepui_model::ConnectionId;
+use tepui_wire_mesos::{
+    Message, internal,
+    v1::{self, executor::Event},
+};
+
+use crate::{Upid, agent::Agent, outbox::Outbox, state::Framework};
+
+/// The scheduler of a framework that speaks HTTP, as executors are told of it.
+const NOBODY: &str = "@0.0.0.0:0";
+
+/// Who listens for an executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// An open event stream (v1).
+    Stream(ConnectionId),
+    /// A process at the other end of a link (v0).
+    Process(Upid),
+}
+
+/// What messages to a process say about where they come from.
+#[derive(Debug)]
+pub(crate) struct Speaker<'a> {
+    pub(crate) agent: Option<&'a v1::AgentId>,
+    pub(crate) framework: &'a v1::FrameworkId,
+    pub(crate) info: &'a v1::FrameworkInfo,
+    pub(crate) scheduler: &'a str,
+}
+
+impl Contact {
+    /// Tells an executor something.
+    pub(crate) fn tell(&self, out: &mut Outbox, speaker: &Speaker<'_>, executor: &str, event: Event) {
+        match self {
+            Self::Stream(stream) => out.event(*stream, event),
+            Self::Process(process) => {
+                if let Some(message) = message(speaker, executor, event) {
+                    out.send(process, message);
+                }
+            }
+        }
+    }
+}
+
+/// An event in the older protocol's words; `None` for what has none there.
+fn message(speaker: &Speaker<'_>, executor: &str, event: Event) -> Option<Message> {
+    let agent_id = || speaker.agent.cloned();
+    let framework_id = || speaker.framework.clone();
+    if let Some(launch) = event.launch {
+        let scheduler = if speaker.scheduler.is_empty() { NOBODY } else { speaker.scheduler };
+        let message = internal::RunTaskMessage {
+            framework: speaker.info.clone(),
+            task: launch.task,
+            pid: Some(scheduler.to_owned()),
+            ..internal::RunTaskMessage::default()
+        };
+        return Some(message.into());
+    }
+    if let Some(v1::executor::event::Kill { task_id, kill_policy }) = event.kill {
+        return Some(internal::KillTaskMessage { framework_id: framework_id(), task_id, kill_policy }.into());
+    }
+    if let Some(v1::executor::event::Acknowledged { task_id, uuid }) = event.acknowledged {
+        let (slave_id, framework_id) = (agent_id()?, framework_id());
+        let message = internal::StatusUpdateAcknowledgementMessage { slave_id, framework_id, task_id, uuid };
+        return Some(message.into());
+    }
+    if let Some(v1::executor::event::Message { data }) = event.message {
+        let executor_id = v1::ExecutorId { value: executor.to_owned() };
+        let (slave_id, framework_id) = (agent_id()?, framework_id());
+        let message = internal::FrameworkToExecutorMessage { slave_id, framework_id, executor_id, data };
+        return Some(message.into());
+    }
+    let shutdown = event.r#type == Some(v1::executor::event::Type::Shutdown.into());
+    shutdown.then(|| internal::ShutdownExecutorMessage::default().into())
+}
+
+impl Agent {
+    /// Tells an executor something, if it listens. `false`: it does not.
+    pub(crate) fn tell(&mut self, framework: &str, executor_id: &str, event: Event) -> bool {
+        let Self { frameworks, out, agent_id, .. } = self;
+        let Some(Framework { id, info, pid, executors, .. }) = frameworks.get(framework) else {
+            return false;
+        };
+        let Some(contact) = executors.get(executor_id).and_then(|executor| executor.contact.as_ref()) else {
+            return false;
+        };
+        let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
+        contact.tell(out, &speaker, executor_id, event);
+        true
+    }
+}

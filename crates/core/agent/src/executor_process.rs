@@ -1,0 +1,271 @@
+//! Executors that speak libprocess (v0): registration, coming back, updates, the end of a link.
+//! Must not live here: what an update leads to (see `updates`), and how such an executor is spoken to (see `contact`).
+
+use std::time::Duration;
+
+use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_wire_mesos::{
+    internal,
+    v1::{self, executor::call},
+};
+
+use crate::{
+    Upid,
+    agent::Agent,
+    contact::Contact,
+    effect::{Checkpoint, Effect},
+    executor_api::check_status,
+    snapshot::{ExecutorState, Phase},
+    state::{Executor, Queued},
+    status::Report,
+    timers::Timer,
+};
+
+/// Between attempts to reach an executor whose link broke although its container lives.
+const RELINK_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Agent {
+    /// A new executor says that it is there. One that is not expected is told to shut down.
+    pub(crate) fn register_executor(
+        &mut self,
+        now: Tick,
+        from: &Upid,
+        message: internal::RegisterExecutorMessage,
+    ) {
+        let (framework, executor_id) = (message.framework_id.value, message.executor_id.value);
+        let expected = self.phase != Phase::Recovering
+            && self
+                .expected_executor(&framework, &executor_id)
+                .is_some_and(|executor| executor.state == ExecutorState::Registering);
+        if !expected {
+            return self.refuse_executor(from);
+        }
+        self.meet_process(&framework, &executor_id, from);
+        let Some(state) = self.frameworks.get(&framework) else { return };
+        let (id, info) = (state.id.clone(), state.info.clone());
+        let Some(executor) = state.executors.get(&executor_id) else { return };
+        let (executor_info, never) = (executor.info.clone(), executor.is_useless());
+        if let (false, Some(slave_id)) = (never, self.agent_id.clone()) {
+            let message = internal::ExecutorRegisteredMessage {
+                executor_info: (*executor_info).clone(),
+                framework_id: id.clone(),
+                framework_info: (*info).clone(),
+                slave_id,
+                slave_info: self.slave_info_for_executors(),
+            };
+            self.out.send(from, message);
+        }
+        self.refuse_groups(now, &id, &executor_id);
+        self.resume_executor(now, &id, &executor_id, call::Subscribe::default());
+    }
+
+    /// An executor answers to the agent's call to come back, with what it has not heard the end of.
+    pub(crate) fn reregister_executor(
+        &mut self,
+        now: Tick,
+        from: &Upid,
+        message: internal::ReregisterExecutorMessage,
+    ) {
+        let (framework, executor_id) = (message.framework_id.value, message.executor_id.value);
+        let Some(executor) = self.expected_executor(&framework, &executor_id) else {
+            return self.refuse_executor(from);
+        };
+        let (is_it, listens) = (executor.process.as_ref() == Some(from), executor.contact.is_some());
+        match executor.state {
+            // It was asked twice and answers twice: what was sent to it in between would seem to be lost.
+            ExecutorState::Running if is_it && listens => {
+                for update in message.updates {
+                    self.take_update(now, &framework, &executor_id, update);
+                }
+                return;
+            }
+            ExecutorState::Running if is_it => {}
+            ExecutorState::Registering => {}
+            ExecutorState::Running | ExecutorState::Terminating | ExecutorState::Terminated => {
+                return self.refuse_executor(from);
+            }
+        }
+        self.meet_process(&framework, &executor_id, from);
+        if let Some(slave_id) = self.agent_id.clone() {
+            let slave_info = self.slave_info_for_executors();
+            self.out.send(from, internal::ExecutorReregisteredMessage { slave_id, slave_info });
+        }
+        for update in message.updates {
+            self.take_update(now, &framework, &executor_id, update);
+        }
+        let Some(id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else { return };
+        let subscribe =
+            call::Subscribe { unacknowledged_tasks: message.tasks, unacknowledged_updates: Vec::new() };
+        self.resume_executor(now, &id, &executor_id, subscribe);
+        self.recovery_progress(now);
+    }
+
+    /// An executor that may speak to the agent: its framework is not being ended, and it has a process of its own.
+    fn expected_executor(&self, framework: &str, executor: &str) -> Option<&Executor> {
+        let framework = self
+            .frameworks
+            .get(framework)
+            .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)?;
+        framework.executors.get(executor).filter(|executor| executor.command.is_none() && !executor.held)
+    }
+
+    fn refuse_executor(&mut self, from: &Upid) {
+        self.stats.dropped_messages += 1;
+        self.out.send(from, internal::ShutdownExecutorMessage::default());
+    }
+
+    /// Takes an executor's address: it listens from now on.
+    fn meet_process(&mut self, framework: &str, executor_id: &str, from: &Upid) {
+        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let (id, checkpoint) = (state.id.clone(), state.checkpoint());
+        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        executor.state = ExecutorState::Running;
+        executor.contact = Some(Contact::Process(from.clone()));
+        let known = executor.process.replace(from.clone());
+        let (run, container) = (executor.run(&id), executor.container_id.value.clone());
+        for timer in [Timer::ExecutorRegistration(container.clone()), Timer::Reconnect(container)] {
+            self.timers.cancel(&timer);
+        }
+        if known.as_ref() == Some(from) {
+            // Asked to come back: the link was made then.
+            return;
+        }
+        self.out.push(Effect::Link { to: from.clone() });
+        if checkpoint {
+            self.out.write(Checkpoint::Registered { run, process: from.clone() });
+        }
+    }
+
+    /// Task groups have no message in the older protocol.
+    pub(crate) fn refuse_groups(&mut self, now: Tick, framework: &v1::FrameworkId, executor_id: &str) {
+        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+        let mut refused = Vec::new();
+        executor.queue.retain_mut(|queued| match queued {
+            Queued::Task(_) => true,
+            Queued::Group(tasks) => {
+                refused.append(tasks);
+                false
+            }
+        });
+        for task in refused {
+            let live = self
+                .executor_mut(&framework.value, executor_id)
+                .and_then(|executor| executor.tasks.get(&task))
+                .is_some_and(crate::state::Task::is_live);
+            if live {
+                let words =
+                    format!("Executor '{executor_id}' does not speak the v1 API, which task groups need");
+                let report = Report::new(Reason::TaskGroupInvalid, words);
+                self.report(now, framework, &task, TaskState::Error, Source::Agent, report);
+            }
+        }
+    }
+
+    /// An update of an executor that speaks libprocess.
+    pub(crate) fn process_update(&mut self, now: Tick, from: &Upid, message: internal::StatusUpdateMessage) {
+        let framework = message.update.framework_id.value.clone();
+        match self.executor_at(&framework, from) {
+            Some(executor) => self.take_update(now, &framework, &executor, message.update),
+            None => self.stats.invalid_status_updates += 1,
+        }
+    }
+
+    /// A message of an executor that speaks libprocess.
+    pub(crate) fn process_message(&mut self, from: &Upid, message: internal::ExecutorToFrameworkMessage) {
+        let framework = message.framework_id.value;
+        let sender = self.executor_at(&framework, from);
+        match sender.filter(|executor| *executor == message.executor_id.value) {
+            Some(executor) => self.executor_message(&framework, &executor, message.data),
+            None => self.stats.invalid_framework_messages += 1,
+        }
+    }
+
+    /// The executor that listens at an address.
+    fn executor_at(&self, framework: &str, process: &Upid) -> Option<String> {
+        let executors = &self.frameworks.get(framework)?.executors;
+        let found = executors.values().find(|executor| executor.process.as_ref() == Some(process));
+        found.map(|executor| executor.id().to_owned())
+    }
+
+    /// An update in the older form goes the way of all others, or is dropped: nobody could be told why.
+    fn take_update(&mut self, now: Tick, framework: &str, executor: &str, update: internal::StatusUpdate) {
+        let internal::StatusUpdate { executor_id, slave_id, timestamp, uuid, mut status, .. } = update;
+        if slave_id.is_some() && slave_id != self.agent_id {
+            self.stats.invalid_status_updates += 1;
+            return;
+        }
+        status.uuid = uuid;
+        status.source = Some(Source::Executor.number());
+        status.executor_id = executor_id.or(status.executor_id).filter(|id| id.value == executor);
+        status.timestamp.get_or_insert(timestamp);
+        if status.state == TaskState::Staging.number() {
+            self.stats.invalid_status_updates += 1;
+            self.shutdown_executor(now, framework, executor);
+        } else if check_status(&status, executor, framework).is_ok() {
+            self.executor_update(now, framework, executor, status);
+        } else {
+            self.stats.invalid_status_updates += 1;
+        }
+    }
+
+    /// The link to an executor broke. Its container's end will be told if it is that; if it is not, what was under way
+    /// to it may be lost, and it is asked what it has.
+    pub(crate) fn process_exited(&mut self, now: Tick, peer: &Upid) {
+        let lost = Contact::Process(peer.clone());
+        let executors = self.frameworks.values_mut().flat_map(|framework| framework.executors.values_mut());
+        for executor in executors.filter(|executor| executor.process.as_ref() == Some(peer)) {
+            if executor.contact.as_ref() == Some(&lost) {
+                executor.contact = None;
+            }
+            if matches!(executor.state, ExecutorState::Registering | ExecutorState::Running) {
+                self.timers.set(Timer::Reconnect(executor.container_id.value.clone()), now + RELINK_INTERVAL);
+            }
+        }
+    }
+
+    /// Asks an executor of the last agent to come back; one that speaks HTTP does so by itself.
+    pub(crate) fn call_back(&mut self, now: Tick, framework: &str, executor_id: &str) {
+        let interval = self.config.executor_reregistration_retry_interval;
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        let container = executor.container_id.value.clone();
+        let (Some(process), Some(slave_id)) = (executor.process.clone(), self.agent_id.clone()) else {
+            return;
+        };
+        self.out.push(Effect::Link { to: process.clone() });
+        self.out.send(&process, internal::ReconnectExecutorMessage { slave_id });
+        if let Some(interval) = interval {
+            self.timers.set(Timer::Reconnect(container), now + interval);
+        }
+    }
+
+    /// Asks again, until the executor has answered.
+    pub(crate) fn ask_to_reconnect(&mut self, now: Tick, container: &str) {
+        let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
+        let waiting = self.executor_mut(&framework, &executor_id).is_some_and(|executor| {
+            executor.contact.is_none()
+                && matches!(executor.state, ExecutorState::Registering | ExecutorState::Running)
+        });
+        if !waiting {
+            return;
+        }
+        self.call_back(now, &framework, &executor_id);
+        let timer = Timer::Reconnect(container.to_owned());
+        if self.timers.at(&timer).is_none() {
+            self.timers.set(timer, now + RELINK_INTERVAL);
+        }
+    }
+
+    /// The agent as executors of the older kind are told of it.
+    fn slave_info_for_executors(&self) -> internal::SlaveInfo {
+        let info = self.agent_info();
+        internal::SlaveInfo {
+            hostname: info.hostname,
+            port: info.port,
+            resources: info.resources,
+            attributes: info.attributes,
+            id: info.id,
+            domain: info.domain,
+            checkpoint: Some(true),
+        }
+    }
+}

@@ -221,6 +221,7 @@ struct ExecutorFiles {
 struct TaskFiles {
     task: Option<v1::Task>,
     deadline: Option<Tick>,
+    check: Option<Box<v1::CheckInfo>>,
     records: Vec<internal::StatusUpdateRecord>,
 }
 
@@ -277,11 +278,12 @@ impl Disk {
                 self.executors.entry(run).or_default().process = Some(process);
             }
             Checkpoint::ForkedPid { run, pid } => self.executors.entry(run).or_default().pid = Some(pid),
-            Checkpoint::Task { run, task, deadline } => {
+            Checkpoint::Task { run, task, deadline, check } => {
                 let id = task.task_id.value.clone();
                 let files = self.executors.entry(run).or_default().tasks.entry(id).or_default();
                 files.task = Some(*task);
                 files.deadline = deadline;
+                files.check = check;
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
                 self.executors
@@ -343,6 +345,7 @@ impl ExecutorFiles {
             Some(RecoveredTask {
                 task: files.task.clone()?,
                 deadline: files.deadline,
+                check: files.check.clone(),
                 records: files.records.clone(),
             })
         });

@@ -10,6 +10,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
+use tepui_core_checks::{Outcome, ProbeId};
 use tepui_model::{ConnectionId, Tick, Token};
 use tepui_wire_mesos::{Message, v1};
 
@@ -145,6 +146,11 @@ impl Agent {
         }
     }
 
+    /// What came of an [`Effect::Probe`]; of one that was cancelled nothing needs to be said.
+    pub fn handle_probed(&mut self, now: Tick, container: &v1::ContainerId, id: ProbeId, outcome: &Outcome) {
+        self.probed(now, &container.value, id, outcome);
+    }
+
     /// An [`Effect::Persist`] is durable.
     pub fn handle_persisted(&mut self, now: Tick, token: Token) {
         for after in self.out.persisted(token) {
@@ -185,6 +191,7 @@ impl Agent {
                 Timer::KillGrace(container) => self.kill_grace_over(&container),
                 Timer::Completion(container) => self.completion_time_reached(now, &container),
                 Timer::Reconnect(container) => self.ask_to_reconnect(now, &container),
+                Timer::Checks(container) => self.checks_due(now, &container),
                 Timer::Retry { framework, task } => self.retry(now, &framework, &task),
             }
         }

@@ -8,6 +8,7 @@ use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
+    checks,
     config::Config,
     drain,
     effect::{Checkpoint, Effect, Exit},
@@ -92,6 +93,7 @@ impl Agent {
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
         executor.state = ExecutorState::Running;
         executor.queue.clear();
+        let report = checks::unchecked(executor, Report::default());
         let container = executor.container_id.value.clone();
         let started: Vec<(String, Option<Tick>)> = executor
             .tasks
@@ -108,8 +110,9 @@ impl Agent {
                 self.timers.set(Timer::Completion(container.clone()), deadline);
             }
             for state in [TaskState::Starting, TaskState::Running] {
-                self.report(now, framework_id, &task, state, Source::Executor, Report::default());
+                self.report(now, framework_id, &task, state, Source::Executor, report.clone());
             }
+            self.begin_checks(now, &framework_id.value, executor_id);
         }
     }
 
@@ -136,8 +139,10 @@ impl Agent {
             return;
         }
         let task = executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone());
+        let report = checks::unchecked(executor, Report::default());
+        self.end_checks(now, &framework_id.value, executor_id);
         if let Some(task) = task.filter(|_| announce) {
-            self.report(now, framework_id, &task, TaskState::Killing, Source::Executor, Report::default());
+            self.report(now, framework_id, &task, TaskState::Killing, Source::Executor, report);
         }
         self.out.push(Effect::Signal { container, signal: SIGTERM, whole_group: true });
         self.timers.set(timer, deadline);
@@ -175,22 +180,26 @@ impl Agent {
     ) {
         // The word that it had started may have been overtaken.
         self.command_started(now, framework_id, executor_id);
+        self.end_checks(now, &framework_id.value, executor_id);
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
         let Some(task) = executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
         else {
             return;
         };
-        let command = executor.command.clone().unwrap_or_default();
+        let Some(command) = &executor.command else { return };
         if let Some(limitation) = &exit.limitation {
             let report = Report {
                 reason: Reason::from_number(limitation.reason.into()),
                 message: Some(limitation.message.clone()),
                 limitation: Some(v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
+                ..Report::default()
             };
             self.report(now, framework_id, &task, TaskState::Failed, Source::Agent, report);
             return;
         }
-        let mut report = Report::message(status::describe_exit(exit.wait_status));
+        let mut report =
+            checks::unchecked(executor, Report::message(status::describe_exit(exit.wait_status)));
+        report.healthy = command.unhealthy.then_some(false);
         let state = if exit.wait_status == Some(0) {
             TaskState::Finished
         } else if command.timed_out {

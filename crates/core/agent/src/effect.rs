@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tepui_core_checks::{Probe, ProbeId};
 use tepui_model::{ConnectionId, Reply, Tick, Token};
 use tepui_wire_mesos::{Message, internal, v1};
 
@@ -77,6 +78,22 @@ pub enum Effect {
     Destroy {
         /// The container.
         container: v1::ContainerId,
+    },
+    /// Ask a task over the network of its container, then call [`crate::Agent::handle_probed`].
+    Probe {
+        /// The task's container.
+        container: v1::ContainerId,
+        /// Number of the probe; unique in the container.
+        id: ProbeId,
+        /// What to ask.
+        probe: Probe,
+    },
+    /// End a probe; its result is not wanted any more.
+    CancelProbe {
+        /// The task's container.
+        container: v1::ContainerId,
+        /// Number of the probe.
+        id: ProbeId,
     },
     /// Delete a sandbox and what it leaves empty above it.
     RemoveSandbox {
@@ -241,6 +258,8 @@ pub enum Checkpoint {
         task: Box<v1::Task>,
         /// When it has to be over (`max_completion_time`).
         deadline: Option<Tick>,
+        /// The check of a command task, which is no part of `task`.
+        check: Option<Box<v1::CheckInfo>>,
     },
     /// A record to append to a task's log of updates.
     UpdateAppended {

@@ -65,6 +65,7 @@ impl Agent {
         let contact = executor.contact.take();
         let termination = executor.termination.clone();
         let command_task = executor.command.is_some();
+        self.end_checks(now, framework, executor_id);
         self.containers.remove(&container.value);
         self.cancel_container_timers(&container.value);
         if let Some(Contact::Stream(stream)) = contact {
@@ -102,6 +103,7 @@ impl Agent {
             Timer::KillGrace(container()),
             Timer::Completion(container()),
             Timer::Reconnect(container()),
+            Timer::Checks(container()),
         ] {
             self.timers.cancel(&timer);
         }
@@ -122,6 +124,7 @@ impl Agent {
                     reason: Reason::from_number(limitation.reason.into()),
                     message: Some(limitation.message.clone()),
                     limitation: Some(v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
+                    ..Report::default()
                 };
                 (TaskState::Failed, report)
             }

@@ -4,6 +4,7 @@
 //! No I/O, clock or entropy here: time and seed are arguments, and everything else is an [`Effect`].
 
 pub mod agent;
+mod checks;
 mod command;
 pub mod config;
 mod contact;
@@ -48,4 +49,5 @@ pub use recovered::{
 };
 pub use snapshot::{ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
 pub use stats::Stats;
+pub use tepui_core_checks::{Outcome, Probe, ProbeId, Scheme};
 pub use tepui_wire_libprocess::Upid;

@@ -76,6 +76,8 @@ pub struct RecoveredTask {
     pub task: v1::Task,
     /// When it has to be over.
     pub deadline: Option<Tick>,
+    /// The check of a command task.
+    pub check: Option<Box<v1::CheckInfo>>,
     /// Its log: updates and acknowledgements, in the order in which they were written.
     pub records: Vec<internal::StatusUpdateRecord>,
 }

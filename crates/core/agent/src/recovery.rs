@@ -7,7 +7,7 @@ use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
-    command,
+    checks, command,
     drain::Drain,
     effect::{Effect, Exit},
     environment, kill,
@@ -101,7 +101,7 @@ impl Agent {
         executor.process = recovered.process.filter(|_| !recovered.subscribed);
         let run = executor.run(framework_id);
         let mut names = Vec::new();
-        for RecoveredTask { mut task, deadline, records } in recovered.tasks {
+        for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
             let id = task.task_id.value.clone();
             if self.recover_stream(&framework_id.value, &mut task, run.clone(), records) {
                 executor.completed_tasks.push_back(Arc::new(task));
@@ -110,7 +110,8 @@ impl Agent {
             let terminal = status::is_terminal(task.state);
             let usage = Sum::of_task(&task);
             let stage = if terminal { Stage::Terminated } else { Stage::Launched };
-            let task = Task { task: Arc::new(task), info: None, stage, durable: true, usage, deadline };
+            let task =
+                Task { task: Arc::new(task), info: None, stage, durable: true, usage, deadline, check };
             executor.add_task(id.clone(), task);
             if terminal {
                 executor.usage.subtract(&usage);
@@ -156,6 +157,9 @@ impl Agent {
             self.timers.set(Timer::Completion(container.value.clone()), deadline);
         }
         self.command_has_started(now, framework_id, executor_id);
+        if state != TaskState::Killing {
+            self.begin_checks(now, &framework_id.value, executor_id);
+        }
         if state == TaskState::Killing
             && let Some(executor) = self.executor_mut(&framework_id.value, executor_id)
         {
@@ -183,7 +187,8 @@ impl Agent {
             }
             TaskState::Starting => {
                 let id = id.clone();
-                self.report(now, framework_id, &id, TaskState::Running, Source::Executor, Report::default());
+                let report = checks::unchecked(executor, Report::default());
+                self.report(now, framework_id, &id, TaskState::Running, Source::Executor, report);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
-    command,
+    checks, command,
     contact::Speaker,
     effect::{Checkpoint, Effect, Exit, Launch, LaunchKind},
     environment, events, kill,
@@ -265,11 +265,13 @@ impl Agent {
         let record = record_of(framework_id, &info);
         let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
         let deadline = deadline.filter(|_| executor.command.is_some());
+        let check = checks::check_of(executor, &info);
         if checkpoint {
             let write = Checkpoint::Task {
                 run: executor.run(framework_id),
                 task: Box::new(record.clone()),
                 deadline,
+                check: check.clone(),
             };
             let after = After::Task {
                 framework: framework_id.value.clone(),
@@ -287,6 +289,7 @@ impl Agent {
             durable: !checkpoint,
             usage,
             deadline,
+            check,
         };
         executor.add_task(id.clone(), task);
         framework.tasks.insert(id, executor_id.to_owned());

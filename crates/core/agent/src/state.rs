@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tepui_core_checks::Checks;
 use tepui_model::{ConnectionId, Reason, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
@@ -194,6 +195,8 @@ pub(crate) struct Task {
     pub(crate) usage: Sum,
     /// When it has to be over.
     pub(crate) deadline: Option<Tick>,
+    /// The check of a command task.
+    pub(crate) check: Option<Box<v1::CheckInfo>>,
 }
 
 impl Task {
@@ -223,12 +226,16 @@ pub(crate) enum Stage {
 }
 
 /// What the agent keeps as the executor of a command task.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Command {
     /// A kill or shutdown was asked for: what follows is TASK_KILLED.
     pub(crate) killed: bool,
     /// It was killed because its time was over.
     pub(crate) timed_out: bool,
+    /// It was killed because of its health check.
+    pub(crate) unhealthy: bool,
+    /// Its checks, while it runs and is not to end.
+    pub(crate) checks: Option<Box<Checks>>,
 }
 
 /// Why an executor is ended by the agent, in the words that its tasks' updates will have.

@@ -10,11 +10,13 @@ pub(crate) struct Report {
     pub(crate) reason: Option<Reason>,
     pub(crate) message: Option<String>,
     pub(crate) limitation: Option<v1::TaskResourceLimitation>,
+    pub(crate) check_status: Option<v1::CheckStatusInfo>,
+    pub(crate) healthy: Option<bool>,
 }
 
 impl Report {
     pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason: Some(reason), message: Some(message.into()), limitation: None }
+        Self { reason: Some(reason), message: Some(message.into()), ..Self::default() }
     }
 
     pub(crate) fn message(message: impl Into<String>) -> Self {
@@ -38,6 +40,8 @@ pub(crate) fn status(
         reason: report.reason.map(Reason::number),
         message: report.message,
         limitation: report.limitation,
+        check_status: report.check_status,
+        healthy: report.healthy,
         uuid: Some(uuid),
         timestamp: Some(now.as_secs_f64()),
         ..v1::TaskStatus::default()

@@ -1,5 +1,6 @@
 //! Tables of events and the effects that follow, a file per family. Must not live here: tests of one function.
 
+mod checks;
 mod command;
 mod disk;
 mod executor;

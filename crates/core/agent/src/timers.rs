@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     Reconnect(String),
     /// The command in this container had its time.
     Completion(String),
+    /// A probe of the command in this container is due, or has taken too long.
+    Checks(String),
     /// The update in flight was not acknowledged.
     Retry {
         /// The framework's id.

@@ -4,6 +4,7 @@ pub(crate) mod disk;
 mod effects;
 mod launch;
 pub(crate) mod master;
+mod probes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,12 +13,14 @@ use std::{
 };
 
 use tepui_containment::{Containerizer, Event};
-use tepui_core_agent::{Agent, Exit, Limitation, Snapshot, Upid};
+use tepui_core_agent::{Agent, Exit, Limitation, Outcome, ProbeId, Snapshot, Upid};
 use tepui_model::ConnectionId;
 use tepui_transport::{Exited, IncomingMessage, Links, Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use probes::Probes;
 
 use crate::{
     checkpoint::write::{Writer, Written},
@@ -45,6 +48,8 @@ pub(crate) enum Input {
     Sandboxes { framework_id: String, executor_id: String, answer: oneshot::Sender<Vec<String>> },
     /// How full the disk is.
     DiskUsage(f64),
+    /// What a probe of a task has shown.
+    Probed { container: v1::ContainerId, id: ProbeId, outcome: Outcome },
     /// The process is going down.
     Stop(oneshot::Sender<()>),
 }
@@ -88,6 +93,7 @@ pub(crate) struct Shell {
     /// Containers whose exit is kept until it is written down that it was dealt with.
     durable: BTreeSet<String>,
     stopping: Option<oneshot::Sender<()>>,
+    probes: Probes,
 }
 
 impl Shell {
@@ -113,6 +119,7 @@ impl Shell {
             streams: BTreeMap::new(),
             durable: BTreeSet::new(),
             stopping: None,
+            probes: Probes::default(),
         }
     }
 
@@ -214,6 +221,10 @@ impl Shell {
             }
             Input::Sandboxes { framework_id, executor_id, answer } => {
                 let _ = answer.send(self.core.sandboxes(&framework_id, &executor_id));
+            }
+            Input::Probed { container, id, outcome } => {
+                self.probes.end(&container, id);
+                self.core.handle_probed(now, &container, id, &outcome);
             }
             Input::DiskUsage(fraction) => self.core.handle_disk_usage(now, fraction),
             Input::Stop(done) => self.stopping = Some(done),

@@ -9,6 +9,7 @@
 //! | keep an event stream open | [`stream()`], [`StreamSender`] |
 //! | read and choose encodings | [`negotiate`] |
 //! | send libprocess messages, notice the end of peers | [`Links`] |
+//! | ask whether a task answers | [`probe`] |
 //! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`Subscriber`], [`CallConnection`], [`Pipeline`] |
 
 pub mod client;
@@ -18,6 +19,7 @@ pub mod legacy;
 pub mod links;
 pub mod negotiate;
 mod net;
+pub mod probe;
 pub mod router;
 pub mod server;
 pub mod stream;

@@ -112,6 +112,8 @@ impl World {
                 }
                 self.write(node);
             }
+            // Simulated tasks have no checks.
+            agent::Effect::Probe { .. } | agent::Effect::CancelProbe { .. } => {}
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
             agent::Effect::Shutdown => {
                 trace!(self, Life: "{node} ends, as it was told to");

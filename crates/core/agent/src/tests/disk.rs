@@ -75,10 +75,10 @@ impl Disk {
             Checkpoint::Subscribed { run } => self.executor(&run).subscribed = true,
             Checkpoint::Registered { run, process } => self.executor(&run).process = Some(process),
             Checkpoint::ForkedPid { run, pid } => self.executor(&run).pid = Some(pid),
-            Checkpoint::Task { run, task, deadline } => {
+            Checkpoint::Task { run, task, deadline, check } => {
                 let tasks = &mut self.executor(&run).tasks;
                 tasks.retain(|known| known.task.task_id != task.task_id);
-                tasks.push(RecoveredTask { task: *task, deadline, records: Vec::new() });
+                tasks.push(RecoveredTask { task: *task, deadline, check, records: Vec::new() });
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
                 let tasks = &mut self.executor(&run).tasks;

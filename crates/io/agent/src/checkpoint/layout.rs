@@ -179,6 +179,11 @@ impl Task {
     pub(crate) fn deadline(&self) -> PathBuf {
         self.directory.join("task.deadline")
     }
+
+    /// Not one of Mesos's files: the check of a command task, which `task.info` has no place for.
+    pub(crate) fn check(&self) -> PathBuf {
+        self.directory.join("task.check")
+    }
 }
 
 /// Ids come from the wire: none may lead out of its directory.

@@ -144,8 +144,9 @@ impl Reader<'_> {
             .ok()
             .and_then(|text| text.trim().parse().ok())
             .map(Tick::from_nanos);
+        let check = if files.check().exists() { self.read(&files.check()).map(Box::new) } else { None };
         let records = self.updates(&files.updates());
-        Some(RecoveredTask { task, deadline, records })
+        Some(RecoveredTask { task, deadline, check, records })
     }
 
     /// The last record may have been cut off in the middle: it was never promised to anybody. It is taken

@@ -70,6 +70,10 @@ fn acknowledgement(number: u8) -> internal::StatusUpdateRecord {
     }
 }
 
+fn check() -> v1::CheckInfo {
+    v1::CheckInfo { tcp: Some(v1::check_info::Tcp { port: 7 }), ..v1::CheckInfo::default() }
+}
+
 fn append(record: internal::StatusUpdateRecord) -> Checkpoint {
     Checkpoint::UpdateAppended { run: run("c1"), task_id: "t".into(), record: Box::new(record) }
 }
@@ -80,8 +84,13 @@ fn write_everything(files: &mut Files) {
         Checkpoint::Framework { info: Box::new(framework_info()), pid: "@0.0.0.0:0".into() },
         Checkpoint::Executor { run: run("c0"), info: Box::new(executor_info()), command_task: false },
         Checkpoint::Executor { run: run("c1"), info: Box::new(executor_info()), command_task: true },
-        Checkpoint::Task { run: run("c1"), task: Box::new(task("t")), deadline: Some(Tick::from_nanos(77)) },
-        Checkpoint::Task { run: run("c1"), task: Box::new(task("u")), deadline: None },
+        Checkpoint::Task {
+            run: run("c1"),
+            task: Box::new(task("t")),
+            deadline: Some(Tick::from_nanos(77)),
+            check: Some(Box::new(check())),
+        },
+        Checkpoint::Task { run: run("c1"), task: Box::new(task("u")), deadline: None, check: None },
         Checkpoint::ForkedPid { run: run("c1"), pid: 4711 },
         Checkpoint::Subscribed { run: run("c1") },
         append(update(1)),
@@ -120,6 +129,7 @@ fn everything_comes_back() {
         assert_eq!(executor.container, state);
         let [t, u] = &executor.tasks[..] else { panic!() };
         assert_eq!((&t.task, t.deadline), (&task("t"), Some(Tick::from_nanos(77))));
+        assert_eq!((t.check.as_deref(), u.check.as_deref()), (Some(&check()), None));
         assert_eq!(t.records, [update(1), acknowledgement(1), update(2)]);
         assert_eq!((&u.task, u.deadline, u.records.len()), (&task("u"), None, 0));
         assert_eq!(found.durable.len(), containers.len());

@@ -197,11 +197,14 @@ impl Files {
             Checkpoint::ForkedPid { run, pid } => {
                 record::replace(&self.run(run)?.forked_pid(), pid.to_string().as_bytes(), false)?;
             }
-            Checkpoint::Task { run, task, deadline } => {
+            Checkpoint::Task { run, task, deadline, check } => {
                 let files = self.run(run)?.task(&task.task_id.value)?;
                 // First the deadline: a task without it would never be ended.
                 if let Some(deadline) = deadline {
                     record::replace(&files.deadline(), deadline.as_nanos().to_string().as_bytes(), false)?;
+                }
+                if let Some(check) = check {
+                    record::replace(&files.check(), &record::encode(check.as_ref()), false)?;
                 }
                 record::replace(&files.info(), &record::encode(task.as_ref()), false)?;
             }

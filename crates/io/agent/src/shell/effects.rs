@@ -47,6 +47,8 @@ impl Shell {
             Effect::Destroy { container } => {
                 let _ = self.containerizer.destroy(&container.value).await;
             }
+            Effect::Probe { container, id, probe } => self.probes.begin(container, id, probe, &self.inputs),
+            Effect::CancelProbe { container, id } => self.probes.end(&container, id),
             Effect::Shutdown => self.shutdown.cancel(),
         }
     }

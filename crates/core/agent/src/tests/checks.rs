@@ -1,0 +1,178 @@
+//! Checks and health checks of command tasks.
+
+use std::time::Duration;
+
+use tepui_core_checks::{Outcome, Probe, ProbeId};
+use tepui_model::{Source, TaskState};
+use tepui_wire_mesos::{
+    internal,
+    v1::{self, task_status::Reason},
+};
+
+use super::{AGENT, Rig, aware, command_task, disk::Disk, launch, master, states, updates};
+use crate::{ContainerState, Effect};
+
+fn checked_task() -> v1::TaskInfo {
+    let check = v1::CheckInfo {
+        r#type: Some(v1::check_info::Type::Http.into()),
+        http: Some(v1::check_info::Http { port: 80, path: None }),
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(1.0),
+        ..v1::CheckInfo::default()
+    };
+    v1::TaskInfo { check: Some(Box::new(check)), ..command_task("t", "serve") }
+}
+
+fn health_checked_task() -> v1::TaskInfo {
+    let check = v1::HealthCheck {
+        r#type: Some(v1::health_check::Type::Tcp.into()),
+        tcp: Some(v1::health_check::TcpCheckInfo { port: 80, protocol: None }),
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(1.0),
+        grace_period_seconds: Some(0.0),
+        consecutive_failures: Some(2),
+        ..v1::HealthCheck::default()
+    };
+    v1::TaskInfo { health_check: Some(Box::new(check)), ..command_task("t", "serve") }
+}
+
+fn probes(effects: &[Effect]) -> Vec<ProbeId> {
+    let id = |effect: &Effect| if let Effect::Probe { id, .. } = effect { Some(*id) } else { None };
+    effects.iter().filter_map(id).collect()
+}
+
+fn cancelled(effects: &[Effect]) -> Vec<ProbeId> {
+    let id = |effect: &Effect| if let Effect::CancelProbe { id, .. } = effect { Some(*id) } else { None };
+    effects.iter().filter_map(id).collect()
+}
+
+/// A task that runs and whose first updates were acknowledged.
+fn running(rig: &mut Rig, task: v1::TaskInfo) -> v1::ContainerId {
+    let container = launch(&rig.run(aware(), task)).container_id.clone();
+    let effects = rig.launched(&container);
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Starting, TaskState::Running]);
+    container
+}
+
+impl Rig {
+    fn probed(&mut self, container: &v1::ContainerId, id: ProbeId, outcome: &Outcome) -> Vec<Effect> {
+        self.agent.handle_probed(self.now, container, id, outcome);
+        self.effects()
+    }
+
+    /// The probe that is due now.
+    fn probe(&mut self) -> ProbeId {
+        let effects = self.pass(Duration::ZERO);
+        let [id] = probes(&effects)[..] else { panic!("{effects:?}") };
+        id
+    }
+}
+
+#[test]
+fn every_update_of_a_checked_task_has_a_check_status() {
+    let mut rig = Rig::registered();
+    let container = launch(&rig.run(aware(), checked_task())).container_id.clone();
+    let mut effects = rig.launched(&container);
+    let empty = v1::CheckStatusInfo {
+        r#type: Some(v1::check_info::Type::Http.into()),
+        http: Some(v1::check_status_info::Http::default()),
+        ..v1::CheckStatusInfo::default()
+    };
+    for _ in [TaskState::Starting, TaskState::Running] {
+        let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+        assert_eq!(update.status.check_status, Some(empty));
+        assert_eq!((update.status.healthy, update.status.reason), (None, None));
+        effects = rig.acknowledge(update);
+    }
+    let id = rig.probe();
+    let effects = rig.probed(&container, id, &Outcome::Answered(404));
+    let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.status.state(), v1::TaskState::TaskRunning);
+    assert_eq!(update.status.reason(), Reason::TaskCheckStatusUpdated);
+    assert_eq!(update.status.source, Some(Source::Executor.number()));
+    assert_eq!(update.status.message, None);
+    let status = update.status.check_status.and_then(|status| status.http);
+    assert_eq!(status.and_then(|http| http.status_code), Some(404));
+    assert!(update.status.container_status.is_some());
+    rig.acknowledge(update);
+    // The same again is no news.
+    let id = probes(&rig.pass(Duration::from_secs(1)))[0];
+    assert!(updates(&rig.probed(&container, id, &Outcome::Answered(404))).is_empty());
+    // At the end there is no result any more.
+    let id = probes(&rig.pass(Duration::from_secs(1)))[0];
+    let effects = rig.kill("t");
+    assert_eq!(cancelled(&effects), [id]);
+    let [killing] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!((killing.status.check_status, killing.status.healthy), (Some(empty), None));
+    rig.acknowledge(killing);
+    assert!(updates(&rig.probed(&container, id, &Outcome::Answered(200))).is_empty());
+    let effects = rig.exited(&container, 15);
+    let [killed] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!((killed.status.check_status, killed.status.healthy), (Some(empty), None));
+    assert!(probes(&rig.pass(Duration::from_secs(60))).is_empty());
+}
+
+#[test]
+fn an_unhealthy_task_is_killed() {
+    let mut rig = Rig::registered();
+    let container = running(&mut rig, health_checked_task());
+    let id = rig.probe();
+    let effects = rig.probed(&container, id, &Outcome::Connected(true));
+    let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.status.reason(), Reason::TaskHealthCheckStatusUpdated);
+    assert_eq!((update.status.healthy, update.status.check_status), (Some(true), None));
+    rig.acknowledge(update);
+    let id = probes(&rig.pass(Duration::from_secs(1)))[0];
+    let effects = rig.probed(&container, id, &Outcome::Connected(false));
+    let mut open = updates(&effects);
+    let id = probes(&rig.pass(Duration::from_secs(1)))[0];
+    let effects = rig.probed(&container, id, &Outcome::Connected(false));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Signal { signal: 15, .. })));
+    rig.exited(&container, 15);
+    let mut all = Vec::new();
+    while let Some(update) = open.pop() {
+        open.extend(updates(&rig.acknowledge(&update)));
+        all.push((update.status.state(), update.status.healthy));
+    }
+    let expected = [
+        (v1::TaskState::TaskRunning, Some(false)),
+        (v1::TaskState::TaskRunning, Some(false)),
+        (v1::TaskState::TaskKilling, None),
+        (v1::TaskState::TaskKilled, Some(false)),
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn an_end_by_itself_ends_the_probes() {
+    let mut rig = Rig::registered();
+    let container = running(&mut rig, health_checked_task());
+    let id = rig.probe();
+    let effects = rig.exited(&container, 0);
+    assert_eq!(cancelled(&effects), [id]);
+    assert_eq!(states(&effects), [TaskState::Finished]);
+    assert!(rig.pass(Duration::from_secs(5)).is_empty());
+}
+
+#[test]
+fn checks_begin_anew_with_the_agent() {
+    for (task, is_http) in [(checked_task(), true), (health_checked_task(), false)] {
+        let mut rig = Rig::new();
+        let mut disk = Disk::default();
+        rig.agent.handle_master_detected(rig.now, Some(master()));
+        let slave_id = v1::AgentId { value: AGENT.to_owned() };
+        disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
+        let effects = rig.run(aware(), task);
+        disk.take(&effects);
+        let container = launch(&effects).container_id.clone();
+        disk.take(&rig.launched(&container));
+        let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+        let effects = rig.pass(Duration::ZERO);
+        let probe = effects.iter().find_map(|effect| match effect {
+            Effect::Probe { probe, .. } => Some(probe),
+            _ => None,
+        });
+        assert_eq!(matches!(probe, Some(Probe::Http { .. })), is_http, "{effects:?}");
+        assert_eq!(matches!(probe, Some(Probe::Tcp { .. })), !is_http);
+    }
+}

@@ -1,0 +1,56 @@
+//! Probes of tasks that are under way. Must not live here: when to probe, and what a result means.
+
+use std::collections::BTreeMap;
+
+use tepui_core_agent::{Outcome, Probe, ProbeId, Scheme};
+use tepui_transport::probe;
+use tepui_wire_mesos::v1;
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use super::Input;
+
+/// The probes under way, by container and number: as many as there are checks, at most two for each task.
+#[derive(Debug, Default)]
+pub(super) struct Probes(BTreeMap<(String, ProbeId), AbortHandle>);
+
+impl Probes {
+    /// Asks, and tells the shell what came of it.
+    pub(super) fn begin(
+        &mut self,
+        container: v1::ContainerId,
+        id: ProbeId,
+        probe: Probe,
+        inputs: &mpsc::WeakSender<Input>,
+    ) {
+        let (key, inputs) = ((container.value.clone(), id), inputs.clone());
+        let task = tokio::spawn(async move {
+            let outcome = ask(probe).await;
+            if let Some(inputs) = inputs.upgrade() {
+                let _ = inputs.send(Input::Probed { container, id, outcome }).await;
+            }
+        });
+        self.0.insert(key, task.abort_handle());
+    }
+
+    /// Ends a probe, if it is still under way.
+    pub(super) fn end(&mut self, container: &v1::ContainerId, id: ProbeId) {
+        if let Some(task) = self.0.remove(&(container.value.clone(), id)) {
+            task.abort();
+        }
+    }
+}
+
+async fn ask(probe: Probe) -> Outcome {
+    match probe {
+        Probe::Tcp { address, port } => Outcome::Connected(probe::connects(address, port).await),
+        Probe::Http { scheme: Scheme::Https, .. } => Outcome::Failed("https is not supported".to_owned()),
+        Probe::Http { scheme: Scheme::Http, address, port, path } => {
+            match probe::status(address, port, &path).await {
+                Ok(status) => Outcome::Answered(status),
+                Err(error) => Outcome::Failed(error.to_string()),
+            }
+        }
+        // The core launches a container for it.
+        Probe::Command(_) => Outcome::Lost,
+    }
+}

@@ -14,6 +14,10 @@ pub struct Entry {
     pub state: TaskState,
     /// Whose word it is, why, and in words.
     pub why: String,
+    /// In words only.
+    pub message: String,
+    /// Mesos's name of the reason; empty: none.
+    pub reason: &'static str,
 }
 
 /// One task.
@@ -23,6 +27,8 @@ pub struct Task {
     pub agent: Option<AgentId>,
     /// Every update but repetitions, in the order of their arrival.
     pub entries: Vec<Entry>,
+    /// Its scheduler asked for its end.
+    pub killed: bool,
 }
 
 impl Task {
@@ -65,11 +71,13 @@ impl Ledger {
             self.wrong.push(format!("an update of '{id}', which nobody launched"));
             return;
         };
-        let reason = status.reason.map_or("no reason", |_| status.reason().as_str_name());
+        let reason = status.reason.map_or("", |_| status.reason().as_str_name());
         let entry = Entry {
             uuid: status.uuid.clone(),
             state: status.state(),
             why: format!("{:?}, {reason}: {:?}", status.source(), status.message()),
+            message: status.message().to_owned(),
+            reason,
         };
         if entry.uuid.is_some() && task.entries.iter().any(|known| known.uuid == entry.uuid) {
             return;

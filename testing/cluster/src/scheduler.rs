@@ -2,16 +2,18 @@
 //! acknowledged, and whoever is not heard of is asked after.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     process::Command,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
+use bytes::Bytes;
 use conformance::{Outcome, process::wait_for};
 use tepui_scheduler::{
     Acknowledgement, Address, Backoff, Config, Event, Events, Options, SchedulerDriver, capabilities, launch,
+    launch_group,
     v1::{self, framework_info::capability::Type as Capability},
 };
 use tokio::time::{Interval, interval};
@@ -27,13 +29,51 @@ const ASK: Duration = Duration::from_secs(1);
 /// CPUs and MB of each task.
 const EACH: (f64, f64) = (0.01, 4.0);
 
+/// An offer with less than this is a rest, and comes back as a part of a larger one.
+const ROOM: (f64, f64) = (0.5, 256.0);
+
 /// A task to run.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// Its id.
     pub id: String,
-    /// What a shell runs.
-    pub command: String,
+    /// What it does.
+    pub work: Work,
+    /// Jobs with the same name here, one behind the other, are launched together, as a group.
+    pub group: Option<String>,
+}
+
+/// What a task does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A command.
+    Command(Box<v1::CommandInfo>),
+    /// A task of a framework's own executor, and what that is told.
+    Executor(Box<v1::ExecutorInfo>, Bytes),
+}
+
+impl Job {
+    /// A command that a shell runs.
+    pub fn command(id: impl Into<String>, command: impl Into<String>) -> Self {
+        let command = v1::CommandInfo { value: Some(command.into()), ..v1::CommandInfo::default() };
+        Self { id: id.into(), work: Work::Command(Box::new(command)), group: None }
+    }
+
+    /// A task of an executor.
+    pub fn executor(id: impl Into<String>, executor: v1::ExecutorInfo, data: impl Into<Bytes>) -> Self {
+        Self { id: id.into(), work: Work::Executor(Box::new(executor), data.into()), group: None }
+    }
+}
+
+/// An executor that a shell starts.
+pub fn executor(id: impl Into<String>, command: v1::CommandInfo) -> v1::ExecutorInfo {
+    v1::ExecutorInfo {
+        r#type: Some(v1::executor_info::Type::Custom.into()),
+        executor_id: v1::ExecutorId { value: id.into() },
+        command: Some(command),
+        resources: vec![scalar("cpus", EACH.0), scalar("mem", 32.0)],
+        ..v1::ExecutorInfo::default()
+    }
 }
 
 /// A framework that runs jobs. Dropping it tears the framework down.
@@ -41,6 +81,7 @@ pub struct Job {
 pub struct Scheduler {
     driver: SchedulerDriver,
     ledger: Arc<Mutex<Ledger>>,
+    pending: Arc<Mutex<VecDeque<Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,14 +103,46 @@ impl Scheduler {
         // The usual one, but for impatient tests.
         config.backoff = Backoff { first: Duration::from_millis(200), max: Duration::from_secs(1) };
         let (driver, events) = SchedulerDriver::start(config, Options::default())?;
-        let tasks: BTreeMap<String, Task> =
-            jobs.iter().map(|job| (job.id.clone(), Task::default())).collect();
-        let ledger = Arc::new(Mutex::new(Ledger { tasks, ..Ledger::default() }));
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let pending = Arc::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let work =
-            Work { driver: driver.clone(), ledger: ledger.clone(), pending: VecDeque::from(jobs), at_once };
-        let thread = thread::spawn(move || runtime.block_on(work.run(events, None)));
-        Ok(Self { driver, ledger, thread: Some(thread) })
+        let working = Working {
+            driver: driver.clone(),
+            ledger: ledger.clone(),
+            pending: Arc::clone(&pending),
+            at_once,
+        };
+        let thread = thread::spawn(move || runtime.block_on(working.run(events, None)));
+        let scheduler = Self { driver, ledger, pending, thread: Some(thread) };
+        scheduler.add(jobs);
+        Ok(scheduler)
+    }
+
+    /// More to do.
+    pub fn add(&self, jobs: Vec<Job>) {
+        let tasks = jobs.iter().map(|job| (job.id.clone(), Task::default()));
+        lock(&self.ledger).tasks.extend(tasks);
+        lock(&self.pending).extend(jobs);
+        // Not subscribed: offers come anyhow.
+        let _ = self.driver.revive([]);
+    }
+
+    /// How many jobs have not been launched.
+    pub fn pending(&self) -> usize {
+        lock(&self.pending).len()
+    }
+
+    /// Asks for a task's end, again and again until it has come.
+    pub fn kill(&self, id: &str) {
+        // Of a task whose end was acknowledged the master would say that it does not know it; with the lock no end can be
+        // written down, and so none acknowledged, before this is sent.
+        let mut ledger = lock(&self.ledger);
+        let Some(task) = ledger.tasks.get_mut(id).filter(|task| task.end().is_none()) else { return };
+        task.killed = true;
+        if let Some(agent) = task.agent.clone() {
+            // One that is not sent is followed by others.
+            let _ = self.driver.kill(id, Some(agent), None);
+        }
     }
 
     /// What it was told so far.
@@ -120,14 +193,14 @@ fn user() -> Outcome<String> {
     Ok(String::from_utf8(name.stdout)?.trim().to_owned())
 }
 
-struct Work {
+struct Working {
     driver: SchedulerDriver,
     ledger: Arc<Mutex<Ledger>>,
-    pending: VecDeque<Job>,
+    pending: Arc<Mutex<VecDeque<Job>>>,
     at_once: usize,
 }
 
-impl Work {
+impl Working {
     async fn run(mut self, mut events: Events, asking: Option<Interval>) {
         let mut asking = asking.unwrap_or_else(|| interval(ASK));
         loop {
@@ -149,7 +222,7 @@ impl Work {
                 lock(&self.ledger).record(&status);
                 // Not subscribed: it comes again.
                 let _ = self.driver.acknowledge(&status);
-                if is_terminal(status.state()) && !self.pending.is_empty() {
+                if is_terminal(status.state()) && !lock(&self.pending).is_empty() {
                     // There is room for another.
                     let _ = self.driver.revive([]);
                 }
@@ -161,45 +234,93 @@ impl Work {
 
     /// An ACCEPT may be lost with the connection, and then nobody but the master's answer tells.
     fn ask(&self) {
-        let open = lock(&self.ledger).open();
+        let ledger = lock(&self.ledger);
+        let open = ledger.open();
         if !open.is_empty() {
             let _ = self.driver.reconcile(open.iter().map(|(id, agent)| (id.as_str(), agent.clone())));
+        }
+        for (id, agent) in open {
+            if ledger.tasks.get(&id).is_some_and(|task| task.killed) {
+                let _ = self.driver.kill(id, agent, None);
+            }
         }
     }
 
     fn offer(&mut self, offer: v1::Offer) {
-        let fit = fitting(&offer, "cpus", EACH.0).min(fitting(&offer, "mem", EACH.1));
-        // An agent that only pretends to be one has another name.
-        let room = self.at_once.saturating_sub(lock(&self.ledger).open().len());
-        let count =
-            if offer.hostname == "127.0.0.1" { fit.min(room).min(self.at_once.div_ceil(2)) } else { 0 };
-        let jobs: Vec<Job> = self.pending.drain(..count.min(self.pending.len())).collect();
+        let jobs = self.jobs_for(&offer);
         if jobs.is_empty() {
             let _ = self.driver.decline([offer.id], Some(v1::Filters { refuse_seconds: Some(0.5) }));
             return;
         }
-        let tasks: Vec<_> = jobs.iter().map(|job| task(job, &offer.agent_id)).collect();
         let filters = v1::Filters { refuse_seconds: Some(0.0) };
-        if self.driver.accept([offer.id], [launch(tasks)], Some(filters)).is_err() {
+        // Written down first: a kill that comes meanwhile must know that there is something to kill.
+        let mut ledger = lock(&self.ledger);
+        if self.driver.accept([offer.id], operations(&jobs, &offer.agent_id), Some(filters)).is_err() {
             // Not sent, so not launched.
-            self.pending.extend(jobs);
+            drop(ledger);
+            let mut pending = lock(&self.pending);
+            jobs.into_iter().rev().for_each(|job| pending.push_front(job));
             return;
         }
-        let mut ledger = lock(&self.ledger);
         for job in jobs {
             ledger.tasks.entry(job.id).or_default().agent = Some(offer.agent_id.clone());
         }
     }
+
+    /// Takes what is to be launched with an offer: whole groups only.
+    fn jobs_for(&self, offer: &v1::Offer) -> Vec<Job> {
+        let fit = fitting(offer, "cpus", EACH.0).min(fitting(offer, "mem", EACH.1));
+        let is_rest = fitting(offer, "cpus", ROOM.0) == 0 || fitting(offer, "mem", ROOM.1) == 0;
+        // An agent that only pretends to be one has another name.
+        if offer.hostname != "127.0.0.1" || is_rest {
+            return Vec::new();
+        }
+        let room = self.at_once.saturating_sub(lock(&self.ledger).open().len());
+        let count = fit.min(room).min(self.at_once.div_ceil(2));
+        let mut pending = lock(&self.pending);
+        let count = count.min(pending.len());
+        let mut jobs: Vec<Job> = pending.drain(..count).collect();
+        if let Some(group) = jobs.last().and_then(|job| job.group.clone()) {
+            while let Some(job) = pending.pop_front_if(|job| job.group.as_ref() == Some(&group)) {
+                jobs.push(job);
+            }
+        }
+        jobs
+    }
+}
+
+fn task_id(id: &str) -> v1::TaskId {
+    v1::TaskId { value: id.to_owned() }
+}
+
+fn operations(jobs: &[Job], agent: &v1::AgentId) -> Vec<v1::offer::Operation> {
+    let together = |one: &Job, next: &Job| one.group == next.group;
+    let operation = |jobs: &[Job]| {
+        let group = jobs.first().filter(|job| job.group.is_some());
+        match group.map(|job| &job.work) {
+            Some(Work::Executor(executor, _)) => {
+                let member = |job| v1::TaskInfo { executor: None, ..task(job, agent) };
+                launch_group((**executor).clone(), jobs.iter().map(member))
+            }
+            _ => launch(jobs.iter().map(|job| task(job, agent))),
+        }
+    };
+    jobs.chunk_by(together).map(operation).collect()
 }
 
 fn task(job: &Job, agent: &v1::AgentId) -> v1::TaskInfo {
-    v1::TaskInfo {
+    let task = v1::TaskInfo {
         name: job.id.clone(),
-        task_id: v1::TaskId { value: job.id.clone() },
+        task_id: task_id(&job.id),
         agent_id: agent.clone(),
         resources: vec![scalar("cpus", EACH.0), scalar("mem", EACH.1)],
-        command: Some(v1::CommandInfo { value: Some(job.command.clone()), ..v1::CommandInfo::default() }),
         ..v1::TaskInfo::default()
+    };
+    match &job.work {
+        Work::Command(command) => v1::TaskInfo { command: Some((**command).clone()), ..task },
+        Work::Executor(executor, data) => {
+            v1::TaskInfo { executor: Some(executor.clone()), data: Some(data.clone()), ..task }
+        }
     }
 }
 

@@ -27,7 +27,7 @@ fn job(yard: &Yard, number: usize, script: &str) -> Job {
     let starts = yard.path().join("starts");
     let command =
         format!("echo started >> '{}/{number}'; {script}; exit {}", starts.display(), exit_code(number));
-    Job { id: format!("task-{number}"), command }
+    Job::command(format!("task-{number}"), command)
 }
 
 /// How often a task was started.

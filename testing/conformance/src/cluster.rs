@@ -89,15 +89,33 @@ impl Agent {
         master: u16,
         arguments: &[&str],
     ) -> Outcome<Self> {
+        let mut agent = Self::spawn_at(binary, port, work, master, arguments)?;
+        agent.wait_until_it_answers()?;
+        Ok(agent)
+    }
+
+    /// The same without waiting for an answer.
+    pub fn spawn_at(
+        binary: &Path,
+        port: u16,
+        work: PathBuf,
+        master: u16,
+        arguments: &[&str],
+    ) -> Outcome<Self> {
         let mut command = Command::new(binary);
         command
             .args(["agent", "--ip", "127.0.0.1", "--hostname", "127.0.0.1", "--port", &port.to_string()])
             .args(["--master", &format!("127.0.0.1:{master}"), "--resources", RESOURCES, "--work-dir"])
             .arg(&work)
             .args(arguments);
-        let mut process = Running::start("agent", &mut command, &work)?;
-        process.wait_until(READY, || answers(port, "/slave(1)/health"))?;
+        let process = Running::start("agent", &mut command, &work)?;
         Ok(Self { process, port, work })
+    }
+
+    /// Waits until it answers. Its own end is an error with its last words.
+    pub fn wait_until_it_answers(&mut self) -> Outcome {
+        let port = self.port;
+        self.process.wait_until(READY, || answers(port, "/slave(1)/health"))
     }
 }
 

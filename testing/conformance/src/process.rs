@@ -145,6 +145,12 @@ impl Yard {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Leaves the directory there for a look; what lives in it is ended all the same.
+    pub fn keep(mut self) -> PathBuf {
+        self.directory.take().map(tempfile::TempDir::keep);
+        self.path.clone()
+    }
 }
 
 impl Drop for Yard {

@@ -46,7 +46,7 @@ impl Site {
     /// And a framework runs a task on them as ever.
     pub(crate) fn works(&mut self) -> Outcome {
         self.is_well()?;
-        let job = Job { id: "sane".to_owned(), command: "true".to_owned() };
+        let job = Job::command("sane", "true");
         let scheduler = Scheduler::start(self.master.port, vec![job], 1)?;
         scheduler.wait_for_the_end()?;
         let finished = scheduler.ledger().count(|state| state == TaskState::TaskFinished);

@@ -1,0 +1,83 @@
+//! What must not be left when every task has ended: processes, containers, cgroups, checkpoints.
+
+use std::{fs, path::Path, time::Duration};
+
+use conformance::{Outcome, http, process::wait_for};
+
+use super::load::TAG;
+
+/// How long ended things may take to be tidied up.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// Waits until nothing is left; the error names what is. `work` is the agent's work directory, `port` the agent's if it
+/// is up.
+pub fn nothing(tag: &str, work: &Path, port: Option<u16>) -> Outcome {
+    let mut left = Vec::new();
+    let waited = wait_for("nothing to be left", TIDY, || {
+        left = processes(tag);
+        left.extend(containers(port));
+        left.extend(cgroups(work));
+        left.extend(files(work));
+        left.is_empty().then_some(())
+    });
+    waited.map_err(|_| format!("still there after {TIDY:?}: {}", left.join("; ")).into())
+}
+
+/// Processes with the campaign's mark in their environment, whatever they call themselves and wherever they are.
+pub fn processes(tag: &str) -> Vec<String> {
+    let mark = format!("{TAG}={tag}");
+    let marked =
+        |environment: Vec<u8>| environment.split(|byte| *byte == 0).any(|one| one == mark.as_bytes());
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| fs::read(entry.path().join("environ")).is_ok_and(marked))
+        .map(|entry| {
+            let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
+            format!("process {} {arguments}", entry.file_name().to_string_lossy())
+        })
+        .collect()
+}
+
+fn containers(port: Option<u16>) -> Vec<String> {
+    let Some(port) = port else { return Vec::new() };
+    match http::get(port, "/containers").and_then(|answer| answer.json()) {
+        Ok(containers) => {
+            let containers = containers.as_array().cloned().unwrap_or_default();
+            containers.iter().map(|one| format!("container {}", one["container_id"])).collect()
+        }
+        Err(problem) => vec![format!("no answer about containers: {problem}")],
+    }
+}
+
+/// Cgroups named after any container that the agent ever had.
+fn cgroups(work: &Path) -> Vec<String> {
+    let ids: Vec<_> =
+        grandchildren(&work.join("slaves"), &["*", "frameworks", "*", "executors", "*", "runs", "*"]);
+    let top = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
+    let hierarchies: Vec<_> = hierarchies.chain([top.to_owned()]).map(|one| one.join("mesos")).collect();
+    let of = |id: &std::path::PathBuf| {
+        let name = id.file_name().unwrap_or_default().to_owned();
+        hierarchies.iter().map(move |one| one.join(&name)).filter(|one| one.is_dir()).collect::<Vec<_>>()
+    };
+    ids.iter().flat_map(of).map(|path| format!("cgroup {}", path.display())).collect()
+}
+
+/// Checkpoints of executors, and what the supervisor keeps of containers.
+fn files(work: &Path) -> Vec<String> {
+    let executors = grandchildren(&work.join("meta/slaves"), &["*", "frameworks", "*", "executors", "*"]);
+    let kept = grandchildren(&work.join("runtime/containers"), &["*"]);
+    executors.iter().chain(&kept).map(|path| format!("file {}", path.display())).collect()
+}
+
+/// What is below a directory at this path, with `*` for any name. Links are not followed.
+fn grandchildren(directory: &Path, path: &[&str]) -> Vec<std::path::PathBuf> {
+    let Some((first, rest)) = path.split_first() else { return vec![directory.to_owned()] };
+    if *first != "*" {
+        return grandchildren(&directory.join(first), rest);
+    }
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let entries = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+    entries.flat_map(|entry| grandchildren(&entry.path(), rest)).collect()
+}

@@ -277,7 +277,7 @@ impl Summary {
         if !task.has_run()
             && let Some(last) = task.entries.last()
         {
-            let message = last.message.split('\'').next().unwrap_or_default();
+            let message = last.message.split([':', '\'']).next().unwrap_or_default();
             *self.unrun.entry(format!("{:?}, {}: {message}", last.state, last.reason)).or_default() += 1;
         }
         self.updates += task.entries.iter().filter(|entry| entry.uuid.is_some()).count();

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tepui_scheduler::v1::{AgentId, TaskState, TaskStatus};
 
+/// Why the master says something that it was asked.
+const RECONCILIATION: &str = "REASON_RECONCILIATION";
+
 /// One status update.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -85,8 +88,12 @@ impl Ledger {
         // The master's answers to questions (without a uuid) run ahead of the updates that are under way, and repeat
         // those that have been.
         let closed = task.entries.iter().any(|known| known.uuid.is_some() && is_terminal(known.state));
-        let contradicts = is_terminal(entry.state) && task.end().is_some_and(|end| end != entry.state);
-        let repeats = entry.uuid.is_none() && task.entries.iter().any(|known| known.state == entry.state);
+        let knows_nothing = entry.reason == RECONCILIATION && task.end().is_some() && !task.has_run();
+        let known = task.entries.iter().any(|known| known.state == entry.state);
+        // A question about a task that was never begun may cross the word that it was dropped.
+        let repeats = entry.uuid.is_none() && (known || knows_nothing);
+        let contradicts =
+            !repeats && is_terminal(entry.state) && task.end().is_some_and(|end| end != entry.state);
         if contradicts || (closed && !repeats) {
             self.wrong.push(format!("after its end, {id} became {entry:?}; before: {:?}", task.entries));
         }

@@ -71,7 +71,7 @@ pub fn executor(id: impl Into<String>, command: v1::CommandInfo) -> v1::Executor
         r#type: Some(v1::executor_info::Type::Custom.into()),
         executor_id: v1::ExecutorId { value: id.into() },
         command: Some(command),
-        resources: vec![scalar("cpus", EACH.0), scalar("mem", 32.0)],
+        resources: vec![scalar("cpus", EACH.0), scalar("mem", 32.0), scalar("disk", 16.0)],
         ..v1::ExecutorInfo::default()
     }
 }

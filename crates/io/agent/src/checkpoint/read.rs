@@ -101,9 +101,18 @@ impl Reader<'_> {
     }
 
     fn executor(&mut self, files: &layout::Executor) -> Option<RecoveredExecutor> {
+        let Some(container) = fs::read_link(files.latest_run()).ok().and_then(|latest| file_name(&latest))
+        else {
+            self.remove_rest(&files.directory);
+            return None;
+        };
         let info: v1::ExecutorInfo = self.read(&files.info())?;
-        let container = fs::read_link(files.latest_run()).ok().and_then(|latest| file_name(&latest))?;
         let run = files.run(&container).ok()?;
+        for other in directories(&files.runs()) {
+            if other != run.directory {
+                self.remove_rest(&other);
+            }
+        }
         let completed = run.sentinel().exists();
         let listed = self.containers.get(container.as_str());
         let state = match listed.map(|listed| listed.exited) {
@@ -209,6 +218,14 @@ impl Reader<'_> {
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map(clock::tick_of);
         if let (Ok(modified), Some(path)) = (modified, path.to_str()) {
             self.found.recovered.sandboxes.push(RecoveredSandbox { path: path.to_owned(), modified });
+        }
+    }
+
+    /// The last agent was stopped while it made this, and had launched nothing yet, or while it deleted it, and had
+    /// nothing more to say about it: the link to the latest run comes last and goes first.
+    fn remove_rest(&mut self, directory: &Path) {
+        if let Err(error) = fs::remove_dir_all(directory) {
+            self.skip(directory, &format!("cannot remove it: {error}"));
         }
     }
 

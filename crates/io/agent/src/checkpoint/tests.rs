@@ -288,3 +288,20 @@ fn names_that_lead_elsewhere_are_refused() {
         assert!(files.remove(&Removal::Run(run)).is_err());
     }
 }
+
+#[test]
+fn what_was_being_made_or_deleted_is_removed() {
+    let work = tempfile::tempdir().unwrap();
+    let executor = work.path().join("meta/slaves/S0/frameworks/f/executors/e x");
+    write_everything(&mut files(work.path()));
+    assert!(executor.join("runs/c0").exists(), "an earlier run");
+    read::recover(work.path(), &[], "boot").unwrap();
+    assert!(!executor.join("runs/c0").exists());
+    assert!(executor.join("runs/c1/tasks/t/task.updates").exists());
+
+    fs::remove_file(executor.join("runs/latest")).unwrap();
+    let found = read::recover(work.path(), &[], "boot").unwrap();
+    assert_eq!(found.recovered.errors, 0);
+    assert!(found.recovered.frameworks[0].executors.is_empty());
+    assert!(!executor.exists());
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_core_driver::executor::ExecutorDriver;
 use tepui_model::{ConnectionId, Tick};
+use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::v1;
 
 use crate::work::Work;
@@ -13,6 +14,8 @@ use crate::work::Work;
 pub struct ExecutorNode {
     /// Number of its agent.
     pub agent: usize,
+    /// Where it listens, if it speaks libprocess.
+    pub upid: Option<Upid>,
     /// The driver.
     pub driver: ExecutorDriver,
     /// What runs, with its work.
@@ -29,9 +32,10 @@ pub struct ExecutorNode {
 
 impl ExecutorNode {
     /// A process that has just begun.
-    pub const fn new(agent: usize, driver: ExecutorDriver, stubborn: bool) -> Self {
+    pub const fn new(agent: usize, upid: Option<Upid>, driver: ExecutorDriver, stubborn: bool) -> Self {
         Self {
             agent,
+            upid,
             driver,
             running: BTreeMap::new(),
             seen: BTreeSet::new(),

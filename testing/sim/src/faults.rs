@@ -62,6 +62,11 @@ pub enum Fault {
         /// For how long.
         duration: Duration,
     },
+    /// Everything between an executor and its agent breaks, and can be made anew at once.
+    BreakExecutor {
+        /// Which, of those that run.
+        nth: usize,
+    },
     /// An agent's machine is started anew: its containers are gone as well.
     Reboot {
         /// Whose.
@@ -94,7 +99,7 @@ impl Fault {
             0 => Duration::from_millis(rng.next_u64() % 90_000),
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
-        match rng.next_u32() % 19 {
+        match rng.next_u32() % 20 {
             0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
@@ -107,6 +112,7 @@ impl Fault {
             14 => Self::MarkGone { agent: number },
             15 => Self::BreakOne { from: Node::Master, to: agent },
             16 => Self::BreakOne { from: agent, to: Node::Master },
+            18 => Self::BreakExecutor { nth: rng.next_u64() as usize },
             17 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
             _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
         }
@@ -160,6 +166,13 @@ impl World {
             Fault::StallExecutor { nth, duration } => {
                 if let Some((container, _)) = self.nth_executor(nth) {
                     self.stall(&Node::Executor(container), duration);
+                }
+            }
+            Fault::BreakExecutor { nth } => {
+                if let Some((container, agent)) = self.nth_executor(nth) {
+                    let executor = Node::Executor(container);
+                    trace!(self, Fault: "FAULT the connections between {executor} and agent-{agent} break");
+                    self.break_between(&executor, &Node::Agent(agent));
                 }
             }
             Fault::StallScheduler { scheduler, duration } => {

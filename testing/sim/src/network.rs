@@ -174,7 +174,13 @@ pub fn agent_upid(number: usize) -> Upid {
     Upid { id: "slave(1)".to_owned(), address: SocketAddr::from(([10, 0, 1, host], 5051)) }
 }
 
-/// The node at an address.
+/// The address of an executor that speaks libprocess: the `nth` of all.
+pub fn executor_upid(nth: u16) -> Upid {
+    let [high, low] = nth.to_be_bytes();
+    Upid { id: "executor(1)".to_owned(), address: SocketAddr::from(([10, 2, high, low], 9000)) }
+}
+
+/// The node at an address; executors are found by [`World::at_address`](crate::world::World::at_address).
 pub fn node_at(address: SocketAddr) -> Option<Node> {
     match address {
         SocketAddr::V4(address) => match address.ip().octets() {

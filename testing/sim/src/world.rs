@@ -24,7 +24,7 @@ use crate::{
     history::History,
     invariants,
     master::MasterNode,
-    network::{Lane, Network, Node, latency, master_upid},
+    network::{Lane, Network, Node, latency, master_upid, node_at},
     run::{FAULTS, Options},
     scheduler::SchedulerNode,
     trace::{Trace, trace},
@@ -88,6 +88,8 @@ pub(crate) struct World {
     pub(crate) executors: BTreeMap<String, ExecutorNode>,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
+    /// Counts executors that speak libprocess.
+    pub(crate) next_process: u16,
     pub(crate) faults_over: bool,
     /// By agent number: uuids that the current process has sent, for [`Sabotage::NoRetry`].
     pub(crate) sent: BTreeMap<usize, std::collections::BTreeSet<Vec<u8>>>,
@@ -113,6 +115,7 @@ impl World {
             executors: BTreeMap::new(),
             connections: BTreeMap::new(),
             next_connection: 0,
+            next_process: 0,
             faults_over: false,
             sent: BTreeMap::new(),
             rng,
@@ -236,6 +239,16 @@ impl World {
             }
             Node::Executor(_) => 1,
         }
+    }
+
+    /// The node at an address.
+    pub(crate) fn at_address(&self, upid: &Upid) -> Option<Node> {
+        node_at(upid.address).or_else(|| {
+            let is_it =
+                |node: &&ExecutorNode| node.upid.as_ref().is_some_and(|own| own.address == upid.address);
+            let found = self.executors.iter().find(|(_, node)| is_it(node));
+            found.map(|(container, _)| Node::Executor(container.clone()))
+        })
     }
 
     /// Whether a node's process is there.

@@ -33,30 +33,53 @@ impl Agent {
         message: internal::RegisterExecutorMessage,
     ) {
         let (framework, executor_id) = (message.framework_id.value, message.executor_id.value);
-        let expected = self.phase != Phase::Recovering
-            && self
-                .expected_executor(&framework, &executor_id)
-                .is_some_and(|executor| executor.state == ExecutorState::Registering);
-        if !expected {
+        let Some(executor) =
+            self.expected_executor(&framework, &executor_id).filter(|_| self.phase != Phase::Recovering)
+        else {
             return self.refuse_executor(from);
+        };
+        let (is_it, listens) = (executor.process.as_ref() == Some(from), executor.contact.is_some());
+        match executor.state {
+            // It did not hear the answer.
+            ExecutorState::Running if is_it && listens => {
+                return self.confirm_registration(from, &framework, &executor_id);
+            }
+            ExecutorState::Running if is_it => {}
+            ExecutorState::Registering => {}
+            ExecutorState::Running | ExecutorState::Terminating | ExecutorState::Terminated => {
+                return self.refuse_executor(from);
+            }
         }
+        let useless = executor.is_useless();
         self.meet_process(&framework, &executor_id, from);
-        let Some(state) = self.frameworks.get(&framework) else { return };
-        let (id, info) = (state.id.clone(), state.info.clone());
-        let Some(executor) = state.executors.get(&executor_id) else { return };
-        let (executor_info, never) = (executor.info.clone(), executor.is_useless());
-        if let (false, Some(slave_id)) = (never, self.agent_id.clone()) {
-            let message = internal::ExecutorRegisteredMessage {
-                executor_info: (*executor_info).clone(),
-                framework_id: id.clone(),
-                framework_info: (*info).clone(),
-                slave_id,
-                slave_info: self.slave_info_for_executors(),
-            };
-            self.out.send(from, message);
+        if !useless {
+            self.confirm_registration(from, &framework, &executor_id);
         }
+        let Some(id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else { return };
         self.refuse_groups(now, &id, &executor_id);
         self.resume_executor(now, &id, &executor_id, call::Subscribe::default());
+    }
+
+    fn confirm_registration(&mut self, from: &Upid, framework: &str, executor: &str) {
+        let (Some(slave_id), Some(state)) = (self.agent_id.clone(), self.frameworks.get(framework)) else {
+            return;
+        };
+        let Some(executor) = state.executors.get(executor) else { return };
+        let message = internal::ExecutorRegisteredMessage {
+            executor_info: (*executor.info).clone(),
+            framework_id: state.id.clone(),
+            framework_info: (*state.info).clone(),
+            slave_id,
+            slave_info: self.slave_info_for_executors(),
+        };
+        self.out.send(from, message);
+    }
+
+    fn confirm_reregistration(&mut self, from: &Upid) {
+        if let Some(slave_id) = self.agent_id.clone() {
+            let slave_info = self.slave_info_for_executors();
+            self.out.send(from, internal::ExecutorReregisteredMessage { slave_id, slave_info });
+        }
     }
 
     /// An executor answers to the agent's call to come back, with what it has not heard the end of.
@@ -74,6 +97,7 @@ impl Agent {
         match executor.state {
             // It was asked twice and answers twice: what was sent to it in between would seem to be lost.
             ExecutorState::Running if is_it && listens => {
+                self.confirm_reregistration(from);
                 for update in message.updates {
                     self.take_update(now, &framework, &executor_id, update);
                 }
@@ -86,10 +110,7 @@ impl Agent {
             }
         }
         self.meet_process(&framework, &executor_id, from);
-        if let Some(slave_id) = self.agent_id.clone() {
-            let slave_info = self.slave_info_for_executors();
-            self.out.send(from, internal::ExecutorReregisteredMessage { slave_id, slave_info });
-        }
+        self.confirm_reregistration(from);
         for update in message.updates {
             self.take_update(now, &framework, &executor_id, update);
         }

@@ -6,12 +6,19 @@ use rand_chacha::rand_core::Rng as _;
 use tepui_core_agent::{Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
 use tepui_core_driver::{
     DriverEnv,
-    executor::{Config, ExecutorDriver},
+    executor::{Config, ExecutorDriver, Transport},
 };
+use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::v1;
 
 use super::{Event, World, effects, exchange::Chance as _};
-use crate::{agent::Container, executor::ExecutorNode, network::Node, trace::trace, work::Work};
+use crate::{
+    agent::Container,
+    executor::ExecutorNode,
+    network::{Node, agent_upid, executor_upid},
+    trace::trace,
+    work::Work,
+};
 
 /// Raw wait status of a process that signal 15 ended.
 const SIGTERM: i32 = 15;
@@ -66,10 +73,15 @@ impl World {
         let environment: BTreeMap<String, String> = environment.into_iter().collect();
         match DriverEnv::parse(&environment) {
             Ok(environment) => {
-                let mut driver = ExecutorDriver::new(Config::from_env(&environment), self.rng.next_u64());
+                let mut config = Config::from_env(&environment);
+                let upid = self.rng.chance(2).then(|| self.new_process());
+                if let Some(own) = upid.clone() {
+                    config.transport = Transport::Libprocess { own, agent: agent_upid(number) };
+                }
+                let mut driver = ExecutorDriver::new(config, self.rng.next_u64());
                 driver.start(self.now);
                 let stubborn = self.rng.chance(6);
-                self.executors.insert(container.clone(), ExecutorNode::new(number, driver, stubborn));
+                self.executors.insert(container.clone(), ExecutorNode::new(number, upid, driver, stubborn));
                 if !self.faults_over && self.rng.chance(30) {
                     return trace!(self, Fault: "FAULT {} hangs before it subscribes", Node::Executor(container.clone()));
                 }
@@ -82,6 +94,11 @@ impl World {
                 self.end_container(number, &container, 1 << 8);
             }
         }
+    }
+
+    fn new_process(&mut self) -> Upid {
+        self.next_process = self.next_process.wrapping_add(1);
+        executor_upid(self.next_process)
     }
 
     pub(crate) fn launch_failed(

@@ -16,7 +16,7 @@ use crate::{
     executor::status,
     faults::Fault,
     history::is_terminal,
-    network::{Lane, Node, agent_upid, master_upid, node_at},
+    network::{Lane, Node, agent_upid, master_upid},
     run::Sabotage,
     trace::trace,
     work::Work,
@@ -69,7 +69,7 @@ impl World {
             }
             master::Effect::Link { to } => self.link(&Node::Master, &to),
             master::Effect::Unlink { to } => {
-                if let Some(peer) = node_at(to.address) {
+                if let Some(peer) = self.at_address(&to) {
                     self.network.unlink(&Node::Master, &peer);
                 }
             }
@@ -155,8 +155,10 @@ impl World {
     }
 
     fn link(&mut self, holder: &Node, to: &Upid) {
-        let Some(peer) = node_at(to.address) else { return };
-        if self.is_up(&peer) && !self.network.is_cut(self.now, holder, &peer) {
+        let peer = self.at_address(to);
+        if let Some(peer) =
+            peer.filter(|peer| self.is_up(peer) && !self.network.is_cut(self.now, holder, peer))
+        {
             self.network.link(holder, &peer);
         } else {
             // Nobody answers.
@@ -205,7 +207,18 @@ impl World {
                     }
                 }
                 // Executors in here speak HTTP.
-                executor_driver::Effect::Link { .. } | executor_driver::Effect::Send { .. } => {}
+                executor_driver::Effect::Link { to } => self.link(&node, &to),
+                executor_driver::Effect::Send { to, message } => {
+                    if let Message::StatusUpdate(message) = &*message
+                        && let Some(uuid) = &message.update.uuid
+                    {
+                        self.history.update_made(&message.update.status.task_id.value, uuid);
+                    }
+                    let own = self.executors.get(container).and_then(|executor| executor.upid.clone());
+                    if let Some(own) = own {
+                        self.send(&node, own, &to, *message);
+                    }
+                }
                 executor_driver::Effect::Deliver(callback) => self.call_back(container, callback),
                 executor_driver::Effect::KillProcessGroup => self.destroy(agent, container),
                 executor_driver::Effect::Warn(text) => trace!(self, Life: "{node}: {text}"),

@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    network::{Lane, Node, latency, node_at},
+    network::{Lane, Node, latency},
     trace::trace,
 };
 
@@ -224,11 +224,7 @@ impl World {
             let agent = self.executors.get(container).map_or(0, |executor| executor.agent);
             trace!(self, "agent-{agent} -> {node} {}", describe_executor_event(event));
             if let Some(acknowledged) = &event.acknowledged {
-                let task = acknowledged.task_id.value.clone();
-                if !self.history.given_up.contains(&agent) {
-                    self.history.acknowledged.insert(acknowledged.uuid.to_vec(), (task.clone(), agent));
-                }
-                self.check_acknowledged_is_durable(agent, &task, &acknowledged.uuid);
+                self.observe_acknowledged(agent, &acknowledged.task_id.value, &acknowledged.uuid);
             }
         }
         let Some(executor) = self.executors.get_mut(container) else { return };
@@ -251,6 +247,14 @@ impl World {
                 }
             }
         }
+    }
+
+    /// An agent has told an executor that an update of its is safe.
+    fn observe_acknowledged(&mut self, agent: usize, task: &str, uuid: &[u8]) {
+        if !self.history.given_up.contains(&agent) {
+            self.history.acknowledged.insert(uuid.to_vec(), (task.to_owned(), agent));
+        }
+        self.check_acknowledged_is_durable(agent, task, uuid);
     }
 
     /// Breaks everything between two nodes; whoever watches will notice.
@@ -310,7 +314,13 @@ impl World {
         let peer = match peer {
             Node::Master => crate::network::master_upid(),
             Node::Agent(number) => crate::network::agent_upid(*number),
-            Node::Scheduler(_) | Node::Executor(_) => return,
+            Node::Executor(container) => {
+                match self.executors.get(container).and_then(|executor| executor.upid.clone()) {
+                    Some(upid) => upid,
+                    None => return,
+                }
+            }
+            Node::Scheduler(_) => return,
         };
         let incarnation = self.incarnation(holder);
         self.soon(Event::Exited { at: holder.clone(), incarnation, peer });
@@ -320,19 +330,20 @@ impl World {
         if incarnation != self.incarnation(&at) {
             return None;
         }
-        trace!(self, Life: "{at} notices that its connection to {} is broken", node_at(peer.address).unwrap_or(Node::Master));
+        trace!(self, Life: "{at} notices that its connection to {} is broken", self.at_address(peer).map_or_else(|| peer.to_string(), |node| node.to_string()));
         let now = self.now;
         match &at {
             Node::Master => self.master.core.as_mut()?.handle_exited(now, peer),
             Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_exited(now, peer),
-            Node::Scheduler(_) | Node::Executor(_) => return None,
+            Node::Executor(container) => self.executors.get_mut(container)?.driver.handle_exited(now, peer),
+            Node::Scheduler(_) => return None,
         }
         Some(at)
     }
 
     /// Sends a libprocess message; it is lost if nobody is there or the connection breaks on the way.
     pub(crate) fn send(&mut self, from: &Node, sender: Upid, to: &Upid, message: Message) {
-        let Some(to) = node_at(to.address) else { return };
+        let Some(to) = self.at_address(to) else { return };
         let generation = self.network.generation(from, &to);
         let due = self.arrival(from, &to, Lane::Link(from.clone(), to.clone()));
         self.at(
@@ -358,13 +369,22 @@ impl World {
             self.trace.line(self.now, kind_of_message(&message), format_args!("{from} -> {to} {words}"));
         }
         self.observe_message(&to, &message);
+        if let Message::StatusUpdateAcknowledgement(message) = &message
+            && let Node::Executor(container) = &to
+        {
+            let agent = self.executors.get(container).map_or(0, |executor| executor.agent);
+            self.observe_acknowledged(agent, &message.task_id.value, &message.uuid);
+        }
         let now = self.now;
         match &to {
             Node::Master => self.master.core.as_mut()?.handle_message(now, sender, message),
             Node::Agent(number) => {
                 self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message)
             }
-            Node::Scheduler(_) | Node::Executor(_) => return None,
+            Node::Executor(container) => {
+                self.executors.get_mut(container)?.driver.handle_message(now, sender, message);
+            }
+            Node::Scheduler(_) => return None,
         }
         Some(to)
     }

@@ -164,6 +164,8 @@ fn who_is_not_expected_is_shut_down() {
     refused(&mut rig, "the agent itself is its executor", register(FRAMEWORK, "c").into());
     let (container, _) = rig.with_process();
     refused(&mut rig, "it has one already", register(FRAMEWORK, "e").into());
+    let effects = rig.from(&process(), register(FRAMEWORK, "e"));
+    assert_eq!(to_executor(&effects), ["ExecutorRegistered"], "the one it has did not hear it");
     refused(&mut rig, "it never lost the one it has", reregister(&[], Vec::new()).into());
     rig.message(internal::ShutdownExecutorMessage {
         executor_id: Some(executor_id("e")),
@@ -300,7 +302,7 @@ fn a_broken_link_is_mended_and_what_was_lost_on_it_is_told() {
     assert_eq!(dropped.status.state(), v1::TaskState::TaskDropped);
     // It had been asked twice: what it answers the second time is older than the task that it got since.
     let effects = rig.from(&process(), reregister(&["t"], resent));
-    assert_eq!(to_executor(&effects), ["StatusUpdateAcknowledgement"]);
+    assert_eq!(to_executor(&effects), ["ExecutorReregistered", "StatusUpdateAcknowledgement"]);
     assert!(updates(&effects).is_empty());
     assert!(rig.pass(Duration::from_secs(3)).iter().all(|effect| !matches!(effect, Effect::Link { .. })));
 }

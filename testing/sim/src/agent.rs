@@ -297,11 +297,14 @@ impl Disk {
             }
             Checkpoint::Sentinel { run } => self.executors.entry(run).or_default().completed = true,
             Checkpoint::Drain(drain) => self.drain = drain,
+            // Nobody here asks an agent about containers.
+            Checkpoint::Container { .. } | Checkpoint::ContainerEnded { .. } => {}
         }
     }
 
     fn remove(&mut self, removal: Removal) {
         match removal {
+            Removal::Container { .. } => {}
             // What lies below an agent's id is not found without it.
             Removal::Agent => *self = Self::default(),
             Removal::Framework { framework_id } => {

@@ -20,6 +20,7 @@ use crate::{
     drain::Drain,
     effect::{Effect, Exit, LaunchFailure},
     gc::Gc,
+    nested::{Nested, flat_id},
     outbox::{After, Outbox},
     recovered::Recovered,
     registration::Registration,
@@ -48,6 +49,8 @@ pub struct Agent {
     pub(crate) containers: BTreeMap<String, (String, String)>,
     /// Whose an event stream is: framework and executor.
     pub(crate) connections: BTreeMap<ConnectionId, (String, String)>,
+    /// Containers that were launched through the agent's own API.
+    pub(crate) nested: Nested,
     pub(crate) streams: Streams,
     pub(crate) timers: Timers,
     pub(crate) out: Outbox,
@@ -78,6 +81,7 @@ impl Agent {
             written_frameworks: BTreeMap::new(),
             containers: BTreeMap::new(),
             connections: BTreeMap::new(),
+            nested: Nested::default(),
             streams: Streams::new(),
             timers: Timers::default(),
             out: Outbox::default(),
@@ -115,9 +119,11 @@ impl Agent {
         self.call(now, from, call);
     }
 
-    /// An executor's stream ended, or was cut because it did not read. The executor may subscribe again.
-    pub fn handle_stream_closed(&mut self, _now: Tick, stream: ConnectionId) {
+    /// A stream ended, or was cut because its reader did not read. An executor may subscribe again; the container of a
+    /// session ends.
+    pub fn handle_stream_closed(&mut self, now: Tick, stream: ConnectionId) {
         self.forget_stream(stream);
+        self.session_closed(now, stream);
     }
 
     /// What became of an [`Effect::Launch`]: the process id of the container's first process, or why not.
@@ -127,8 +133,11 @@ impl Agent {
         container: &v1::ContainerId,
         outcome: Result<u32, LaunchFailure>,
     ) {
-        let Some((framework, executor)) = self.containers.get(&container.value).cloned() else {
-            if outcome.is_ok() {
+        let Some((framework, executor)) = self.owner_of(container) else {
+            let flat = flat_id(container);
+            if self.nested.knows(&flat) {
+                self.container_launched(now, &flat, outcome);
+            } else if outcome.is_ok() {
                 self.out.push(Effect::Destroy { container: container.clone() });
             }
             return;
@@ -141,8 +150,13 @@ impl Agent {
 
     /// A container ended, all of it.
     pub fn handle_container_exited(&mut self, now: Tick, container: &v1::ContainerId, exit: Exit) {
-        if let Some((framework, executor)) = self.containers.get(&container.value).cloned() {
-            self.executor_exited(now, &framework, &executor, exit);
+        match self.owner_of(container) {
+            Some((framework, executor)) => {
+                if self.children_are_over(now, &container.value, &exit) {
+                    self.executor_exited(now, &framework, &executor, exit);
+                }
+            }
+            None => self.container_exited(now, &flat_id(container), exit),
         }
     }
 
@@ -162,6 +176,7 @@ impl Agent {
                 After::Update { framework, task, uuid, executor } => {
                     self.update_durable(now, &framework, &task, &uuid, executor.as_deref());
                 }
+                After::Container { container } => self.container_durable(&container),
                 After::Acknowledgement { framework, task } => {
                     self.acknowledgement_durable(now, &framework, &task)
                 }
@@ -246,12 +261,18 @@ impl Agent {
         self.phase
     }
 
+    /// Whose an executor's container is: framework and executor.
+    fn owner_of(&self, container: &v1::ContainerId) -> Option<(String, String)> {
+        self.containers.get(&container.value).filter(|_| container.parent.is_none()).cloned()
+    }
+
     /// Looks for contradictions in the agent's own books.
     ///
     /// # Errors
     /// Says what does not fit.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.check_streams()?;
+        self.nested.check()?;
         self.check_books()
     }
 

@@ -30,6 +30,28 @@ pub enum Effect {
         /// The event.
         event: Box<v1::executor::Event>,
     },
+    /// Answer an operator's call with 200 and a message.
+    Answer {
+        /// The call's connection.
+        to: ConnectionId,
+        /// What to answer.
+        response: Box<v1::agent::Response>,
+    },
+    /// Answer a call with 200 and a stream of what comes out of a container, from now on. Where the container is the
+    /// call's own (a session), [`crate::Agent::handle_stream_closed`] ends it.
+    AttachOutput {
+        /// The call's connection.
+        to: ConnectionId,
+        /// The container.
+        container: v1::ContainerId,
+    },
+    /// Let what the call carries flow into a container. The shell answers the call when that has ended.
+    AttachInput {
+        /// The call's connection.
+        to: ConnectionId,
+        /// The container.
+        container: v1::ContainerId,
+    },
     /// End a stream after what was sent on it. No [`crate::Agent::handle_stream_closed`] is needed for it, nor does one harm.
     CloseStream {
         /// The stream.
@@ -117,6 +139,14 @@ pub struct Launch {
     pub executor_id: v1::ExecutorId,
     /// What runs in it.
     pub kind: LaunchKind,
+    /// What it shares with the container that it is nested in, if it is.
+    pub class: ContainerClass,
+    /// Where its standard input comes from and its output goes to.
+    pub stdio: Stdio,
+    /// Its limits are its own, and not those of the container that it is nested in.
+    pub own_limits: bool,
+    /// Where its process starts, if not in its sandbox.
+    pub directory: Option<String>,
     /// The command line and the files to fetch. Its environment is already part of [`Launch::environment`].
     pub command: v1::CommandInfo,
     /// The user to run as; `None`: the agent's own.
@@ -142,6 +172,35 @@ pub enum LaunchKind {
     Command,
     /// An executor, which will subscribe.
     Executor,
+    /// What somebody asked for through the agent's own API: nested in another container, or standing alone.
+    Nested,
+}
+
+/// What a nested container shares with the one around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerClass {
+    /// What every container shares with those in it.
+    #[default]
+    Default,
+    /// Everything: it sees what the one around it sees.
+    Debug,
+}
+
+/// Where a container's standard input comes from and its output goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdio {
+    /// Nothing comes in; what comes out goes to files in the sandbox.
+    #[default]
+    Files,
+    /// To those who are attached.
+    Pipes,
+    /// To those who are attached, through a terminal.
+    Tty {
+        /// Height in characters; 0: not known.
+        rows: u16,
+        /// Width in characters; 0: not known.
+        columns: u16,
+    },
 }
 
 /// What a container may use.
@@ -277,6 +336,20 @@ pub enum Checkpoint {
     },
     /// The agent is being drained; `None`: no longer.
     Drain(Option<v1::DrainConfig>),
+    /// A container that was launched through the agent's own API.
+    Container {
+        /// Its flat id.
+        container: String,
+        /// What was asked for, with what the agent decided for it.
+        launch: Box<v1::agent::call::LaunchContainer>,
+    },
+    /// Such a container has ended.
+    ContainerEnded {
+        /// Its flat id.
+        container: String,
+        /// How.
+        exit: Box<v1::agent::response::WaitContainer>,
+    },
 }
 
 /// What need not be remembered any more.
@@ -297,5 +370,10 @@ pub enum Removal {
         run: Run,
         /// The task's id.
         task_id: String,
+    },
+    /// A container that was launched through the agent's own API.
+    Container {
+        /// Its flat id.
+        container: String,
     },
 }

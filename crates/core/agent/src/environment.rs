@@ -20,6 +20,16 @@ pub(crate) fn sandbox(
     format!("{work_dir}/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/{container}")
 }
 
+/// Where the sandbox of a container lies that is nested in the one with the sandbox `around`.
+pub(crate) fn nested_sandbox(around: &str, container: &str) -> String {
+    format!("{around}/containers/{container}")
+}
+
+/// Where the sandbox of a container lies that stands alone.
+pub(crate) fn standalone_sandbox(config: &Config, container: &str) -> String {
+    nested_sandbox(config.work_dir.trim_end_matches('/'), container)
+}
+
 /// The environment of an executor or of a command task, in the order in which Mesos builds it; later entries win, and
 /// keep the place of the earlier one.
 pub(crate) fn environment(
@@ -55,21 +65,17 @@ pub(crate) fn environment(
     if let Some(role) = role {
         environment.set("MESOS_ALLOCATION_ROLE", role);
     }
-    for variable in own.map(|own| own.variables.as_slice()).unwrap_or_default() {
-        // Secrets have no plain value, and there is nobody here who could resolve them.
-        if let Some(value) = &variable.value {
-            environment.set(&variable.name, value.clone());
-        }
-    }
-    environment.set_default("PATH", DEFAULT_PATH);
-    environment.0
+    environment.add(own);
+    environment.finish()
 }
 
+/// Variables in the order in which they were set first.
 #[derive(Default)]
-struct Environment(Vec<(String, String)>);
+pub(crate) struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    fn set(&mut self, name: &str, value: impl Into<String>) {
+    /// Sets a variable; a later value wins.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         // Neither can be handed to a process.
         let value = value.into();
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
@@ -79,6 +85,22 @@ impl Environment {
             Some(entry) => entry.1 = value,
             None => self.0.push((name.to_owned(), value)),
         }
+    }
+
+    /// Sets what somebody asked for.
+    pub(crate) fn add(&mut self, own: Option<&v1::Environment>) {
+        for variable in own.map(|own| own.variables.as_slice()).unwrap_or_default() {
+            // Secrets have no plain value, and there is nobody here who could resolve them.
+            if let Some(value) = &variable.value {
+                self.set(&variable.name, value.clone());
+            }
+        }
+    }
+
+    /// All of it, with a `PATH` in any case.
+    pub(crate) fn finish(mut self) -> Vec<(String, String)> {
+        self.set_default("PATH", DEFAULT_PATH);
+        self.0
     }
 
     fn set_default(&mut self, name: &str, value: &str) {

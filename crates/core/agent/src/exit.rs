@@ -68,6 +68,7 @@ impl Agent {
         self.end_checks(now, framework, executor_id);
         self.containers.remove(&container.value);
         self.cancel_container_timers(&container.value);
+        self.forget_children(&container.value, &exit);
         if let Some(Contact::Stream(stream)) = contact {
             self.connections.remove(&stream);
             self.out.push(Effect::CloseStream { to: stream });

@@ -19,6 +19,7 @@ mod gc;
 mod invariants;
 mod kill;
 mod messages;
+pub mod nested;
 mod outbox;
 mod picture;
 pub mod recovered;
@@ -41,13 +42,14 @@ mod tests;
 pub use agent::Agent;
 pub use config::Config;
 pub use effect::{
-    Checkpoint, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits,
-    Removal, Run,
+    Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits,
+    Removal, Run, Stdio,
 };
+pub use nested::{ContainerCall, LaunchRequest, container_id, flat_id};
 pub use recovered::{
-    ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
+    ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
 };
-pub use snapshot::{ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
+pub use snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
 pub use stats::Stats;
 pub use tepui_core_checks::{Outcome, Probe, ProbeId, Scheme};
 pub use tepui_wire_libprocess::Upid;

@@ -39,6 +39,11 @@ pub(crate) enum After {
         /// The executor that sent it; `None`: the agent made it.
         executor: Option<String>,
     },
+    /// A container that was asked for through the agent's own API may be begun.
+    Container {
+        /// Its flat id.
+        container: String,
+    },
     /// An acknowledgement is known for good: the task's next update may go.
     Acknowledgement {
         /// The framework's id.

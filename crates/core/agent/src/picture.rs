@@ -23,6 +23,7 @@ impl Agent {
             stats: self.current_stats(now),
             frameworks: self.frameworks.values().map(framework_view).collect(),
             completed_frameworks: self.completed_frameworks.iter().cloned().collect(),
+            containers: self.container_views(),
             drain: self.drain.as_ref().map(|drain| drain.config),
             drain_started: self.drain.as_ref().map(|drain| drain.started),
         }

@@ -18,6 +18,8 @@ pub struct Recovered {
     pub orphans: Vec<v1::ContainerId>,
     /// Sandboxes on disk, of any age, that belong to no executor below.
     pub sandboxes: Vec<RecoveredSandbox>,
+    /// Containers that were launched through the agent's own API.
+    pub containers: Vec<RecoveredContainer>,
     /// The drain that was under way.
     pub drain: Option<v1::DrainConfig>,
     /// Files that could not be read and were skipped.
@@ -56,6 +58,19 @@ pub struct RecoveredExecutor {
     pub pid: Option<u32>,
     /// Its tasks.
     pub tasks: Vec<RecoveredTask>,
+}
+
+/// A container that was launched through the agent's own API, as it was written down.
+#[derive(Clone, Debug)]
+pub struct RecoveredContainer {
+    /// What was asked for.
+    pub launch: v1::agent::call::LaunchContainer,
+    /// What is the matter with it.
+    pub container: ContainerState,
+    /// How it ended, if that was written down.
+    pub ended: Option<Exit>,
+    /// Its first process, while it runs.
+    pub pid: Option<u32>,
 }
 
 /// A container after the agent's restart.

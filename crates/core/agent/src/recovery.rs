@@ -47,6 +47,7 @@ impl Agent {
         for Ended { framework, executor, exit } in ended {
             self.recover_ended(now, &framework, &executor, exit, recovered.rebooted);
         }
+        self.recover_containers(now, recovered.containers, recovered.rebooted);
         self.tidy_recovered(now);
         let timeout = self.config.executor_reregistration_timeout;
         self.timers.set(Timer::Recovery, now + timeout);

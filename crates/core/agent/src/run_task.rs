@@ -10,13 +10,13 @@ use crate::{
     agent::Agent,
     checks, command,
     contact::Speaker,
-    effect::{Checkpoint, Effect, Exit, Launch, LaunchKind},
-    environment, events, kill,
+    effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchKind},
+    environment, events, kill, nested,
     outbox::After,
     resources,
     resources::Sum,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Queued, Stage, Task},
+    state::{Executor, Framework, Origin, Queued, Stage, Task},
     status::{self, Report},
 };
 
@@ -354,6 +354,10 @@ impl Agent {
             framework_id: framework_id.clone(),
             executor_id: executor.info.executor_id.clone(),
             kind: if command_task { LaunchKind::Command } else { LaunchKind::Executor },
+            class: ContainerClass::Default,
+            stdio: nested::stdio(container.as_deref(), false),
+            own_limits: true,
+            directory: None,
             user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
             environment: environment::environment(
                 &self.config,
@@ -370,6 +374,13 @@ impl Agent {
             checkpoint,
             shutdown_grace_period: executor.shutdown_grace(&self.config),
         };
+        if command_task {
+            executor.origin = Some(Box::new(Origin {
+                user: launch.user.clone(),
+                role,
+                environment: launch.command.environment.clone(),
+            }));
+        }
         self.out.push(Effect::Launch(Box::new(launch)));
     }
 

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub frameworks: Vec<FrameworkView>,
     /// Finished frameworks, oldest first.
     pub completed_frameworks: Vec<Arc<FrameworkView>>,
+    /// Containers that were launched through the agent's own API and have not ended, parents first.
+    pub containers: Vec<ContainerView>,
     /// The drain under way.
     pub drain: Option<v1::DrainConfig>,
     /// When the drain began.
@@ -90,6 +92,19 @@ pub struct ExecutorView {
     pub terminated_tasks: Vec<Arc<v1::Task>>,
     /// Tasks that are over, oldest first.
     pub completed_tasks: Vec<Arc<v1::Task>>,
+}
+
+/// A container that was launched through the agent's own API.
+#[derive(Clone, Debug)]
+pub struct ContainerView {
+    /// Its id.
+    pub container_id: v1::ContainerId,
+    /// Its first process.
+    pub pid: Option<u32>,
+    /// Its sandbox.
+    pub directory: String,
+    /// What it was launched with.
+    pub resources: Vec<v1::Resource>,
 }
 
 /// An executor's life:

@@ -80,6 +80,8 @@ pub(crate) struct Executor {
     pub(crate) state: ExecutorState,
     /// Present for a command task: the agent itself is the executor.
     pub(crate) command: Option<Command>,
+    /// What a command's process was started with, as far as it has an owner's word: sessions beside it get the same.
+    pub(crate) origin: Option<Box<Origin>>,
     /// Who listens for it at the moment.
     pub(crate) contact: Option<Contact>,
     /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
@@ -118,6 +120,7 @@ impl Executor {
             directory,
             state: ExecutorState::Registering,
             command: command.then(Command::default),
+            origin: None,
             contact: None,
             process: None,
             pid: None,
@@ -236,6 +239,14 @@ pub(crate) struct Command {
     pub(crate) unhealthy: bool,
     /// Its checks, while it runs and is not to end.
     pub(crate) checks: Option<Box<Checks>>,
+}
+
+/// What a command's process was started with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) user: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) environment: Option<v1::Environment>,
 }
 
 /// Why an executor is ended by the agent, in the words that its tasks' updates will have.

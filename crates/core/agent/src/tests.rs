@@ -5,6 +5,7 @@ mod command;
 mod disk;
 mod executor;
 mod kill;
+mod nested;
 mod process;
 mod random;
 mod recorded;
@@ -132,6 +133,8 @@ pub(super) struct Rig {
     pub(super) now: Tick,
     /// Whether writes are durable as soon as they are asked for.
     pub(super) durable: bool,
+    /// What was written, for a next agent.
+    pub(super) disk: Option<disk::Disk>,
     tokens: Vec<Token>,
     connections: u64,
 }
@@ -155,7 +158,7 @@ impl Rig {
             .flat_map(|executor| &executor.tasks);
         let seed = tasks.map(|task| 1 + task.records.len() as u64).sum();
         let agent = Agent::new(config, seed, recovered, now);
-        Self { agent, now, durable: true, tokens: Vec::new(), connections: 0 }
+        Self { agent, now, durable: true, disk: None, tokens: Vec::new(), connections: 0 }
     }
 
     /// An agent that is registered, with nothing left to do.
@@ -187,6 +190,9 @@ impl Rig {
                 } else {
                     self.tokens.push(*token);
                 }
+            }
+            if let Some(disk) = &mut self.disk {
+                disk.take(std::slice::from_ref(&effect));
             }
             effects.push(effect);
         }

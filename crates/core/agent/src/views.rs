@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tepui_wire_mesos::v1::{
     self,
-    agent::{Response, response, response::Type},
+    agent::{Response, call, response, response::Type},
 };
 
-use crate::snapshot::{ExecutorState, ExecutorView, FrameworkView, Snapshot};
+use crate::snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot};
 
 fn of(kind: Type) -> Response {
     Response { r#type: Some(kind.into()), ..Response::default() }
@@ -53,8 +53,8 @@ pub fn get_frameworks(snapshot: &Snapshot) -> Response {
 
 /// GET_CONTAINERS: without `resource_statistics`, which only the one who measures can add. Without
 /// containers the member is left out.
-pub fn get_containers(snapshot: &Snapshot) -> Response {
-    let containers = snapshot
+pub fn get_containers(snapshot: &Snapshot, asked: call::GetContainers) -> Response {
+    let executors = snapshot
         .frameworks
         .iter()
         .flat_map(|framework| framework.executors.iter().map(move |executor| (framework, executor)))
@@ -70,12 +70,45 @@ pub fn get_containers(snapshot: &Snapshot) -> Response {
                 ..v1::ContainerStatus::default()
             }),
             resource_statistics: None,
-        })
-        .collect();
+        });
+    let containers = executors.chain(shown_containers(snapshot, asked).map(container)).collect();
     let get_containers = Some(response::GetContainers { containers });
     Response {
         get_containers: get_containers.filter(|found| !found.containers.is_empty()),
         ..of(Type::GetContainers)
+    }
+}
+
+/// Containers that were launched through the agent's own API, as far as the call asks for them.
+pub fn shown_containers(
+    snapshot: &Snapshot,
+    asked: call::GetContainers,
+) -> impl Iterator<Item = &ContainerView> {
+    let standalone = |mut id: &v1::ContainerId| {
+        while let Some(parent) = &id.parent {
+            id = parent;
+        }
+        snapshot.containers.iter().any(|container| container.container_id == *id)
+    };
+    snapshot.containers.iter().filter(move |container| {
+        let nested = container.container_id.parent.is_some();
+        (asked.show_nested.unwrap_or(false) || !nested) && (asked.show_standalone.unwrap_or(false) || !standalone(&container.container_id))
+    })
+}
+
+/// One of them. The parents are in its status only, as Mesos shows it.
+fn container(view: &ContainerView) -> response::get_containers::Container {
+    response::get_containers::Container {
+        framework_id: None,
+        executor_id: None,
+        executor_name: None,
+        container_id: v1::ContainerId { value: view.container_id.value.clone(), parent: None },
+        container_status: Some(v1::ContainerStatus {
+            container_id: Some(view.container_id.clone()),
+            executor_pid: view.pid,
+            ..v1::ContainerStatus::default()
+        }),
+        resource_statistics: None,
     }
 }
 

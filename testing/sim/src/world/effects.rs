@@ -112,8 +112,11 @@ impl World {
                 }
                 self.write(node);
             }
-            // Simulated tasks have no checks.
+            // Simulated tasks have no checks, and nobody here asks an agent about containers.
             agent::Effect::Probe { .. } | agent::Effect::CancelProbe { .. } => {}
+            agent::Effect::Answer { .. }
+            | agent::Effect::AttachOutput { .. }
+            | agent::Effect::AttachInput { .. } => {}
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
             agent::Effect::Shutdown => {
                 trace!(self, Life: "{node} ends, as it was told to");

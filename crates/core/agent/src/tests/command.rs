@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use assert_matches::assert_matches;
 use tepui_model::{Source, TaskState};
-use tepui_wire_mesos::v1::{self, task_status::Reason};
+use tepui_wire_mesos::v1::{self, agent::call::GetContainers, task_status::Reason};
 
 use super::{
     AGENT, FRAMEWORK, Rig, aware, checkpoints, command_task, framework, launch, sent, states, updates,
@@ -246,7 +246,7 @@ fn limits_and_completion_time_have_their_reasons() {
 #[test]
 fn readers_see_what_mesos_shows() {
     let mut rig = Rig::registered();
-    assert_eq!(views::get_containers(&rig.agent.snapshot(rig.now)).get_containers, None);
+    assert_eq!(views::get_containers(&rig.agent.snapshot(rig.now), GetContainers::default()).get_containers, None);
     let container = launch(&rig.run(aware(), command_task("t", "sleep 100"))).container_id.clone();
     let snapshot = rig.agent.snapshot(rig.now);
     let tasks = views::get_tasks(&snapshot).get_tasks.unwrap_or_default();
@@ -262,7 +262,8 @@ fn readers_see_what_mesos_shows() {
     assert_eq!(task.executor_id, None);
     let executor = &state.get_executors.unwrap_or_default().executors[0].executor_info;
     assert_eq!(executor.name.as_deref(), Some("Command Executor (Task: t) (Command: sh -c 'sleep 100')"));
-    let containers = views::get_containers(&snapshot).get_containers.unwrap_or_default().containers;
+    let answer = views::get_containers(&snapshot, GetContainers::default());
+    let containers = answer.get_containers.unwrap_or_default().containers;
     assert_eq!(containers[0].container_id, container);
     let metrics = snapshot.stats.metrics();
     assert_eq!(metrics.get("slave/tasks_running"), Some(&1.0));

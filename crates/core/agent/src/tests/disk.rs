@@ -3,8 +3,8 @@
 use tepui_wire_mesos::v1;
 
 use crate::{
-    Checkpoint, ContainerState, Effect, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask,
-    Removal,
+    Checkpoint, ContainerState, Effect, Exit, Recovered, RecoveredContainer, RecoveredExecutor,
+    RecoveredFramework, RecoveredTask, Removal, flat_id,
 };
 
 /// A disk: what an agent wrote, as the next one finds it.
@@ -32,6 +32,9 @@ impl Disk {
                 }
                 Effect::RemoveCheckpoint(Removal::Task { run, task_id }) => {
                     self.executor(run).tasks.retain(|task| task.task.task_id.value != *task_id);
+                }
+                Effect::RemoveCheckpoint(Removal::Container { container }) => {
+                    self.0.containers.retain(|known| flat_id(&known.launch.container_id) != *container);
                 }
                 Effect::RemoveCheckpoint(Removal::Agent) => self.0 = Recovered::default(),
                 _ => {}
@@ -91,6 +94,17 @@ impl Disk {
             }
             Checkpoint::Sentinel { run } => self.executor(&run).completed = true,
             Checkpoint::Drain(drain) => self.0.drain = drain,
+            Checkpoint::Container { launch, .. } => self.0.containers.push(RecoveredContainer {
+                launch: *launch,
+                container: ContainerState::Alive,
+                ended: None,
+                pid: Some(43),
+            }),
+            Checkpoint::ContainerEnded { container, exit } => {
+                let known = &mut self.0.containers;
+                let known = known.iter_mut().find(|known| flat_id(&known.launch.container_id) == container);
+                known.unwrap().ended = Some(Exit { wait_status: exit.exit_status, limitation: None });
+            }
         }
     }
 

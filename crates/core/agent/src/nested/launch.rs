@@ -1,0 +1,289 @@
+//! Launching a container on someone's call. Must not live here: how it ends.
+
+use tepui_model::{ConnectionId, Reply, Tick};
+use tepui_wire_mesos::v1::{self, agent::call};
+
+use super::{Container, LaunchRequest, Life, container_id, flat_id, parent, root};
+use crate::{
+    agent::Agent,
+    effect::{
+        Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Stdio,
+    },
+    environment::{self, Environment},
+    outbox::After,
+    resources::Sum,
+};
+
+/// Raw wait status of a process that exited with 1.
+const EXIT_1: i32 = 1 << 8;
+
+/// What a container takes from the one around it.
+struct Around {
+    sandbox: String,
+    user: Option<String>,
+    environment: Vec<(String, String)>,
+    /// Whether the outermost container outlives the agent.
+    checkpoint: bool,
+    framework_id: v1::FrameworkId,
+    executor_id: v1::ExecutorId,
+}
+
+impl Agent {
+    pub(super) fn launch_container(&mut self, from: ConnectionId, request: LaunchRequest) {
+        let flat = flat_id(&request.launch.container_id);
+        if self.nested.containers.contains_key(&flat) || self.is_executor_container(&flat) {
+            return self.out.reply(from, Reply::accepted());
+        }
+        let around = match self.around(&flat) {
+            Ok(around) => around,
+            Err(words) => return self.out.reply(from, Reply::error(400, words)),
+        };
+        let LaunchRequest { launch: mut record, session } = request;
+        let (mut container, launch) = self.plan(&flat, &mut record, around, session);
+        container.launcher = Some(from);
+        if container.checkpoint {
+            container.life = Life::Held(Box::new(launch));
+            let write = Checkpoint::Container { container: flat.clone(), launch: Box::new(record) };
+            self.out.write_then(write, After::Container { container: flat.clone() });
+        } else {
+            self.out.push(Effect::Launch(Box::new(launch)));
+        }
+        self.nested.containers.insert(flat, container);
+    }
+
+    /// A container is written down: it may be begun.
+    pub(crate) fn container_durable(&mut self, flat: &str) {
+        let Some(container) = self.nested.containers.get_mut(flat) else { return };
+        if matches!(container.life, Life::Held(_))
+            && let Life::Held(launch) = std::mem::replace(&mut container.life, Life::Launching)
+        {
+            self.out.push(Effect::Launch(launch));
+        }
+    }
+
+    /// What is around a new container; the error is for the one who wants it.
+    fn around(&self, flat: &str) -> Result<Option<Around>, String> {
+        let Some(parent) = parent(flat) else { return Ok(None) };
+        if let Some(container) = self.nested.containers.get(parent) {
+            match container.life {
+                Life::Running => {}
+                Life::Held(_) | Life::Launching => {
+                    return Err(format!("Parent container {parent} does not run yet"));
+                }
+                Life::Ending(_) => return Err(format!("Parent container {parent} is in 'DESTROYING' state")),
+                Life::Ended(_) => return Err(format!("Parent container {parent} does not exist")),
+            }
+            let around = self.around_root(root(flat));
+            let (framework_id, executor_id) =
+                around.map(|around| (around.framework_id, around.executor_id)).unwrap_or_default();
+            return Ok(Some(Around {
+                sandbox: container.sandbox.clone(),
+                user: container.user.clone(),
+                environment: container.environment.clone(),
+                checkpoint: container.checkpoint,
+                framework_id,
+                executor_id,
+            }));
+        }
+        if !self.is_executor_container(parent) {
+            return Err(format!("Parent container {parent} does not exist"));
+        }
+        if !self.executor_takes_children(parent) {
+            return Err(format!("Parent container {parent} does not run"));
+        }
+        Ok(self.around_root(parent))
+    }
+
+    /// An executor's container, as something to nest in.
+    fn around_root(&self, root: &str) -> Option<Around> {
+        let (framework, executor) = self.containers.get(root)?;
+        let framework = self.frameworks.get(framework)?;
+        let executor = framework.executors.get(executor)?;
+        let own = executor.origin.as_ref();
+        let user = own.and_then(|own| own.user.clone()).or_else(|| {
+            let command = executor.info.command.as_ref()?;
+            Some(command.user.clone().unwrap_or_else(|| framework.info.user.clone()))
+        });
+        let variables = match own {
+            Some(own) => own.environment.as_ref(),
+            None if executor.command.is_none() => {
+                executor.info.command.as_ref().and_then(|command| command.environment.as_ref())
+            }
+            None => None,
+        };
+        Some(Around {
+            sandbox: executor.directory.clone(),
+            user: user.filter(|user| self.config.switch_user && !user.is_empty()),
+            environment: environment::environment(
+                &self.config,
+                self.agent_id.as_ref()?,
+                &framework.info,
+                executor,
+                own.and_then(|own| own.role.as_deref()),
+                variables,
+            ),
+            checkpoint: framework.checkpoint(),
+            framework_id: framework.id.clone(),
+            executor_id: executor.info.executor_id.clone(),
+        })
+    }
+
+    /// Decides all that is to be decided about a container; what the agent decides for it goes into the record, too.
+    fn plan(
+        &self,
+        flat: &str,
+        record: &mut call::LaunchContainer,
+        around: Option<Around>,
+        session: bool,
+    ) -> (Container, Launch) {
+        let command = record.command.get_or_insert_default();
+        if command.user.is_none() {
+            command.user = around.as_ref().and_then(|around| around.user.clone());
+        }
+        let user = command.user.clone().filter(|user| self.config.switch_user && !user.is_empty());
+        let command = command.clone();
+        let sandbox = match &around {
+            Some(around) => environment::nested_sandbox(&around.sandbox, &record.container_id.value),
+            None => environment::standalone_sandbox(&self.config, &record.container_id.value),
+        };
+        let environment = self.container_environment(&sandbox, command.environment.as_ref(), &around, session);
+        let shares =
+            record.container.as_ref().and_then(|info| info.linux_info.as_ref()?.share_cgroups).unwrap_or(true);
+        let sum = Sum::of_task(&v1::Task {
+            resources: record.resources.clone(),
+            limits: record.limits.clone(),
+            ..v1::Task::default()
+        });
+        // A session's end is its connection's: no later agent has a use for it.
+        let checkpoint = around.as_ref().is_none_or(|around| around.checkpoint) && !session;
+        let directory = around.as_ref().filter(|_| session).map(|around| around.sandbox.clone());
+        let own_limits = around.is_none() || !shares;
+        let (framework_id, executor_id) =
+            around.map(|around| (around.framework_id, around.executor_id)).unwrap_or_default();
+        let launch = Launch {
+            container_id: record.container_id.clone(),
+            framework_id,
+            executor_id,
+            kind: LaunchKind::Nested,
+            class: if session { ContainerClass::Debug } else { ContainerClass::Default },
+            stdio: stdio(record.container.as_ref(), session),
+            own_limits,
+            directory,
+            command,
+            user: user.clone(),
+            environment: environment.clone(),
+            sandbox: sandbox.clone(),
+            container: record.container.clone(),
+            limits: sum.limits(),
+            checkpoint,
+            shutdown_grace_period: std::time::Duration::ZERO,
+        };
+        let container = Container {
+            id: container_id(flat),
+            sandbox,
+            debug: session,
+            checkpoint,
+            user,
+            environment,
+            resources: record.resources.clone(),
+            pid: None,
+            life: Life::Launching,
+            launcher: None,
+            session,
+        };
+        (container, launch)
+    }
+
+    /// A container's environment: what a session's parent has, and what the call says.
+    fn container_environment(
+        &self,
+        sandbox: &str,
+        own: Option<&v1::Environment>,
+        around: &Option<Around>,
+        session: bool,
+    ) -> Vec<(String, String)> {
+        let mut environment = Environment::default();
+        match around.as_ref().filter(|_| session) {
+            Some(around) => {
+                for (name, value) in &around.environment {
+                    environment.set(name, value.clone());
+                }
+            }
+            None => {
+                environment.set("MESOS_SANDBOX", sandbox);
+                environment.set("MESOS_CONTAINER_IP", self.config.ip.clone());
+            }
+        }
+        environment.add(own);
+        environment.finish()
+    }
+
+    /// What became of a container's launch.
+    pub(crate) fn container_launched(&mut self, now: Tick, flat: &str, outcome: Result<u32, LaunchFailure>) {
+        let Some(container) = self.nested.containers.get_mut(flat) else { return };
+        match outcome {
+            Ok(pid) => {
+                container.pid = Some(pid);
+                if !matches!(container.life, Life::Launching) {
+                    // It is being destroyed.
+                    return;
+                }
+                container.life = Life::Running;
+                let (id, session) = (container.id.clone(), container.session);
+                match container.launcher.take() {
+                    Some(from) if session => {
+                        self.nested.sessions.insert(from, flat.to_owned());
+                        self.out.push(Effect::AttachOutput { to: from, container: id });
+                    }
+                    Some(from) => self.out.reply(from, Reply::ok()),
+                    None => {}
+                }
+            }
+            // Mesos starts a helper, which finds no program and exits.
+            Err(failure) if failure.reason == LaunchFailureReason::Exec && !container.session => {
+                if let Some(from) = container.launcher.take() {
+                    self.out.reply(from, Reply::ok());
+                }
+                let exit = Exit { wait_status: Some(EXIT_1), limitation: None };
+                self.container_exited(now, flat, exit);
+            }
+            Err(failure) => {
+                if let Some(from) = container.launcher.take() {
+                    self.out.reply(from, Reply::error(400, failure.message));
+                }
+                self.container_exited(now, flat, Exit::default());
+                self.forget_container(flat);
+            }
+        }
+    }
+
+    /// Takes up a container of the last agent; false: nothing is around it any more.
+    pub(super) fn readopt(
+        &mut self,
+        flat: &str,
+        mut record: call::LaunchContainer,
+        pid: Option<u32>,
+        life: Life,
+    ) -> bool {
+        let Ok(around) = self.around(flat) else { return false };
+        let (mut container, _) = self.plan(flat, &mut record, around, false);
+        container.pid = pid;
+        container.life = life;
+        container.checkpoint = true;
+        self.nested.containers.insert(flat.to_owned(), container);
+        true
+    }
+}
+
+/// Where a container's input and output go.
+pub(crate) fn stdio(container: Option<&v1::ContainerInfo>, session: bool) -> Stdio {
+    match container.and_then(|container| container.tty_info.as_ref()) {
+        Some(tty) => {
+            let size = tty.window_size.unwrap_or_default();
+            let side = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
+            Stdio::Tty { rows: side(size.rows), columns: side(size.columns) }
+        }
+        None if session => Stdio::Pipes,
+        None => Stdio::Files,
+    }
+}

@@ -42,12 +42,13 @@ mod tests;
 pub use agent::Agent;
 pub use config::Config;
 pub use effect::{
-    Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits,
-    Removal, Run, Stdio,
+    Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind,
+    Limitation, Limits, Removal, Run, Stdio,
 };
 pub use nested::{ContainerCall, LaunchRequest, container_id, flat_id};
 pub use recovered::{
-    ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
+    ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox,
+    RecoveredTask,
 };
 pub use snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
 pub use stats::Stats;

@@ -23,8 +23,8 @@ use tepui_wire_mesos::v1::{
     agent::{self, response},
 };
 
-pub(crate) use self::launch::stdio;
 pub use self::call::{ContainerCall, LaunchRequest};
+pub(crate) use self::launch::stdio;
 use crate::{
     agent::Agent,
     effect::{Effect, Exit, Launch},
@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Ended containers that are remembered for those who ask late; the oldest goes first.
-pub(crate) const ENDED_MAX: usize = 4096;
+pub(crate) const ENDED_MAX: usize = 1024;
 /// Calls that may wait for the end of one container; the one that has waited longest gives way.
 pub(crate) const WAITING_MAX: usize = 64;
 

@@ -134,7 +134,7 @@ pub(super) struct Rig {
     /// Whether writes are durable as soon as they are asked for.
     pub(super) durable: bool,
     /// What was written, for a next agent.
-    pub(super) disk: Option<disk::Disk>,
+    disk: Option<disk::Disk>,
     tokens: Vec<Token>,
     connections: u64,
 }

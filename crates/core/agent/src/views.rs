@@ -92,7 +92,8 @@ pub fn shown_containers(
     };
     snapshot.containers.iter().filter(move |container| {
         let nested = container.container_id.parent.is_some();
-        (asked.show_nested.unwrap_or(false) || !nested) && (asked.show_standalone.unwrap_or(false) || !standalone(&container.container_id))
+        (asked.show_nested.unwrap_or(false) || !nested)
+            && (asked.show_standalone.unwrap_or(false) || !standalone(&container.container_id))
     })
 }
 

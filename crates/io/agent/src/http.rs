@@ -1,5 +1,6 @@
 //! The HTTP side: which path is answered by what.
 
+mod containers;
 mod executor;
 mod files;
 mod legacy;

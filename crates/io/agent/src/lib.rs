@@ -7,6 +7,7 @@
 //! | what survives: files as Mesos lays them out | `checkpoint` |
 //! | the HTTP side: executors, operators, the older endpoints | `http` |
 //! | files of sandboxes, read over HTTP | `files` |
+//! | what comes out of containers and goes into them | `switchboard` |
 //!
 //! No decision about tasks or executors is made here.
 
@@ -17,6 +18,7 @@ mod http;
 mod options;
 mod server;
 mod shell;
+mod switchboard;
 
 pub use options::Options;
 pub use server::{AgentServer, StartError};

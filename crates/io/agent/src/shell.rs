@@ -1,5 +1,6 @@
 //! The task that owns the core: it waits for whatever happens, tells the core, and performs the effects.
 
+pub(crate) mod containers;
 pub(crate) mod disk;
 mod effects;
 mod launch;
@@ -38,7 +39,9 @@ const LAST_WRITES_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) enum Input {
     /// An executor's call.
     Call(Box<Call>),
-    /// An executor's stream is gone.
+    /// An operator's call about containers.
+    Container(Box<containers::Ask>),
+    /// An executor's stream, or an operator's session, is gone.
     StreamClosed(ConnectionId),
     /// The master was found, or is not to be found.
     MasterDetected(Option<Upid>),
@@ -90,6 +93,7 @@ pub(crate) struct Shell {
     connections: u64,
     calls: BTreeMap<ConnectionId, (oneshot::Sender<Response>, ContentType)>,
     streams: BTreeMap<ConnectionId, Stream>,
+    containers: containers::Containers,
     /// Containers whose exit is kept until it is written down that it was dealt with.
     durable: BTreeSet<String>,
     stopping: Option<oneshot::Sender<()>>,
@@ -117,6 +121,7 @@ impl Shell {
             connections: 0,
             calls: BTreeMap::new(),
             streams: BTreeMap::new(),
+            containers: containers::Containers::default(),
             durable: BTreeSet::new(),
             stopping: None,
             probes: Probes::default(),
@@ -135,7 +140,8 @@ impl Shell {
             let _ = self.containerizer.forget(&container).await;
         }
         for (container, sandbox) in running {
-            let _ = self.containerizer.adopt(&container, sandbox).await;
+            let _ = self.containerizer.adopt(&container, sandbox.clone()).await;
+            self.adopt_container(&container, sandbox).await;
         }
     }
 
@@ -211,10 +217,10 @@ impl Shell {
                 self.core.handle_call(now, connection, call);
             }
             Input::StreamClosed(connection) => {
-                if self.streams.remove(&connection).is_some() {
-                    self.core.handle_stream_closed(now, connection);
-                }
+                self.streams.remove(&connection);
+                self.core.handle_stream_closed(now, connection);
             }
+            Input::Container(ask) => self.ask_about_container(now, *ask),
             Input::MasterDetected(master) => self.core.handle_master_detected(now, master),
             Input::Snapshot(answer) => {
                 let _ = answer.send(self.core.snapshot(now));
@@ -233,18 +239,28 @@ impl Shell {
 
     async fn handle_container(&mut self, event: Event) {
         let now = self.clock.now();
-        let id = |value: &str| v1::ContainerId { value: value.to_owned(), parent: None };
+        let id = tepui_core_agent::container_id;
         match event {
             Event::Started { container_id, pid } => {
                 let pid = u32::try_from(pid).unwrap_or_default();
+                let interactive = self.is_interactive(&container_id);
+                if interactive {
+                    self.open_switchboard(&container_id).await;
+                }
                 self.core.handle_launched(now, &id(&container_id), Ok(pid));
+                if interactive {
+                    // Whoever asked for it has to be attached before it ends.
+                    self.perform().await;
+                }
             }
             Event::LaunchFailed { container_id, kind, message } => {
                 self.durable.remove(&container_id);
+                self.containers.ended(&container_id);
                 let failure = launch::failure(kind, message);
                 self.core.handle_launched(now, &id(&container_id), Err(failure));
             }
             Event::Exited { container_id, status, limitation } => {
+                self.containers.ended(&container_id);
                 let limitation =
                     limitation.map(|tepui_containment::Limitation::Memory { message }| Limitation {
                         reason: v1::task_status::Reason::ContainerLimitationMemory,
@@ -268,9 +284,9 @@ impl Shell {
         for token in written.tokens {
             self.core.handle_persisted(now, token);
         }
-        for run in written.ended {
-            if self.durable.remove(&run.container_id) {
-                let _ = self.containerizer.forget(&run.container_id).await;
+        for container in written.ended {
+            if self.durable.remove(&container) {
+                let _ = self.containerizer.forget(&container).await;
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Launch {
     /// The sandbox. It is made when it is not there (mode 0750, owned by [`Launch::user`]); the process
     /// starts in it and its `stdout` and `stderr` are files in it, opened for appending.
     pub sandbox: PathBuf,
+    /// Where the process starts, if not in the sandbox.
+    pub directory: Option<PathBuf>,
     /// Directory that gets a symbolic link `latest` to the sandbox (Mesos: the `runs` directory).
     pub latest_link_in: Option<PathBuf>,
     /// User to switch to. `None`, or the agent's own user: no switch.

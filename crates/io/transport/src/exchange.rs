@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tepui_model::Reply;
 
-use crate::stream::StreamBody;
+use crate::{stream::StreamBody, upload::Upload};
 
 /// Header that names an event stream: given with the answer to SUBSCRIBE, required on every later call.
 pub const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
@@ -15,7 +15,7 @@ pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-
 /// The `Content-Type` of JSON.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request that has arrived in full.
+/// A request that has arrived in full, but for a body that is a stream of records.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// GET, POST, ...
@@ -28,6 +28,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, its chunked coding undone.
     pub body: Bytes,
+    /// The body where it is a stream of records (`application/recordio`): it still arrives. `body` is empty then.
+    pub upload: Option<Upload>,
     /// Who sent it. `None` for something that is not an IP socket.
     pub peer: Option<SocketAddr>,
     /// What the matched route left over of the path, percent-decoded, without the slash in front (set by

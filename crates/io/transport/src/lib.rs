@@ -7,6 +7,7 @@
 //! |---|---|
 //! | serve HTTP and receive libprocess messages | [`serve`], [`Router`], [`Handler`], [`Response`] |
 //! | keep an event stream open | [`stream()`], [`StreamSender`] |
+//! | read a stream that a client sends | [`Upload`] |
 //! | read and choose encodings | [`negotiate`] |
 //! | send libprocess messages, notice the end of peers | [`Links`] |
 //! | ask whether a task answers | [`probe`] |
@@ -23,6 +24,7 @@ pub mod probe;
 pub mod router;
 pub mod server;
 pub mod stream;
+pub mod upload;
 
 pub use client::{
     Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, Pipeline,
@@ -33,3 +35,4 @@ pub use links::{Exited, LinkOptions, Links};
 pub use router::Router;
 pub use server::{Answer, Handler, IncomingMessage, ServerOptions, serve};
 pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};
+pub use upload::{Upload, UploadError, UploadRecords};

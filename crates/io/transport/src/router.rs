@@ -132,6 +132,7 @@ mod tests {
             query: None,
             headers: HeaderMap::new(),
             body: bytes::Bytes::new(),
+            upload: None,
             peer: None,
             rest: String::new(),
         };

@@ -67,6 +67,8 @@ struct Shared {
     ready: Notify,
     /// News for the writing end: the stream is broken.
     gone: Notify,
+    /// News for the writing end: something was taken out, or the stream has ended.
+    taken: Notify,
     label: String,
 }
 
@@ -100,6 +102,7 @@ impl Shared {
         }
         drop(queue);
         self.ready.notify_one();
+        self.taken.notify_waiters();
         if state == State::Broken {
             self.gone.notify_waiters();
         }
@@ -114,6 +117,7 @@ pub fn stream(label: impl Into<String>, limit: StreamLimit) -> (StreamSender, St
         senders: AtomicUsize::new(1),
         ready: Notify::new(),
         gone: Notify::new(),
+        taken: Notify::new(),
         label: label.into(),
     });
     (StreamSender { shared: shared.clone() }, StreamBody { shared })
@@ -166,6 +170,25 @@ impl StreamSender {
     /// As [`Self::try_send`].
     pub fn try_send_record(&self, record: &[u8]) -> Result<(), StreamError> {
         self.try_send(tepui_wire_recordio::encode(record))
+    }
+
+    /// Waits until no more than half of what may wait does, or the stream has ended. A writer that does this before
+    /// each small chunk never loses its reader.
+    pub async fn room(&self) {
+        loop {
+            let taken = self.shared.taken.notified();
+            tokio::pin!(taken);
+            // Armed before the look, so that what is taken in between is not missed.
+            taken.as_mut().enable();
+            {
+                let (queue, limit) = (self.shared.queue(), self.shared.limit);
+                let room = queue.bytes <= limit.bytes / 2 && queue.chunks.len() <= limit.chunks / 2;
+                if room || queue.state != State::Open {
+                    return;
+                }
+            }
+            taken.await;
+        }
     }
 
     /// Whether nobody reads any more.
@@ -270,6 +293,7 @@ impl StreamBody {
                         chunks.push(chunk);
                     }
                     queue.bytes -= taken;
+                    self.shared.taken.notify_waiters();
                     if !queue.chunks.is_empty() {
                         self.shared.ready.notify_one();
                     }
@@ -329,6 +353,27 @@ mod tests {
         sender.closed().await;
         assert_eq!(body.shared.queue().chunks.capacity(), 0);
         assert_eq!(body.next(1000).await, Next::Broken);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_waits_for_room_never_loses_its_reader() {
+        let (sender, mut body) = small(4, 4);
+        let writer = tokio::spawn(async move {
+            for _ in 0..100 {
+                sender.room().await;
+                sender.try_send(Bytes::from_static(b"xy")).unwrap();
+            }
+        });
+        let mut bytes = 0;
+        while let Next::Chunks(chunks) = body.next(1).await {
+            bytes += chunks.iter().map(Bytes::len).sum::<usize>();
+        }
+        assert_eq!(bytes, 200);
+        writer.await.unwrap();
+        let (sender, body) = small(1, 1);
+        sender.try_send(Bytes::from_static(b"x")).unwrap();
+        drop(body);
+        sender.room().await;
     }
 
     #[tokio::test]

@@ -123,6 +123,10 @@ impl Agent {
         if container.checkpoint {
             self.out.remove(Removal::Container { container: flat.to_owned() });
         }
+        if container.debug {
+            // What came out of a session went to whoever asked for it.
+            self.out.push(Effect::RemoveSandbox { path: container.sandbox.clone() });
+        }
         Some(container)
     }
 

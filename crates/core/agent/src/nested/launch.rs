@@ -7,7 +7,8 @@ use super::{Container, LaunchRequest, Life, container_id, flat_id, parent, root}
 use crate::{
     agent::Agent,
     effect::{
-        Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Stdio,
+        Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind,
+        Stdio,
     },
     environment::{self, Environment},
     outbox::After,
@@ -146,9 +147,13 @@ impl Agent {
             Some(around) => environment::nested_sandbox(&around.sandbox, &record.container_id.value),
             None => environment::standalone_sandbox(&self.config, &record.container_id.value),
         };
-        let environment = self.container_environment(&sandbox, command.environment.as_ref(), &around, session);
-        let shares =
-            record.container.as_ref().and_then(|info| info.linux_info.as_ref()?.share_cgroups).unwrap_or(true);
+        let environment =
+            self.container_environment(&sandbox, command.environment.as_ref(), &around, session);
+        let shares = record
+            .container
+            .as_ref()
+            .and_then(|info| info.linux_info.as_ref()?.share_cgroups)
+            .unwrap_or(true);
         let sum = Sum::of_task(&v1::Task {
             resources: record.resources.clone(),
             limits: record.limits.clone(),

@@ -246,7 +246,10 @@ fn limits_and_completion_time_have_their_reasons() {
 #[test]
 fn readers_see_what_mesos_shows() {
     let mut rig = Rig::registered();
-    assert_eq!(views::get_containers(&rig.agent.snapshot(rig.now), GetContainers::default()).get_containers, None);
+    assert_eq!(
+        views::get_containers(&rig.agent.snapshot(rig.now), GetContainers::default()).get_containers,
+        None
+    );
     let container = launch(&rig.run(aware(), command_task("t", "sleep 100"))).container_id.clone();
     let snapshot = rig.agent.snapshot(rig.now);
     let tasks = views::get_tasks(&snapshot).get_tasks.unwrap_or_default();

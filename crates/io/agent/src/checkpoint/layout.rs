@@ -37,6 +37,20 @@ impl Layout {
         self.meta().join("slaves")
     }
 
+    /// Not one of Mesos's directories: containers that were launched through the agent's own API, by flat id.
+    pub(crate) fn containers(&self) -> PathBuf {
+        self.meta().join("containers")
+    }
+
+    pub(crate) fn container(&self, flat: &str) -> Result<Container, InvalidName> {
+        Ok(Container { directory: self.containers().join(name(flat)?) })
+    }
+
+    /// Where the sandboxes of containers that stand alone are.
+    pub(crate) fn standalone_sandboxes(&self) -> PathBuf {
+        self.work_dir.join("containers")
+    }
+
     /// A link to the agent that this directory has now.
     pub(crate) fn latest_agent(&self) -> PathBuf {
         self.agents().join("latest")
@@ -183,6 +197,22 @@ impl Task {
     /// Not one of Mesos's files: the check of a command task, which `task.info` has no place for.
     pub(crate) fn check(&self) -> PathBuf {
         self.directory.join("task.check")
+    }
+}
+
+/// The files of one container that was launched through the agent's own API.
+#[derive(Clone, Debug)]
+pub(crate) struct Container {
+    pub(crate) directory: PathBuf,
+}
+
+impl Container {
+    pub(crate) fn launch(&self) -> PathBuf {
+        self.directory.join("container.launch")
+    }
+
+    pub(crate) fn termination(&self) -> PathBuf {
+        self.directory.join("container.termination")
     }
 }
 

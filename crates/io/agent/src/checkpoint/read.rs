@@ -9,7 +9,8 @@ use std::{
 
 use tepui_containment::RecoveredContainer;
 use tepui_core_agent::{
-    ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredSandbox, RecoveredTask,
+    ContainerState, Exit, Limitation, Recovered, RecoveredContainer as RecoveredNested, RecoveredExecutor,
+    RecoveredFramework, RecoveredSandbox, RecoveredTask, flat_id,
 };
 use tepui_model::Tick;
 use tepui_wire_mesos::{internal, v1};
@@ -56,8 +57,10 @@ pub(crate) fn recover(
     };
     reader.found.recovered.rebooted = rebooted;
     reader.agent();
+    reader.nested_containers();
     reader.unknown_containers();
     reader.old_sandboxes();
+    reader.nested_sandboxes();
     record::replace(&reader.layout.boot_id(), boot_id.as_bytes(), false)?;
     Ok(reader.found)
 }
@@ -115,11 +118,7 @@ impl Reader<'_> {
         }
         let completed = run.sentinel().exists();
         let listed = self.containers.get(container.as_str());
-        let state = match listed.map(|listed| listed.exited) {
-            Some(None) => ContainerState::Alive,
-            Some(Some(status)) => ContainerState::Exited(Exit { wait_status: status, limitation: None }),
-            None => ContainerState::Unknown,
-        };
+        let state = state_of(listed.copied());
         self.known.insert(container.clone());
         if completed && matches!(state, ContainerState::Exited(_)) {
             self.found.forget.push(container.clone());
@@ -141,6 +140,61 @@ impl Reader<'_> {
             pid: fs::read_to_string(run.forked_pid()).ok().and_then(|text| text.trim().parse().ok()),
             tasks,
         })
+    }
+
+    /// Containers that were launched through the agent's own API, nested or standing alone.
+    fn nested_containers(&mut self) {
+        for directory in directories(&self.layout.containers()) {
+            let Some(flat) = file_name(&directory) else { continue };
+            let files = layout::Container { directory };
+            // The agent was stopped between making the directory and writing the record: nothing was launched.
+            if !files.launch().exists() {
+                continue;
+            }
+            let Some(launch) = self.read::<v1::agent::call::LaunchContainer>(&files.launch()) else {
+                continue;
+            };
+            let ended = files.termination().exists().then(|| self.read(&files.termination())).flatten();
+            let listed = self.containers.get(flat.as_str()).copied();
+            self.known.insert(flat.clone());
+            match listed {
+                Some(listed) if ended.is_some() && listed.exited.is_some() => {
+                    self.found.forget.push(flat.clone());
+                }
+                Some(_) => {
+                    self.found.durable.insert(flat.clone());
+                }
+                None => {}
+            }
+            self.found.recovered.containers.push(RecoveredNested {
+                launch,
+                container: state_of(listed),
+                ended: ended.map(exit_of),
+                pid: listed.and_then(|listed| u32::try_from(listed.pid).ok()),
+            });
+        }
+    }
+
+    /// Where their logs are: each in its parent's sandbox, parents first.
+    fn nested_sandboxes(&mut self) {
+        let standalone = self.layout.standalone_sandboxes();
+        let mut sandboxes: BTreeMap<String, PathBuf> = self.found.running.iter().cloned().collect();
+        for container in &self.found.recovered.containers {
+            let flat = flat_id(&container.launch.container_id);
+            if !self.found.durable.contains(&flat) {
+                continue;
+            }
+            let sandbox = match flat.rsplit_once('.') {
+                Some((parent, id)) => {
+                    sandboxes.get(parent).map(|sandbox| sandbox.join("containers").join(id))
+                }
+                None => Some(standalone.join(&flat)),
+            };
+            if let Some(sandbox) = sandbox {
+                sandboxes.insert(flat.clone(), sandbox.clone());
+                self.found.running.push((flat, sandbox));
+            }
+        }
     }
 
     fn task(&mut self, files: &layout::Task) -> Option<RecoveredTask> {
@@ -243,6 +297,26 @@ impl Reader<'_> {
         tracing::warn!("cannot recover {}: {why}", path.display());
         self.found.recovered.errors += 1;
     }
+}
+
+/// What the supervisor says of a container.
+fn state_of(listed: Option<&RecoveredContainer>) -> ContainerState {
+    match listed.map(|listed| listed.exited) {
+        Some(None) => ContainerState::Alive,
+        Some(Some(status)) => ContainerState::Exited(Exit { wait_status: status, limitation: None }),
+        None => ContainerState::Unknown,
+    }
+}
+
+/// An end as it was written down.
+fn exit_of(written: v1::agent::response::WaitContainer) -> Exit {
+    let reason = written.reason.and_then(|reason| v1::task_status::Reason::try_from(reason).ok());
+    let limitation = reason.map(|reason| Limitation {
+        reason,
+        message: written.message.unwrap_or_default(),
+        resources: written.limitation.map(|limitation| limitation.resources).unwrap_or_default(),
+    });
+    Exit { wait_status: written.exit_status, limitation }
 }
 
 /// The directories in a directory, ordered by name; links are left out. None if it is not there.

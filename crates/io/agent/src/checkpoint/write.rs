@@ -34,8 +34,8 @@ pub(crate) enum Job {
 pub(crate) struct Written {
     /// What is durable now.
     pub(crate) tokens: Vec<Token>,
-    /// Runs that have ended for good.
-    pub(crate) ended: Vec<Run>,
+    /// Containers whose end need not be remembered elsewhere any more, by flat id.
+    pub(crate) ended: Vec<String>,
 }
 
 /// The handle on the thread: one batch at a time, and the next one collects meanwhile.
@@ -136,8 +136,10 @@ impl Files {
                             }
                         }
                     }
-                    if let Checkpoint::Sentinel { run } = checkpoint {
-                        result.ended.push(run);
+                    match checkpoint {
+                        Checkpoint::Sentinel { run } => result.ended.push(run.container_id),
+                        Checkpoint::ContainerEnded { container, .. } => result.ended.push(container),
+                        _ => {}
                     }
                 }
                 result.tokens.push(token);
@@ -146,8 +148,10 @@ impl Files {
                 if let Err(error) = self.remove(&removal) {
                     tracing::warn!("cannot remove a checkpoint: {error}");
                 }
-                if let Removal::Run(run) = removal {
-                    result.ended.push(run);
+                match removal {
+                    Removal::Run(run) => result.ended.push(run.container_id),
+                    Removal::Container { container } => result.ended.push(container),
+                    _ => {}
                 }
             }
             Job::RemoveSandbox(path) => {
@@ -217,6 +221,14 @@ impl Files {
                 record::replace(&self.agent()?.drain(), &record::encode(config), true)?;
             }
             Checkpoint::Drain(None) => remove_file(&self.agent()?.drain())?,
+            Checkpoint::Container { container, launch } => {
+                let container = self.layout.container(container)?;
+                record::replace(&container.launch(), &record::encode(launch.as_ref()), false)?;
+            }
+            Checkpoint::ContainerEnded { container, exit } => {
+                let container = self.layout.container(container)?;
+                record::replace(&container.termination(), &record::encode(exit.as_ref()), false)?;
+            }
         }
         Ok(())
     }
@@ -245,6 +257,7 @@ impl Files {
                 }
             }
             Removal::Task { run, task_id } => remove_all(&self.run(run)?.task(task_id)?.directory)?,
+            Removal::Container { container } => remove_all(&self.layout.container(container)?.directory)?,
         }
         Ok(())
     }
@@ -252,14 +265,21 @@ impl Files {
     /// Deletes a sandbox, the link that points at it, and the directories that it leaves empty.
     pub(crate) fn remove_sandbox(&self, path: &Path) -> io::Result<()> {
         let top = self.layout.sandboxes();
-        let inside = path.strip_prefix(&top).is_ok_and(|rest| {
-            rest.components().count() > 1
-                && rest.components().all(|part| matches!(part, std::path::Component::Normal(_)))
-        });
-        if !inside {
+        let depth = |top: &Path| {
+            let rest = path.strip_prefix(top).ok()?;
+            let names = rest.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            names.then(|| rest.components().count())
+        };
+        let standalone = depth(&self.layout.standalone_sandboxes()).is_some_and(|depth| depth > 0);
+        if !standalone && depth(&top).is_none_or(|depth| depth <= 1) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not below the work directory"));
         }
         remove_all(path)?;
+        if let Some(containers) = path.parent().filter(|parent| parent.ends_with("containers")) {
+            // Above it is the sandbox of another.
+            let _ = fs::remove_dir(containers);
+            return Ok(());
+        }
         let mut directory = path.parent();
         while let Some(empty) = directory.filter(|directory| *directory != top && directory.starts_with(&top))
         {

@@ -15,7 +15,7 @@ use tepui_wire_mesos::{
     },
 };
 
-use super::{Context, legacy, statistics};
+use super::{Context, containers, legacy, statistics};
 use crate::files::{self, FilesError};
 
 /// Answers an operator's call.
@@ -29,18 +29,17 @@ pub(super) async fn call(context: Context, request: Request) -> Response {
 async fn answer(context: &Context, request: &Request) -> Result<Response, Response> {
     let content = negotiate::content_type(Api::Agent, &request.headers)?;
     let accept = negotiate::accept(Api::Agent, &request.headers)?;
-    let Media::Message(content) = content else {
-        let text = "Streaming requests are not supported for this call";
-        return Err(Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    let content = match content {
+        Media::Message(content) => content,
+        Media::RecordIo(content) => return containers::input(context, request, content, accept).await,
     };
     let call: Call =
         content.decode(request.body.clone()).map_err(|error| Response::bad_request(error.agent_text()))?;
-    let kind = validate(&call)
-        .map_err(|words| Response::bad_request(format!("Failed to validate agent::Call: {words}")))?;
-    let Media::Message(accept) = accept else {
-        let text = format!("Streaming response is not supported for {} call", kind.as_str_name());
-        return Err(Response::text(StatusCode::NOT_ACCEPTABLE, text));
-    };
+    let kind = validate(&call).map_err(invalid)?;
+    if is_about_containers(kind) {
+        return containers::call(context, kind, call, accept).await;
+    }
+    let Media::Message(accept) = accept else { return Err(containers::no_stream(kind)) };
     let message = Box::pin(perform(context, kind, call)).await?;
     Ok(match message {
         Some(message) => Response::message(negotiate::content_type_value(accept), encode(accept, &message)),
@@ -48,12 +47,17 @@ async fn answer(context: &Context, request: &Request) -> Result<Response, Respon
     })
 }
 
+/// What a call that is not well formed is answered with.
+pub(super) fn invalid(words: String) -> Response {
+    Response::bad_request(format!("Failed to validate agent::Call: {words}"))
+}
+
 fn encode(accept: ContentType, message: &Message) -> bytes::Bytes {
     accept.encode(message)
 }
 
 /// Checks that a call has what its type needs.
-fn validate(call: &Call) -> Result<Type, String> {
+pub(super) fn validate(call: &Call) -> Result<Type, String> {
     let needs = |present: bool, field: &str| {
         if present { Ok(()) } else { Err(format!("Expecting '{field}' to be present")) }
     };
@@ -67,6 +71,24 @@ fn validate(call: &Call) -> Result<Type, String> {
         _ => {}
     }
     Ok(kind)
+}
+
+/// Whether the core has to be asked.
+const fn is_about_containers(kind: Type) -> bool {
+    matches!(
+        kind,
+        Type::LaunchNestedContainer
+            | Type::WaitNestedContainer
+            | Type::KillNestedContainer
+            | Type::RemoveNestedContainer
+            | Type::LaunchNestedContainerSession
+            | Type::AttachContainerInput
+            | Type::AttachContainerOutput
+            | Type::LaunchContainer
+            | Type::WaitContainer
+            | Type::KillContainer
+            | Type::RemoveContainer
+    )
 }
 
 async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Message>, Response> {
@@ -103,7 +125,7 @@ async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Mes
         Type::GetState => views::get_state(&*context.snapshot().await?),
         Type::GetContainers => {
             let snapshot = context.snapshot().await?;
-            statistics::get_containers(snapshot).await
+            statistics::get_containers(snapshot, call.get_containers.unwrap_or_default()).await
         }
         Type::GetFrameworks => views::get_frameworks(&*context.snapshot().await?),
         Type::GetExecutors => views::get_executors(&*context.snapshot().await?),

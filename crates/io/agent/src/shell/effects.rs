@@ -1,9 +1,10 @@
 //! Performing what the core decided, in the order in which it decided it.
 
-use tepui_core_agent::{Effect, LaunchFailureReason};
+use tepui_core_agent::{Effect, LaunchFailureReason, flat_id};
 use tepui_model::ConnectionId;
 use tepui_transport::{Response, StreamLimit, negotiate, stream};
 use tepui_wire_mesos::v1;
+use tokio::sync::mpsc;
 
 use super::{Input, Shell, Stream, launch};
 use crate::{checkpoint::write::Job, server::PROCESS};
@@ -20,12 +21,16 @@ impl Shell {
     async fn perform_one(&mut self, effect: Effect) {
         match effect {
             Effect::Reply { to, reply } => {
-                if let Some((answer, _)) = self.calls.remove(&to) {
+                match self.calls.remove(&to) {
                     // A client that did not wait for its answer is no concern of ours.
-                    let _ = answer.send(reply.into());
+                    Some((answer, _)) => drop(answer.send(reply.into())),
+                    None => self.containers.reply(to, reply),
                 }
             }
             Effect::OpenStream { to } => self.open_stream(to),
+            Effect::Answer { to, response } => self.containers.answer(to, &response),
+            Effect::AttachOutput { to, container } => self.attach_output(to, &flat_id(&container)),
+            Effect::AttachInput { to, container } => self.containers.attach_input(to, &flat_id(&container)),
             Effect::SendEvent { to, event } => self.send_event(to, &event),
             Effect::CloseStream { to } => {
                 if let Some(stream) = self.streams.remove(&to) {
@@ -39,13 +44,13 @@ impl Shell {
             Effect::RemoveSandbox { path } => self.writer.push(Job::RemoveSandbox(path.into())),
             Effect::Launch(launch) => self.launch(*launch).await,
             Effect::UpdateLimits { container, limits } => {
-                let _ = self.containerizer.update(&container.value, launch::limits(&limits)).await;
+                let _ = self.containerizer.update(&flat_id(&container), launch::limits(&limits)).await;
             }
             Effect::Signal { container, signal, whole_group } => {
-                let _ = self.containerizer.signal(&container.value, signal, whole_group).await;
+                let _ = self.containerizer.signal(&flat_id(&container), signal, whole_group).await;
             }
             Effect::Destroy { container } => {
-                let _ = self.containerizer.destroy(&container.value).await;
+                let _ = self.containerizer.destroy(&flat_id(&container)).await;
             }
             Effect::Probe { container, id, probe } => self.probes.begin(container, id, probe, &self.inputs),
             Effect::CancelProbe { container, id } => self.probes.end(&container, id),
@@ -63,9 +68,7 @@ impl Shell {
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             sender.closed().await;
-            if let Some(inputs) = inputs.upgrade() {
-                let _ = inputs.send(Input::StreamClosed(to)).await;
-            }
+            tell_closed(&inputs, to).await;
         });
     }
 
@@ -79,17 +82,26 @@ impl Shell {
     async fn launch(&mut self, launch: tepui_core_agent::Launch) {
         let container = launch.container_id.clone();
         let durable = launch.checkpoint;
+        self.containers.launched(&flat_id(&container), &launch);
         match launch::convert(launch) {
             Ok(launch) => {
                 if durable {
-                    self.durable.insert(container.value);
+                    self.durable.insert(flat_id(&container));
                 }
                 let _ = self.containerizer.launch(launch).await;
             }
             Err(message) => {
+                self.containers.ended(&flat_id(&container));
                 let failure = tepui_core_agent::LaunchFailure { reason: LaunchFailureReason::Other, message };
                 self.core.handle_launched(self.clock.now(), &container, Err(failure));
             }
         }
+    }
+}
+
+/// Tells the core that a stream is gone.
+pub(super) async fn tell_closed(inputs: &mpsc::WeakSender<Input>, stream: ConnectionId) {
+    if let Some(inputs) = inputs.upgrade() {
+        let _ = inputs.send(Input::StreamClosed(stream)).await;
     }
 }

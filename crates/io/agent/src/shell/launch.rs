@@ -1,7 +1,9 @@
 //! The core's words for containers in those of the containerizer, and back.
 
-use tepui_containment::{FailureKind, Program, Rlimit, Uri};
-use tepui_core_agent::{Launch, LaunchFailure, LaunchFailureReason, Limits};
+use tepui_containment::{Class, FailureKind, Program, Rlimit, Uri};
+use tepui_core_agent::{
+    ContainerClass, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limits, Stdio, flat_id,
+};
 use tepui_wire_mesos::v1;
 
 /// What to start. The error is for the scheduler.
@@ -20,9 +22,22 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
         Program::Exec { path: value, arguments: command.arguments }
     };
     let rlimits = launch.container.as_ref().and_then(|container| container.rlimit_info.as_ref());
-    let runs = std::path::Path::new(&launch.sandbox).parent();
+    // Only executors' sandboxes have earlier and later ones beside them.
+    let runs = std::path::Path::new(&launch.sandbox).parent().filter(|_| launch.kind != LaunchKind::Nested);
     Ok(tepui_containment::Launch {
-        container_id: launch.container_id.value,
+        container_id: flat_id(&launch.container_id),
+        parent: launch.container_id.parent.as_deref().map(flat_id),
+        class: match launch.class {
+            ContainerClass::Default => Class::Default,
+            ContainerClass::Debug => Class::Debug,
+        },
+        own_limits: launch.own_limits,
+        stdio: match launch.stdio {
+            Stdio::Files => tepui_containment::Stdio::Files,
+            Stdio::Pipes => tepui_containment::Stdio::Pipes,
+            Stdio::Tty { rows, columns } => tepui_containment::Stdio::Tty { rows, columns },
+        },
+        directory: launch.directory.map(Into::into),
         program,
         environment: launch.environment,
         latest_link_in: runs.map(Into::into),
@@ -31,7 +46,6 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
         limits: limits(&launch.limits),
         rlimits: rlimits.map(rlimits_of).transpose()?.unwrap_or_default(),
         uris: command.uris.into_iter().map(uri).collect(),
-        ..tepui_containment::Launch::default()
     })
 }
 

@@ -104,7 +104,7 @@ fn to_spawn(
         environment,
         stdout: text(stdout)?,
         stderr: text(stderr)?,
-        directory: text(launch.sandbox)?,
+        directory: text(launch.directory.unwrap_or(launch.sandbox))?,
         credentials,
         rlimits: launch.rlimits,
         cgroup_procs,

@@ -9,6 +9,7 @@ use tepui_wire_libprocess::{Incoming, Refusal};
 use tepui_wire_mesos::Message;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ use crate::{
     exchange::Response,
     net::ReadSize,
     stream::{Next, StreamBody},
+    upload::{Piece, Upload, UploadError},
 };
 
 /// Answers collected before they are written at the latest.
@@ -62,6 +64,7 @@ pub async fn serve_connection<R, W>(
         parser: Parser::default(),
         answers: FuturesOrdered::new(),
         intake: Intake::Open,
+        upload: None,
     };
     let _ = connection.run().await;
 }
@@ -89,6 +92,8 @@ struct Connection<'a, R, W> {
     parser: Parser,
     answers: FuturesOrdered<BoxFuture<'static, (Response, After)>>,
     intake: Intake,
+    /// The body that is being received, after its request was handed over.
+    upload: Option<mpsc::Sender<Piece>>,
 }
 
 impl<R, W> Connection<'_, R, W>
@@ -102,6 +107,11 @@ where
             let all_taken = self.take_requests().await?;
             while let Some(Some((response, after))) = self.answers.next().now_or_never() {
                 self.answer(response, after).await?;
+            }
+            if let Some(upload) = self.upload.take() {
+                self.receive(upload).await?;
+                deadline = Instant::now() + self.options.read_timeout;
+                continue;
             }
             self.flush().await?;
             if self.answers.is_empty() && self.intake != Intake::Open {
@@ -158,6 +168,17 @@ where
                     let answer = self.handler.handle(request);
                     self.answers.push_back(answer.map(move |response| (response, after)).boxed());
                 }
+                Parsed::Streaming { mut request, after } => {
+                    if !after.keep_alive {
+                        self.intake = Intake::Closing;
+                    }
+                    let (pieces, upload) = Upload::new();
+                    request.upload = Some(upload);
+                    let answer = self.handler.handle(request);
+                    self.answers.push_back(answer.map(move |response| (response, after)).boxed());
+                    self.upload = Some(pieces);
+                    return Ok(true);
+                }
                 Parsed::Message(message) => {
                     if !message.keep_alive {
                         self.intake = Intake::Closing;
@@ -176,6 +197,76 @@ where
             }
         }
         Ok(false)
+    }
+
+    /// Receives a body while its handler works on it: to its end, or until the answer is there.
+    async fn receive(&mut self, pieces: mpsc::Sender<Piece>) -> Result<(), Closed> {
+        loop {
+            self.flush().await?;
+            let (piece, done) = match self.parser.upload(&mut self.buffer) {
+                Ok((piece, done)) => (Ok(piece), done),
+                Err(error) => (Err(UploadError::Malformed(error.to_string())), true),
+            };
+            let malformed = piece.is_err();
+            if !matches!(&piece, Ok(piece) if piece.is_empty()) && !self.hand_over(&pieces, piece).await? {
+                return Ok(());
+            }
+            if done {
+                if malformed {
+                    self.intake = Intake::Refused;
+                }
+                return Ok(());
+            }
+            self.read_size.make_room(&mut self.buffer);
+            tokio::select! {
+                Some((response, after)) = self.answers.next() => {
+                    if self.answer_before_the_end(response, after).await? {
+                        return Ok(());
+                    }
+                }
+                read = self.reader.read_buf(&mut self.buffer) => {
+                    let read = read.unwrap_or(0);
+                    if read == 0 {
+                        self.intake = Intake::Closing;
+                        let _ = self.hand_over(&pieces, Err(UploadError::Disconnected)).await?;
+                        return Ok(());
+                    }
+                    self.read_size.learn(read);
+                }
+                () = self.shutdown.cancelled() => return Err(Closed),
+            }
+        }
+    }
+
+    /// Gives a piece to the handler, however long it takes. False: it has answered meanwhile.
+    async fn hand_over(&mut self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> Result<bool, Closed> {
+        loop {
+            tokio::select! {
+                permit = pieces.reserve() => {
+                    // A handler that reads no more is about to answer.
+                    if let Ok(permit) = permit {
+                        permit.send(piece);
+                    }
+                    return Ok(true);
+                }
+                Some((response, after)) = self.answers.next() => {
+                    if self.answer_before_the_end(response, after).await? {
+                        return Ok(false);
+                    }
+                }
+                () = self.shutdown.cancelled() => return Err(Closed),
+            }
+        }
+    }
+
+    /// Answers while a body arrives. True: that was the answer to it, and what is left of the body is of no use.
+    async fn answer_before_the_end(&mut self, response: Response, after: After) -> Result<bool, Closed> {
+        self.answer(response, after).await?;
+        let last = self.answers.is_empty();
+        if last {
+            self.intake = Intake::Refused;
+        }
+        Ok(last)
     }
 
     /// An answer that needs nobody: written at once, or behind those that are still being worked on.

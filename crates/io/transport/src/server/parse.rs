@@ -9,7 +9,8 @@ use tepui_wire_libprocess::{Incoming, Refusal, recognise};
 use super::ServerOptions;
 use crate::{
     exchange::{Request, Response},
-    h1::ChunkedDecoder,
+    h1::{ChunkedDecoder, InvalidChunk},
+    negotiate::RECORDIO,
 };
 
 /// More header fields than this are refused.
@@ -23,6 +24,8 @@ pub(super) enum Parsed {
     Continue,
     /// One request.
     Request { request: Request, after: After },
+    /// One request whose body is a stream of records: [`Parser::upload`] hands it out piece by piece.
+    Streaming { request: Request, after: After },
     /// One libprocess message, not yet decoded.
     Message(RawMessage),
     /// An answer without asking the handler; the connection ends with it.
@@ -84,6 +87,7 @@ enum Coding {
 #[derive(Default)]
 pub(super) struct Parser {
     pending: Option<(Head, Coding)>,
+    uploading: Option<Coding>,
 }
 
 impl Parser {
@@ -117,6 +121,13 @@ impl Parser {
             }
         }
         let Some((head, mut coding)) = self.pending.take() else { return Parsed::Partial };
+        if head.is_stream() {
+            self.uploading = Some(coding);
+            return match complete(head, Bytes::new(), peer) {
+                Parsed::Request { request, after } => Parsed::Streaming { request, after },
+                other => other,
+            };
+        }
         let body = match &mut coding {
             Coding::Length(length) if buffer.len() < *length => {
                 buffer.reserve(*length - buffer.len());
@@ -145,12 +156,43 @@ impl Parser {
     }
 }
 
+impl Parser {
+    /// Takes what `buffer` has of a streaming body, and tells whether that was the end of it.
+    pub(super) fn upload(&mut self, buffer: &mut BytesMut) -> Result<(Bytes, bool), InvalidChunk> {
+        let (piece, done) = match &mut self.uploading {
+            None => (Bytes::new(), true),
+            Some(Coding::Length(left)) => {
+                let piece = buffer.split_to(buffer.len().min(*left)).freeze();
+                *left -= piece.len();
+                (piece, *left == 0)
+            }
+            Some(Coding::Chunked(decoder, body)) => {
+                decoder.decode(buffer, body)?;
+                (body.split().freeze(), decoder.is_done())
+            }
+        };
+        if done {
+            self.uploading = None;
+        }
+        Ok((piece, done))
+    }
+}
+
+impl Head {
+    /// Whether the body is for a handler that reads it while it comes.
+    fn is_stream(&self) -> bool {
+        let recordio = self.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == RECORDIO);
+        recordio && self.message.is_none()
+    }
+}
+
 fn complete(head: Head, body: Bytes, peer: Option<SocketAddr>) -> Parsed {
     let Head { method, path, query, headers, after, message } = head;
     match message {
         Some(incoming) => Parsed::Message(RawMessage { incoming, body, keep_alive: after.keep_alive }),
         None => {
-            let request = Request { method, path, query, headers, body, peer, rest: String::new() };
+            let request =
+                Request { method, path, query, headers, body, upload: None, peer, rest: String::new() };
             Parsed::Request { request, after }
         }
     }

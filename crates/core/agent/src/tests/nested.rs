@@ -446,7 +446,7 @@ fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
 
     rig.on("WAIT_NESTED_CONTAINER", &flat);
     rig.agent.handle_stream_closed(rig.now, connection);
-    assert_eq!(destroyed(&rig.effects()), [flat.clone()]);
+    assert_eq!(destroyed(&rig.effects()), [flat.as_str()]);
     let effects = rig.ends(&flat, 9);
     assert_eq!(answers(&effects)[0].wait_nested_container.as_ref().unwrap().exit_status, Some(9));
     let effects = rig.on("REMOVE_NESTED_CONTAINER", &flat);
@@ -514,7 +514,7 @@ fn they_outlive_the_agent_with_their_executor() {
 
     // Their executor is gone: so are they.
     let mut rig = recovered(&mut disk, &ContainerState::Unknown, &ContainerState::Alive);
-    assert_eq!(destroyed(&rig.effects()), [a.clone()]);
+    assert_eq!(destroyed(&rig.effects()), [a.as_str()]);
     assert_eq!(replies(&rig.on("WAIT_CONTAINER", &a))[0].0, 404);
     assert!(rig.on("WAIT_CONTAINER", "alone").is_empty());
 }

@@ -78,7 +78,7 @@ fn sum(resources: &[v1::Resource], name: &str) -> f64 {
         .filter(|resource| resource.name == name)
         .filter_map(|resource| resource.scalar.as_ref())
         .map(|scalar| scalar.value)
-        .sum();
+        .fold(0.0, |sum, value| sum + value);
     // Sums of thousandths stay thousandths.
     (total * 1000.0).round() / 1000.0
 }

@@ -15,6 +15,7 @@ pub mod role;
 pub mod task;
 pub mod time;
 pub mod value;
+mod wait_status;
 
 pub use attribute::{Attribute, AttributeValue, InvalidAttributes, parse_attributes};
 pub use capability::{AgentCapabilities, FaultDomain, FrameworkCapabilities};
@@ -34,3 +35,4 @@ pub use role::{InvalidRole, Role};
 pub use task::{Reason, Source, TaskState};
 pub use time::Tick;
 pub use value::{Range, Ranges, Scalar, Set, Value};
+pub use wait_status::describe_wait_status;

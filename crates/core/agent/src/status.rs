@@ -1,7 +1,7 @@
 //! Statuses that the agent itself makes, and what task states mean. Must not live here: where they go.
 
 use bytes::Bytes;
-use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_model::{Reason, Source, TaskState, Tick, describe_wait_status};
 use tepui_wire_mesos::v1;
 
 /// What the agent says about a task.
@@ -66,71 +66,8 @@ pub(crate) fn is_terminal(state: i32) -> bool {
 /// How a command ended, as Mesos's command executor says it: `Command exited with status 0`,
 /// `Command terminated with signal Killed`.
 pub(crate) fn describe_exit(wait_status: Option<i32>) -> String {
-    let Some(raw) = wait_status else { return "Failed to get exit status for Command".to_owned() };
-    let signal = raw & 0x7f;
-    if signal == 0 {
-        return format!("Command exited with status {}", (raw >> 8) & 0xff);
-    }
-    let core = if raw & 0x80 == 0 { "" } else { " (core dumped)" };
-    format!("Command terminated with signal {}{core}", signal_name(signal))
-}
-
-/// What a C library calls a signal.
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        1 => "Hangup",
-        2 => "Interrupt",
-        3 => "Quit",
-        4 => "Illegal instruction",
-        5 => "Trace/breakpoint trap",
-        6 => "Aborted",
-        7 => "Bus error",
-        8 => "Floating point exception",
-        9 => "Killed",
-        10 => "User defined signal 1",
-        11 => "Segmentation fault",
-        12 => "User defined signal 2",
-        13 => "Broken pipe",
-        14 => "Alarm clock",
-        15 => "Terminated",
-        16 => "Stack fault",
-        17 => "Child exited",
-        18 => "Continued",
-        19 => "Stopped (signal)",
-        20 => "Stopped",
-        21 => "Stopped (tty input)",
-        22 => "Stopped (tty output)",
-        23 => "Urgent I/O condition",
-        24 => "CPU time limit exceeded",
-        25 => "File size limit exceeded",
-        26 => "Virtual timer expired",
-        27 => "Profiling timer expired",
-        28 => "Window changed",
-        29 => "I/O possible",
-        30 => "Power failure",
-        31 => "Bad system call",
-        34..=64 => return format!("Real-time signal {}", signal - 34),
-        other => return format!("Unknown signal {other}"),
-    };
-    name.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::describe_exit;
-
-    #[test]
-    fn exits_in_mesos_words() {
-        for (raw, text) in [
-            (Some(0), "Command exited with status 0"),
-            (Some(3 << 8), "Command exited with status 3"),
-            (Some(9), "Command terminated with signal Killed"),
-            (Some(15), "Command terminated with signal Terminated"),
-            (Some(0x80 | 11), "Command terminated with signal Segmentation fault (core dumped)"),
-            (Some(-1), "Command terminated with signal Unknown signal 127 (core dumped)"),
-            (None, "Failed to get exit status for Command"),
-        ] {
-            assert_eq!(describe_exit(raw), text);
-        }
+    match wait_status {
+        Some(raw) => format!("Command {}", describe_wait_status(raw)),
+        None => "Failed to get exit status for Command".to_owned(),
     }
 }

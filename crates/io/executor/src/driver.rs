@@ -1,21 +1,23 @@
 //! The handle that users hold.
 
 use std::{
-    collections::BTreeMap,
     fmt, io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, ThreadId},
 };
 
 use bytes::Bytes;
 use tepui_core_driver::{
-    DriverEnv, DriverStatus, InvalidEnv, env::Token, executor as core, executor::Config,
+    DriverEnv, DriverStatus, InvalidEnv, executor as core,
+    executor::{Callback, Config},
 };
 use tepui_model::Tick;
+use tepui_transport::{Clock, Ended, InvalidTls};
 use tepui_wire_mesos::{ContentType, v1};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
-use crate::{Executor, callbacks, clock::Clock, shell};
+use crate::{Builder, Executor, callbacks, carrier::Carrier, metrics::MetricsFile, shell};
 
 /// Why a driver could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,37 +26,50 @@ pub enum StartError {
     /// The environment is not that of an executor.
     #[error(transparent)]
     Env(#[from] InvalidEnv),
-    /// The agent wants TLS, which this library does not speak yet.
-    #[error("the agent at {0} wants TLS, which is not supported yet")]
-    Tls(String),
+    /// The agent wants TLS, and it cannot be spoken as the environment says.
+    #[error(transparent)]
+    Tls(#[from] InvalidTls),
+    /// The agent wants TLS, which libprocess messages cannot have here.
+    #[error(
+        "LIBPROCESS_SSL_ENABLED is set, but this library speaks TLS over HTTP (v1) only, not over libprocess (v0)"
+    )]
+    LibprocessTls,
+    /// The path of the agent's socket is too long.
+    #[error("the agent's socket cannot be reached: its path is too long, also from here: {}", path.display())]
+    DomainSocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The agent's process has no address.
+    #[error("MESOS_SLAVE_PID='{pid}' leads nowhere: {reason}")]
+    AgentPid {
+        /// What is there.
+        pid: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The agent's messages cannot be listened for.
+    #[error("cannot listen for the agent on port {port}: {source}")]
+    Listen {
+        /// `LIBPROCESS_PORT`.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
     /// The operating system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(String),
 }
 
-/// How the driver talks to the agent.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The encoding of calls and events. Default: protobuf.
-    pub content_type: ContentType,
-    /// Goes as `Authorization: Bearer ...` with every request.
-    pub authentication_token: Option<Token>,
-    /// Callbacks that may wait for the running one. When there are more, the agent's stream is not read until
-    /// there is room. Default: 1,024.
-    pub callbacks_max: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { content_type: ContentType::Protobuf, authentication_token: None, callbacks_max: 1_024 }
-    }
-}
-
 /// What `start` needs, once.
-struct Prepared {
-    executor: Box<dyn Executor>,
-    options: Options,
-    agent: tepui_core_driver::Address,
+pub(crate) struct Prepared {
+    pub(crate) carrier: Carrier,
+    pub(crate) config: Config,
+    pub(crate) content: ContentType,
+    pub(crate) metrics: Option<MetricsFile>,
+    pub(crate) sender: mpsc::Sender<Callback>,
+    /// Who is called back; none if the user takes events.
+    pub(crate) callbacks: Option<(Box<dyn Executor>, mpsc::Receiver<Callback>)>,
 }
 
 pub(crate) struct Shared {
@@ -63,8 +78,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// The shell has something to do.
     pub(crate) wake: Notify,
-    finished: watch::Sender<bool>,
-    joined: (Mutex<bool>, Condvar),
+    ended: Ended,
     callback_thread: Mutex<Option<ThreadId>>,
 }
 
@@ -73,10 +87,10 @@ impl Shared {
         lock(&self.core)
     }
 
-    pub(crate) fn finish(&self) {
-        *lock(&self.joined.0) = true;
-        self.joined.1.notify_all();
-        self.finished.send_replace(true);
+    fn command(&self, command: impl FnOnce(&mut core::ExecutorDriver, Tick) -> DriverStatus) -> DriverStatus {
+        let status = command(&mut self.core(), self.clock.now());
+        self.wake.notify_one();
+        status
     }
 }
 
@@ -85,12 +99,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Connects an [`Executor`] to its agent. Clones are handles of the same driver.
+/// What the handles of users have in common. With the last of them goes the driver.
+struct Held(Arc<Shared>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.command(core::ExecutorDriver::stop);
+    }
+}
+
+enum Handle {
+    User(Arc<Held>),
+    /// The driver's own, which keeps nothing alive.
+    Own(Weak<Held>),
+}
+
+/// Connects an executor to its agent. Clones are handles of the same driver, to be used from any thread.
 ///
-/// The methods answer with the driver's status, as Mesos's do; see the table in
-/// [`tepui_core_driver::executor`].
-#[derive(Clone)]
-pub struct ExecutorDriver(Arc<Shared>);
+/// The methods answer with the driver's status, as Mesos's do: `docs/executor-driver.md` has the table.
+///
+/// **When the last handle is dropped, the driver is stopped**, as by [`stop`](Self::stop): updates already given
+/// still leave, nobody waits for that, and no callback follows. The handle that callbacks get does not count, but a
+/// clone of it does.
+pub struct ExecutorDriver {
+    shared: Arc<Shared>,
+    handle: Handle,
+}
+
+impl Clone for ExecutorDriver {
+    fn clone(&self) -> Self {
+        let handle = match &self.handle {
+            Handle::User(held) => Handle::User(held.clone()),
+            Handle::Own(held) => held.upgrade().map_or_else(|| Handle::Own(held.clone()), Handle::User),
+        };
+        Self { shared: self.shared.clone(), handle }
+    }
+}
 
 impl fmt::Debug for ExecutorDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,75 +142,63 @@ impl fmt::Debug for ExecutorDriver {
     }
 }
 
-/// What the agent put into this process's environment.
-///
-/// # Errors
-/// [`InvalidEnv`] with every variable that is missing or unreadable.
-pub fn environment() -> Result<DriverEnv, InvalidEnv> {
-    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-    let env: BTreeMap<_, _> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    DriverEnv::parse(&env)
-}
-
 impl ExecutorDriver {
-    /// A driver for the agent that started this process.
+    /// A driver with something to choose: see [`Builder`].
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A driver for the agent that started this process, over HTTP.
     ///
     /// # Errors
     /// [`StartError`]; nothing was started.
     pub fn from_env(executor: impl Executor + 'static) -> Result<Self, StartError> {
-        Self::new(executor, environment()?)
+        Self::builder().build(executor)
     }
 
-    /// A driver for the agent that `env` names.
+    /// A driver for the agent that `env` names, over HTTP.
     ///
     /// # Errors
     /// [`StartError`]; nothing was started.
     pub fn new(executor: impl Executor + 'static, env: DriverEnv) -> Result<Self, StartError> {
-        if let Some(socket) = &env.domain_socket {
-            tracing::warn!(socket, agent = %env.agent, "domain sockets are not supported yet: using the agent's address");
-        }
-        let config = Config::from_env(&env);
-        let options = Options { authentication_token: env.authentication_token, ..Options::default() };
-        Self::with_config(executor, config, options)
+        Self::builder().env(env).build(executor)
     }
 
-    /// A driver with other timeouts or another encoding.
-    ///
-    /// # Errors
-    /// [`StartError`]; nothing was started.
-    pub fn with_config(
-        executor: impl Executor + 'static,
-        config: Config,
-        options: Options,
-    ) -> Result<Self, StartError> {
-        if config.agent.tls {
-            return Err(StartError::Tls(config.agent.to_string()));
-        }
+    pub(crate) fn prepared(prepared: Prepared) -> Result<Self, StartError> {
         let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
-        let agent = config.agent.clone();
-        Ok(Self(Arc::new(Shared {
-            core: Mutex::new(core::ExecutorDriver::new(config, seed)),
-            prepared: Mutex::new(Some(Prepared { executor: Box::new(executor), options, agent })),
+        let shared = Arc::new(Shared {
+            core: Mutex::new(core::ExecutorDriver::new(prepared.config.clone(), seed)),
+            prepared: Mutex::new(Some(prepared)),
             clock: Clock::new(),
             wake: Notify::new(),
-            finished: watch::Sender::new(false),
-            joined: (Mutex::new(false), Condvar::new()),
+            ended: Ended::default(),
             callback_thread: Mutex::new(None),
-        })))
+        });
+        let handle = Handle::User(Arc::new(Held(shared.clone())));
+        Ok(Self { shared, handle })
+    }
+
+    /// A handle that keeps nothing alive.
+    pub(crate) fn own(&self) -> Self {
+        let handle = match &self.handle {
+            Handle::User(held) => Handle::Own(Arc::downgrade(held)),
+            Handle::Own(held) => Handle::Own(held.clone()),
+        };
+        Self { shared: self.shared.clone(), handle }
     }
 
     /// Where the driver is in its life.
     pub fn status(&self) -> DriverStatus {
-        self.0.core().status()
+        self.shared.core().status()
     }
 
     /// Begins to subscribe and returns. If the threads for it cannot be started, the driver is aborted.
     pub fn start(&self) -> DriverStatus {
         let status = self.command(core::ExecutorDriver::start);
-        let Some(prepared) = lock(&self.0.prepared).take() else { return status };
+        let Some(prepared) = lock(&self.shared.prepared).take() else { return status };
         if let Err(error) = self.spawn(prepared) {
             tracing::error!(%error, "cannot start the driver's threads");
-            self.0.finish();
+            self.shared.ended.set();
             return self.abort();
         }
         status
@@ -185,11 +217,9 @@ impl ExecutorDriver {
     /// Waits for the end of a running driver, blocking the thread; answers with its last status. From within a
     /// callback it does not wait, because it would wait for itself.
     pub fn join(&self) -> DriverStatus {
-        let own = *lock(&self.0.callback_thread) == Some(thread::current().id());
+        let own = *lock(&self.shared.callback_thread) == Some(thread::current().id());
         if self.is_started() && !own {
-            let (finished, changed) = &self.0.joined;
-            let guard = changed.wait_while(lock(finished), |finished| !*finished);
-            drop(guard.unwrap_or_else(PoisonError::into_inner));
+            self.shared.ended.wait_blocking();
         }
         self.status()
     }
@@ -197,8 +227,7 @@ impl ExecutorDriver {
     /// [`join`](Self::join) for async code.
     pub async fn joined(&self) -> DriverStatus {
         if self.is_started() {
-            // Cannot fail: the sender is in `self`.
-            let _ = self.0.finished.subscribe().wait_for(|finished| *finished).await;
+            self.shared.ended.wait().await;
         }
         self.status()
     }
@@ -223,7 +252,7 @@ impl ExecutorDriver {
 
     /// Updates that the agent has not acknowledged yet.
     pub fn updates_waiting(&self) -> usize {
-        self.0.core().updates_waiting()
+        self.shared.core().updates_waiting()
     }
 
     fn is_started(&self) -> bool {
@@ -231,29 +260,30 @@ impl ExecutorDriver {
     }
 
     fn command(&self, command: impl FnOnce(&mut core::ExecutorDriver, Tick) -> DriverStatus) -> DriverStatus {
-        let status = command(&mut self.0.core(), self.0.clock.now());
-        self.0.wake.notify_one();
-        status
+        self.shared.command(command)
     }
 
-    /// One thread that waits for sockets and timers, one that runs the user's callbacks.
+    /// One thread that waits for sockets and timers, one that runs the user's callbacks if he has any.
     fn spawn(&self, prepared: Prepared) -> io::Result<()> {
-        let Prepared { executor, options, agent } = prepared;
+        let Prepared { carrier, config, content, metrics, sender, callbacks } = prepared;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (sender, receiver) = mpsc::channel(options.callbacks_max.max(1));
-        let driver = self.clone();
-        let callbacks = thread::Builder::new().name("tepui-executor".to_owned()).spawn(move || {
-            *lock(&driver.0.callback_thread) = Some(thread::current().id());
-            callbacks::run(executor, &driver, receiver);
-        })?;
-        let shared = self.0.clone();
+        let callbacks = callbacks.map(|(executor, queue)| {
+            let driver = self.own();
+            thread::Builder::new().name("tepui-executor".to_owned()).spawn(move || {
+                *lock(&driver.shared.callback_thread) = Some(thread::current().id());
+                callbacks::run(executor, &driver, queue);
+            })
+        });
+        let callbacks = callbacks.transpose()?;
+        let shared = self.shared.clone();
         thread::Builder::new().name("tepui-executor-io".to_owned()).spawn(move || {
-            let failed = runtime.block_on(shell::run(&shared, &options, agent, sender));
+            let work = shell::run(&shared, carrier, &config, content, sender, metrics);
+            let failed = runtime.block_on(work);
             // After an error the user is told first, so that his process does not end before he knows why.
-            if failed {
+            if failed && let Some(callbacks) = callbacks {
                 let _ = callbacks.join();
             }
-            shared.finish();
+            shared.ended.set();
         })?;
         Ok(())
     }

@@ -50,24 +50,39 @@
 //!   makes each executor the leader of its own group; by hand, use `setsid`.
 //! * **A panic** in a callback aborts the driver and is reported to [`Executor::error`].
 //!
-//! It works with and without a tokio runtime of yours. Not yet: TLS, `MESOS_DOMAIN_SOCKET` (the agent's
-//! address is used instead, with a warning).
+//! * **Dropping** the last handle of a running driver stops it.
+//!
+//! It works with and without a tokio runtime of yours: callbacks run on a thread of the driver's own, `Events` are for
+//! async code, [`blocking`] has the same for other code. [`Builder`] chooses: the protocol (v1 over HTTP by default,
+//! or v0 over libprocess), the encoding, where metrics go. The agent is reached as its environment says: plainly, with
+//! TLS (`LIBPROCESS_SSL_*`), or through a socket in the file system (`MESOS_DOMAIN_SOCKET`).
+//!
+//! What each method and callback does in each state, beside Mesos's own drivers: `docs/executor-driver.md`.
 
+pub mod blocking;
+mod builder;
 mod callbacks;
-mod clock;
+mod carrier;
 mod driver;
+mod environment;
+mod events;
+mod metrics;
 mod shell;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-pub use driver::{ExecutorDriver, Options, StartError, environment};
+pub use builder::Builder;
+pub use driver::{ExecutorDriver, StartError};
+pub use environment::{environment, environment_for};
+pub use events::{Event, Events};
 pub use tepui_core_driver::{
-    Address, Backoff, DriverEnv, DriverStatus, InvalidEnv,
-    env::{Problem, Token},
-    executor::Config,
+    Address, Backoff, DriverEnv, DriverStatus, InvalidEnv, Protocol,
+    env::{LibprocessEnv, Problem, TlsEnv, Token},
+    executor::{Config, Counters},
 };
+pub use tepui_transport::InvalidTls;
 pub use tepui_wire_mesos::{ContentType, v1};
 
 /// What an executor does. Only [`launch_task`](Self::launch_task) must be written.

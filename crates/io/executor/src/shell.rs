@@ -1,76 +1,77 @@
 //! Waits for sockets, timers and the user; asks the core; performs what it decided. No decisions here.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod http;
+mod libprocess;
+
+use std::{process, sync::Arc, time::Duration};
 
 use tepui_core_driver::{
-    Address, CallResult, CallToken, Loss, Subscription,
-    executor::{Callback, Effect},
+    CallResult, CallToken, Loss, Subscription,
+    executor::{Callback, Config, Effect, ExecutorDriver as Core},
 };
-use tepui_model::Reply;
-use tepui_transport::{
-    Authorization, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
-    Subscriber, Url,
-};
-use tepui_wire_mesos::ContentType;
+use tepui_model::Tick;
+use tepui_transport::{Backlog, IncomingMessage};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::{ContentType, v1::executor::Event};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
-use crate::driver::{Options, Shared};
+use crate::{carrier::Carrier, driver::Shared, metrics::MetricsFile};
+use http::Http;
+use libprocess::Libprocess;
 
-/// Callbacks decided on but not in the queue yet; with more, the stream is not read.
-const BACKLOG_MAX: usize = 256;
-/// Records handled in a row before others get their turn.
-const RECORDS_AT_ONCE: usize = 64;
+/// What was heard in a row before others get their turn.
+const HEARD_AT_ONCE: usize = 64;
 /// How long calls already given may take after the driver ended.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
+/// The way to the agent.
+enum Line {
+    Http(Box<Http>),
+    Libprocess(Libprocess),
+}
+
+/// What came of it.
+enum Heard {
+    Connected(Subscription),
+    Event(Subscription, Box<Event>),
+    Lost(Subscription, Loss),
+    Reply(CallToken, CallResult),
+    Message(IncomingMessage),
+    Exited(Upid),
+}
+
 struct Shell<'a> {
     shared: &'a Arc<Shared>,
-    content: ContentType,
-    client: Client,
-    stream: Option<(Subscription, Subscriber)>,
-    /// What the agent writes its records in.
-    records: ContentType,
-    calls: Pipeline<CallToken>,
-    callbacks: mpsc::Sender<Callback>,
-    backlog: VecDeque<Callback>,
+    line: Line,
+    backlog: Backlog<Callback>,
+    metrics: Option<MetricsFile>,
     failed: bool,
 }
 
 /// Works until the driver has ended. Answers whether it ended by an error that the user has yet to hear of.
 pub(crate) async fn run(
     shared: &Arc<Shared>,
-    options: &Options,
-    agent: Address,
+    carrier: Carrier,
+    config: &Config,
+    content: ContentType,
     callbacks: mpsc::Sender<Callback>,
+    metrics: Option<MetricsFile>,
 ) -> bool {
-    let client_options = ClientOptions {
-        redirects_max: 0,
-        authorization: options
-            .authentication_token
-            .as_ref()
-            .map(|token| Authorization::Bearer(token.reveal().to_owned())),
-        ..ClientOptions::default()
+    let line = match carrier {
+        Carrier::Http(options) => Line::Http(Box::new(Http::new(*options, &config.agent, content))),
+        Carrier::Libprocess(listener) => match Libprocess::new(listener, &config.transport) {
+            Ok(line) => Line::Libprocess(line),
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for the agent");
+                shared.core().abort(shared.clock.now());
+                return false;
+            }
+        },
     };
-    Shell {
-        shared,
-        content: options.content_type,
-        records: options.content_type,
-        calls: Pipeline::new(url(&agent), client_options.clone()),
-        client: Client::new(client_options),
-        stream: None,
-        callbacks,
-        backlog: VecDeque::new(),
-        failed: false,
-    }
-    .work()
-    .await
-}
-
-fn url(agent: &Address) -> Url {
-    Url::new(agent.host.clone(), agent.port, format!("{}/api/v1/executor", agent.path))
+    Shell { shared, line, backlog: Backlog::new(callbacks), metrics, failed: false }.work().await
 }
 
 impl Shell<'_> {
@@ -81,17 +82,23 @@ impl Shell<'_> {
             let mut deadline = deadline.map(|tick| self.shared.clock.instant(tick));
             if finished {
                 let last = *last.get_or_insert_with(|| Instant::now() + LAST_CALLS);
-                if (self.flushed() && self.calls.is_idle()) || last <= Instant::now() {
-                    return self.failed;
+                if (self.backlog.flush() && self.line.is_idle()) || last <= Instant::now() {
+                    break;
                 }
                 deadline = Some(last);
             }
+            if let Some(metrics) = &mut self.metrics {
+                let due = metrics.keep(&self.shared.core());
+                deadline = Some(deadline.map_or(due, |deadline| deadline.min(due)));
+            }
             self.wait(deadline).await;
         }
+        let _ = timeout(LAST_CALLS, self.line.finish()).await;
+        self.failed
     }
 
     /// Drains the core's effects. Answers whether it is finished, and when it wants to be woken.
-    fn perform(&mut self) -> (bool, Option<tepui_model::Tick>) {
+    fn perform(&mut self) -> (bool, Option<Tick>) {
         let shared = self.shared;
         let mut core = shared.core();
         let mut effects = Vec::new();
@@ -107,128 +114,99 @@ impl Shell<'_> {
     }
 
     fn perform_one(&mut self, effect: Effect) {
-        match effect {
-            Effect::Subscribe { subscription, agent, call } => {
-                let call = Call::message(self.content, self.content.encode(&*call));
-                self.stream = Some((subscription, Subscriber::new(&self.client, url(&agent), call)));
+        match (effect, &mut self.line) {
+            (Effect::Subscribe { subscription, agent, call }, Line::Http(http)) => {
+                http.subscribe(subscription, &agent, &call);
             }
-            Effect::Call { token, call } => {
-                self.calls.push(token, Call::message(self.content, self.content.encode(&*call)));
-            }
-            Effect::Close { subscription } => {
-                self.stream.take_if(|(current, _)| *current == subscription);
-            }
-            // Only of the other transport.
-            Effect::Link { .. } | Effect::Send { .. } => {}
-            Effect::Deliver(callback) => {
+            (Effect::Call { token, call }, Line::Http(http)) => http.call(token, &call),
+            (Effect::Close { subscription }, Line::Http(http)) => http.close(subscription),
+            (Effect::Link { to }, Line::Libprocess(libprocess)) => libprocess.link(&to),
+            (Effect::Send { to, message }, Line::Libprocess(libprocess)) => libprocess.send(&to, *message),
+            (Effect::Deliver(callback), _) => {
                 self.failed |= matches!(callback, Callback::Error(_));
-                self.backlog.push_back(callback);
+                self.backlog.push(callback);
             }
-            Effect::KillProcessGroup => {
-                tracing::warn!("the shutdown's grace is over: killing the process group");
-                if let Err(error) = rustix::process::kill_current_process_group(rustix::process::Signal::KILL)
-                {
-                    tracing::error!(%error, "cannot kill the process group");
-                }
-            }
-            Effect::Warn(text) => tracing::warn!("{text}"),
+            (Effect::KillProcessGroup, _) => kill_process_group(),
+            (Effect::Warn(text), _) => tracing::warn!("{text}"),
+            (effect, _) => tracing::error!(?effect, "an effect of the other transport"),
         }
-    }
-
-    /// Moves callbacks to the callback thread while there is room. Answers whether all are there.
-    fn flushed(&mut self) -> bool {
-        while let Some(callback) = self.backlog.pop_front() {
-            match self.callbacks.try_send(callback) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(callback)) => {
-                    self.backlog.push_front(callback);
-                    return false;
-                }
-                // A callback panicked: there is nobody left to call.
-                Err(mpsc::error::TrySendError::Closed(_)) => self.backlog.clear(),
-            }
-        }
-        true
     }
 
     async fn wait(&mut self, deadline: Option<Instant>) {
-        let waiting = !self.flushed();
-        let room = self.backlog.len() < BACKLOG_MAX;
-        let stream = self.stream.as_mut().filter(|_| room);
-        let reading = stream.is_some();
+        let waiting = !self.backlog.flush();
+        // While the user is behind, the agent is held back; answers to calls are taken still.
+        let room = self.backlog.has_room();
         tokio::select! {
             () = self.shared.wake.notified() => {}
             // The next round uses the room.
-            () = room_in(&self.callbacks), if waiting => {}
-            (token, answer) = self.calls.next() => {
-                self.shared.core().handle_reply(self.shared.clock.now(), token, result(answer));
-            }
-            (subscription, event) = next(stream), if reading => self.take(subscription, event),
+            () = self.backlog.room(), if waiting => {}
+            heard = self.line.next(room) => self.take(heard),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 self.shared.core().handle_timeout(self.shared.clock.now());
             }
         }
     }
 
-    /// Hands the core what the stream brought, and what else of it is here already.
-    fn take(&mut self, subscription: Subscription, event: Subscribed) {
+    /// Tells the core what was heard, and what else is here already.
+    fn take(&mut self, heard: Heard) {
         let now = self.shared.clock.now();
         let mut core = self.shared.core();
-        let mut next = Some(event);
-        let mut taken = 0;
-        while let Some(event) = next.take() {
-            match event {
-                Subscribed::Connected { content, .. } => {
-                    self.records = content.unwrap_or(self.content);
-                    core.handle_connected(now, subscription);
-                }
-                Subscribed::Record(record) => match self.records.decode(record) {
-                    Ok(event) => core.handle_event(now, subscription, event),
-                    Err(error) => {
-                        let loss = Loss::Broken(format!("a record that cannot be read: {error}"));
-                        core.handle_disconnected(now, subscription, loss);
-                        self.stream = None;
-                    }
-                },
-                Subscribed::Ended(end) => {
-                    core.handle_disconnected(now, subscription, loss(end));
-                    self.stream = None;
-                }
-            }
-            taken += 1;
-            if taken < RECORDS_AT_ONCE {
-                next = self.stream.as_mut().and_then(|(_, stream)| stream.take());
-            }
+        tell(&mut core, now, heard);
+        for _ in 1..HEARD_AT_ONCE {
+            let Some(heard) = self.line.take() else { return };
+            tell(&mut core, now, heard);
         }
     }
 }
 
-async fn room_in<T>(queue: &mpsc::Sender<T>) {
-    // An error means that nobody listens; `flushed` sees that, too.
-    let _ = queue.reserve().await;
-}
-
-async fn next(stream: Option<&mut (Subscription, Subscriber)>) -> (Subscription, Subscribed) {
-    match stream {
-        Some((subscription, stream)) => (*subscription, stream.next().await),
-        None => std::future::pending().await,
+fn tell(core: &mut Core, now: Tick, heard: Heard) {
+    match heard {
+        Heard::Connected(subscription) => core.handle_connected(now, subscription),
+        Heard::Event(subscription, event) => core.handle_event(now, subscription, *event),
+        Heard::Lost(subscription, loss) => core.handle_disconnected(now, subscription, loss),
+        Heard::Reply(token, result) => core.handle_reply(now, token, result),
+        Heard::Message(message) => core.handle_message(now, &message.from, *message.message),
+        Heard::Exited(pid) => core.handle_exited(now, &pid),
     }
 }
 
-fn loss(end: Result<(), ClientError>) -> Loss {
-    match end {
-        Ok(()) => Loss::Ended,
-        Err(ClientError::Refused(response)) => Loss::Refused {
-            status: response.status.as_u16(),
-            location: response.header("location").map(str::to_owned),
-            body: response.text().into_owned(),
-        },
-        Err(error) => Loss::Broken(error.to_string()),
+impl Line {
+    async fn next(&mut self, room: bool) -> Heard {
+        match self {
+            Self::Http(http) => http.next(room).await,
+            Self::Libprocess(libprocess) => libprocess.next(room).await,
+        }
+    }
+
+    /// What has arrived already.
+    fn take(&mut self) -> Option<Heard> {
+        match self {
+            Self::Http(http) => http.take(),
+            Self::Libprocess(libprocess) => libprocess.take(),
+        }
+    }
+
+    /// Whether nobody has to be waited for.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Http(http) => http.is_idle(),
+            Self::Libprocess(_) => true,
+        }
+    }
+
+    /// Lets out what was given.
+    async fn finish(self) {
+        if let Self::Libprocess(libprocess) = self {
+            libprocess.finish().await;
+        }
     }
 }
 
-fn result(answer: Result<ClientResponse, ClientError>) -> CallResult {
-    answer
-        .map(|response| Reply { status: response.status.as_u16(), body: response.text().into_owned() })
-        .map_err(|error| error.to_string())
+/// As Mesos's library does. What cannot be killed ends by itself, at least this process.
+fn kill_process_group() {
+    tracing::warn!("the shutdown's grace is over: killing the process group");
+    if let Err(error) = rustix::process::kill_current_process_group(rustix::process::Signal::KILL) {
+        tracing::error!(%error, "cannot kill the process group");
+        process::exit(1);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -12,6 +12,7 @@ use tepui_core_driver::{
     scheduler::{self as core, Config, Event, Receipt, Refused, calls},
 };
 use tepui_model::Tick;
+use tepui_transport::{Clock, Ended};
 use tepui_wire_mesos::{
     ContentType,
     v1::{
@@ -19,9 +20,9 @@ use tepui_wire_mesos::{
         offer::Operation, scheduler::Call,
     },
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
-use crate::{clock::Clock, shell};
+use crate::shell;
 
 /// Why a driver could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -82,19 +83,12 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// The shell has something to do.
     pub(crate) wake: Notify,
-    finished: watch::Sender<bool>,
-    joined: (Mutex<bool>, Condvar),
+    ended: Ended,
 }
 
 impl Shared {
     pub(crate) fn core(&self) -> MutexGuard<'_, core::SchedulerDriver> {
         lock(&self.core)
-    }
-
-    fn finish(&self) {
-        *lock(&self.joined.0) = true;
-        self.joined.1.notify_all();
-        self.finished.send_replace(true);
     }
 }
 
@@ -144,8 +138,7 @@ impl SchedulerDriver {
             core: Mutex::new(core::SchedulerDriver::new(config, seed)),
             clock: Clock::new(),
             wake: Notify::new(),
-            finished: watch::Sender::new(false),
-            joined: (Mutex::new(false), Condvar::new()),
+            ended: Ended::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, queue) = mpsc::channel(options.events_max.max(1));
@@ -153,7 +146,7 @@ impl SchedulerDriver {
         let of_thread = shared.clone();
         thread::Builder::new().name("tepui-scheduler".to_owned()).spawn(move || {
             runtime.block_on(shell::run(&of_thread, &options, sender));
-            of_thread.finish();
+            of_thread.ended.set();
         })?;
         let driver = Self(shared);
         Ok((driver.clone(), Events { driver, queue, receipt: None }))
@@ -297,16 +290,13 @@ impl SchedulerDriver {
 
     /// Waits until the driver has ended and its last calls have left, blocking the thread.
     pub fn join(&self) -> DriverStatus {
-        let (finished, changed) = &self.0.joined;
-        let guard = changed.wait_while(lock(finished), |finished| !*finished);
-        drop(guard.unwrap_or_else(PoisonError::into_inner));
+        self.0.ended.wait_blocking();
         self.status()
     }
 
     /// [`join`](Self::join) for async code.
     pub async fn joined(&self) -> DriverStatus {
-        // Cannot fail: the sender is in `self`.
-        let _ = self.0.finished.subscribe().wait_for(|finished| *finished).await;
+        self.0.ended.wait().await;
         self.status()
     }
 

@@ -74,7 +74,6 @@
 //! It works with and without a tokio runtime of yours ([`Events::blocking_next`]). Not yet: TLS, and finding
 //! the leading master through ZooKeeper or etcd.
 
-mod clock;
 mod driver;
 mod shell;
 #[cfg(test)]

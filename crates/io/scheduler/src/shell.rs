@@ -1,14 +1,14 @@
 //! Waits for sockets, timers and the user; asks the core; performs what it decided. No decisions here.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tepui_core_driver::{
-    Address, CallResult, CallToken, Loss, Subscription,
+    Address, CallToken, Loss, Subscription,
     scheduler::{Effect, Event},
 };
-use tepui_model::{Reply, Tick};
+use tepui_model::Tick;
 use tepui_transport::{
-    Authorization, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
+    Authorization, Backlog, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
     Subscriber, Url,
 };
 use tepui_wire_mesos::ContentType;
@@ -19,8 +19,6 @@ use tokio::{
 
 use crate::driver::{Options, Shared};
 
-/// Events decided on but not in the queue yet; with more, the stream is not read.
-const BACKLOG_MAX: usize = 256;
 /// Records handled in a row before others get their turn.
 const RECORDS_AT_ONCE: usize = 64;
 /// How long calls already given may take after the driver ended.
@@ -40,8 +38,7 @@ struct Shell<'a> {
     content: ContentType,
     client: Client,
     session: Option<Session>,
-    events: mpsc::Sender<Event>,
-    backlog: VecDeque<Event>,
+    backlog: Backlog<Event>,
 }
 
 /// Works until the driver has ended.
@@ -53,7 +50,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, options: &Options, events: mpsc::S
     // The core follows redirects itself.
     let client = Client::new(ClientOptions { redirects_max: 0, authorization, ..ClientOptions::default() });
     let content = options.content_type;
-    Shell { shared, content, client, session: None, events, backlog: VecDeque::new() }.work().await;
+    Shell { shared, content, client, session: None, backlog: Backlog::new(events) }.work().await;
 }
 
 fn url(master: &Address) -> Url {
@@ -70,7 +67,7 @@ impl Shell<'_> {
             if finished {
                 let last = *last.get_or_insert_with(|| Instant::now() + LAST_CALLS);
                 let idle = self.session.as_ref().is_none_or(|session| session.calls.is_idle());
-                if (idle && self.flushed()) || last <= Instant::now() {
+                if (idle && self.backlog.flush()) || last <= Instant::now() {
                     return;
                 }
                 deadline = Some(last);
@@ -123,29 +120,14 @@ impl Shell<'_> {
             Effect::Close { subscription } => {
                 self.session.take_if(|session| session.subscription == subscription);
             }
-            Effect::Deliver(event) => self.backlog.push_back(event),
+            Effect::Deliver(event) => self.backlog.push(event),
             Effect::Warn(text) => tracing::warn!("{text}"),
         }
     }
 
-    /// Moves events to the user's queue while there is room. Answers whether all are there (or nobody listens).
-    fn flushed(&mut self) -> bool {
-        while let Some(event) = self.backlog.pop_front() {
-            match self.events.try_send(event) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(event)) => {
-                    self.backlog.push_front(event);
-                    return false;
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => self.backlog.clear(),
-            }
-        }
-        true
-    }
-
     async fn wait(&mut self, deadline: Option<Instant>) {
-        let waiting = !self.flushed();
-        let room = self.backlog.len() < BACKLOG_MAX;
+        let waiting = !self.backlog.flush();
+        let room = self.backlog.has_room();
         let (stream, calls) = match &mut self.session {
             Some(Session { subscription, stream, calls, .. }) => {
                 (Some((*subscription, stream)).filter(|_| room), Some(calls))
@@ -156,9 +138,9 @@ impl Shell<'_> {
         tokio::select! {
             () = self.shared.wake.notified() => {}
             // The next round uses the room.
-            () = room_in(&self.events), if waiting => {}
+            () = self.backlog.room(), if waiting => {}
             (token, answer) = next_answer(calls), if calling => {
-                self.shared.core().handle_reply(self.shared.clock.now(), token, result(answer));
+                self.shared.core().handle_reply(self.shared.clock.now(), token, answer.map(|answer| answer.reply()).map_err(|error| error.to_string()));
             }
             (subscription, event) = next_event(stream), if reading => self.take(subscription, event),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
@@ -205,11 +187,6 @@ impl Shell<'_> {
     }
 }
 
-async fn room_in<T>(queue: &mpsc::Sender<T>) {
-    // An error means that nobody listens; `flushed` sees that, too.
-    let _ = queue.reserve().await;
-}
-
 async fn next_event(stream: Option<(Subscription, &mut Subscriber)>) -> (Subscription, Subscribed) {
     match stream {
         Some((subscription, stream)) => (subscription, stream.next().await),
@@ -236,10 +213,4 @@ fn loss(end: Result<(), ClientError>) -> Loss {
         },
         Err(error) => Loss::Broken(error.to_string()),
     }
-}
-
-fn result(answer: Result<ClientResponse, ClientError>) -> CallResult {
-    answer
-        .map(|response| Reply { status: response.status.as_u16(), body: response.text().into_owned() })
-        .map_err(|error| error.to_string())
 }

@@ -8,7 +8,9 @@ mod calls;
 mod parse;
 mod pipeline;
 mod records;
+mod socket;
 mod subscriber;
+mod tls;
 mod url;
 
 use std::{
@@ -21,24 +23,24 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tepui_model::Reply;
 use tepui_wire_mesos::ContentType;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 
 pub use calls::{Answered, CallConnection};
 pub use pipeline::Pipeline;
 pub use records::RecordStream;
+pub use socket::Via;
 pub use subscriber::{Subscribed, Subscriber};
+pub use tls::{InvalidTls, Tls, TlsFiles};
 pub use url::{InvalidUrl, Url};
 
-use crate::{
-    exchange::STREAM_ID,
-    net::{self, ReadSize},
-};
+use crate::{exchange::STREAM_ID, net::ReadSize};
 use parse::{Head, ResponseParser};
+use socket::Socket;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +148,8 @@ pub struct ClientOptions {
     pub calls_max: usize,
     /// Sent with every request.
     pub authorization: Option<Authorization>,
+    /// How the server is reached.
+    pub via: Via,
 }
 
 impl Default for ClientOptions {
@@ -157,6 +161,7 @@ impl Default for ClientOptions {
             body_bytes_max: 1 << 30,
             calls_max: 4096,
             authorization: None,
+            via: Via::Tcp,
         }
     }
 }
@@ -220,6 +225,11 @@ impl ClientResponse {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// What a core needs to know of an answer without a stream.
+    pub fn reply(&self) -> Reply {
+        Reply { status: self.status.as_u16(), body: self.text().into_owned() }
+    }
+
     /// The body as text.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
@@ -239,7 +249,7 @@ impl ClientResponse {
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     options: Arc<ClientOptions>,
-    idle: Arc<Mutex<BTreeMap<String, Vec<TcpStream>>>>,
+    idle: Arc<Mutex<BTreeMap<String, Vec<Socket>>>>,
 }
 
 /// Idle connections kept per server.
@@ -341,7 +351,7 @@ impl Client {
         method: &Method,
         url: &Url,
         call: &Call,
-    ) -> Result<(TcpStream, BytesMut, ResponseParser, Head), ClientError> {
+    ) -> Result<(Socket, BytesMut, ResponseParser, Head), ClientError> {
         let mut stream = match self.take_idle(url) {
             Some(stream) => stream,
             None => connect(url, &self.options).await?,
@@ -351,7 +361,8 @@ impl Client {
         let mut buffer = BytesMut::new();
         let mut parser = ResponseParser::new(*method == Method::HEAD);
         let head = within(self.options.response_timeout, url, "answer", async {
-            stream.write_all(&out).await.map_err(|_| disconnected(url))?;
+            stream.writer.write_all(&out).await.map_err(|_| disconnected(url))?;
+            stream.writer.flush().await.map_err(|_| disconnected(url))?;
             loop {
                 if let Some(head) = parser.head(&mut buffer).map_err(|reason| protocol(url, reason))? {
                     return Ok(head);
@@ -366,7 +377,7 @@ impl Client {
     /// Reads the answer's body, and keeps the connection if it can be used again.
     async fn finish(
         &self,
-        mut stream: TcpStream,
+        mut stream: Socket,
         mut buffer: BytesMut,
         mut parser: ResponseParser,
         head: Head,
@@ -382,7 +393,7 @@ impl Client {
                     return Err(protocol(url, "an answer that is too long".to_owned()));
                 }
                 ReadSize::busy().make_room(&mut buffer);
-                match stream.read_buf(&mut buffer).await {
+                match stream.reader.read_buf(&mut buffer).await {
                     Ok(1..) => {}
                     // An answer without a length ends with its connection.
                     Ok(0) if parser.ends_with_connection() => return Ok(false),
@@ -402,20 +413,14 @@ impl Client {
         })
     }
 
-    fn take_idle(&self, url: &Url) -> Option<TcpStream> {
+    fn take_idle(&self, url: &Url) -> Option<Socket> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let streams = idle.get_mut(&url.authority())?;
-        while let Some(stream) = streams.pop() {
-            // Nothing may have come since: neither the end of the connection nor bytes that nobody asked for.
-            let mut byte = [0];
-            if matches!(stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                return Some(stream);
-            }
-        }
-        None
+        // Nothing may have come since: neither the end of the connection nor bytes that nobody asked for.
+        std::iter::from_fn(|| streams.pop()).find_map(|mut stream| stream.is_quiet().then_some(stream))
     }
 
-    fn keep_idle(&self, url: &Url, stream: TcpStream) {
+    fn keep_idle(&self, url: &Url, stream: Socket) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let streams = idle.entry(url.authority()).or_default();
         if streams.len() < IDLE_MAX {
@@ -424,13 +429,10 @@ impl Client {
     }
 }
 
-async fn connect(url: &Url, options: &ClientOptions) -> Result<TcpStream, ClientError> {
+async fn connect(url: &Url, options: &ClientOptions) -> Result<Socket, ClientError> {
     within(options.connect_timeout, url, "connection", async {
-        let stream = TcpStream::connect((url.host(), url.port()))
-            .await
-            .map_err(|source| ClientError::Connect { authority: url.authority(), source })?;
-        net::prepare(&stream);
-        Ok(stream)
+        let opened = options.via.open(url).await;
+        opened.map_err(|source| ClientError::Connect { authority: url.authority(), source })
     })
     .await
 }
@@ -447,9 +449,9 @@ async fn within<T>(
     }
 }
 
-async fn fill(stream: &mut TcpStream, buffer: &mut BytesMut, url: &Url) -> Result<(), ClientError> {
+async fn fill(stream: &mut Socket, buffer: &mut BytesMut, url: &Url) -> Result<(), ClientError> {
     ReadSize::busy().make_room(buffer);
-    match stream.read_buf(buffer).await {
+    match stream.reader.read_buf(buffer).await {
         Ok(1..) => Ok(()),
         _ => Err(disconnected(url)),
     }

@@ -11,27 +11,34 @@
 //! | read and choose encodings | [`negotiate`] |
 //! | send libprocess messages, notice the end of peers | [`Links`] |
 //! | ask whether a task answers | [`probe`] |
+//! | tell a core the time, hand its user what it decided | [`Clock`], [`Backlog`], [`Ended`] |
 //! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`Subscriber`], [`CallConnection`], [`Pipeline`] |
 
 pub mod client;
+pub mod clock;
 pub mod exchange;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod h1;
 pub mod legacy;
 pub mod links;
 pub mod negotiate;
 mod net;
 pub mod probe;
+pub mod queue;
 pub mod router;
 pub mod server;
 pub mod stream;
 pub mod upload;
 
 pub use client::{
-    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, Pipeline,
-    RecordStream, Subscribed, Subscriber, Url,
+    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, InvalidTls,
+    Pipeline, RecordStream, Subscribed, Subscriber, Tls, TlsFiles, Url, Via,
 };
+pub use clock::Clock;
 pub use exchange::{Body, Request, Response};
 pub use links::{Exited, LinkOptions, Links};
+pub use queue::{Backlog, Ended};
 pub use router::Router;
 pub use server::{Answer, Handler, IncomingMessage, ServerOptions, serve};
 pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};

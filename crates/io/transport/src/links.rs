@@ -23,7 +23,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error};
 
 use crate::net;
@@ -78,6 +78,7 @@ struct Shared {
     address: SocketAddr,
     exited: mpsc::Sender<Exited>,
     peers: Mutex<BTreeMap<SocketAddr, Peer>>,
+    connections: TaskTracker,
 }
 
 impl Shared {
@@ -97,7 +98,15 @@ impl Links {
     /// Links of the processes that listen at `address` (as it is advertised: peers answer to it). The ends of linked
     /// processes are told to `exited`.
     pub fn new(address: SocketAddr, exited: mpsc::Sender<Exited>, options: LinkOptions) -> Self {
-        Self { shared: Arc::new(Shared { options, address, exited, peers: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                options,
+                address,
+                exited,
+                peers: Mutex::default(),
+                connections: TaskTracker::new(),
+            }),
+        }
     }
 
     /// Sends a message from our process `from_id`. Never waits; a message that cannot be delivered is lost, as on any
@@ -114,6 +123,16 @@ impl Links {
     /// connection in place of the old one, whose end is not reported.
     pub fn link(&self, to: &Upid) {
         self.command(to.address, Command::Link(to.clone()));
+    }
+
+    /// Closes every connection as soon as what waits for it was written, and returns then. For a process that is
+    /// about to end: the links are of no use afterwards.
+    pub async fn finish(&self) {
+        for (_, peer) in std::mem::take(&mut *self.shared.peers()) {
+            drop(peer.commands);
+        }
+        self.shared.connections.close();
+        self.shared.connections.wait().await;
     }
 
     /// Stops watching `to`.
@@ -165,7 +184,7 @@ fn start(shared: &Arc<Shared>, address: SocketAddr) -> Peer {
     };
     // The task must not keep the links alive, or they would never end.
     let (weak, exited) = (Arc::downgrade(shared), shared.exited.clone());
-    tokio::spawn(async move {
+    shared.connections.spawn(async move {
         let mut connection = connection;
         let reason = connection.run().await;
         debug!(%address, reason, linked = connection.linked.len(), "a link ended");

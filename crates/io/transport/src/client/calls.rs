@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,8 +13,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use http::Method;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
@@ -23,6 +23,7 @@ use super::{
     Authorization, Call, ClientError, ClientOptions, ClientResponse, Url, connect, disconnected,
     parse::{Head, ResponseParser},
     put_request,
+    socket::Socket,
 };
 use crate::net::ReadSize;
 
@@ -73,6 +74,7 @@ impl CallConnection {
             queue,
             unanswered: VecDeque::new(),
             out: BytesMut::new(),
+            unflushed: false,
             buffer: BytesMut::new(),
             body: BytesMut::new(),
             head: None,
@@ -131,11 +133,16 @@ impl CallConnection {
     }
 }
 
+/// Writes some of it, or what the connection held back when there is no more.
+async fn put(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(bytes).await }
+}
+
 /// Calls collected into one write.
 const OUT_BYTES: usize = 64 * 1024;
 
 struct Worker {
-    stream: TcpStream,
+    stream: Socket,
     url: Arc<Url>,
     authorization: Option<Authorization>,
     response_timeout: Duration,
@@ -144,6 +151,8 @@ struct Worker {
     /// Who waits for an answer, and since when; the oldest first.
     unanswered: VecDeque<(Sent, Instant)>,
     out: BytesMut,
+    /// Something was written since the last flush (TLS may hold some of it back).
+    unflushed: bool,
     buffer: BytesMut,
     body: BytesMut,
     head: Option<Head>,
@@ -160,20 +169,24 @@ impl Worker {
     async fn work(&mut self) -> Result<(), String> {
         let mut open = true;
         loop {
-            if !open && self.unanswered.is_empty() && self.out.is_empty() {
+            if !open && self.unanswered.is_empty() && self.out.is_empty() && !self.unflushed {
                 return Ok(());
             }
             let room = open && self.unanswered.len() < self.calls_max && self.out.len() < OUT_BYTES;
             let deadline = self.unanswered.front().map(|(_, since)| *since + self.response_timeout);
             ReadSize::busy().make_room(&mut self.buffer);
-            let (mut reader, mut writer) = self.stream.split();
+            let Socket { reader, writer } = &mut self.stream;
             tokio::select! {
                 call = self.queue.recv(), if room => match call {
                     Some(call) => self.take_calls(call),
                     None => open = false,
                 },
-                written = writer.write(&self.out), if !self.out.is_empty() => match written {
-                    Ok(count @ 1..) => self.out.advance(count),
+                written = put(writer, &self.out), if !self.out.is_empty() || self.unflushed => match written {
+                    Ok(0) if self.out.is_empty() => self.unflushed = false,
+                    Ok(count @ 1..) => {
+                        self.out.advance(count);
+                        self.unflushed = true;
+                    }
                     _ => return Err("cannot write".to_owned()),
                 },
                 read = reader.read_buf(&mut self.buffer) => match read {

@@ -3,19 +3,20 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use tepui_wire_recordio::Decoder;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::io::AsyncReadExt;
 
 use super::{
     ClientError, Url, disconnected,
     parse::{Head, ResponseParser},
     protocol,
+    socket::Socket,
 };
 use crate::{exchange::STREAM_ID, net::ReadSize};
 
 /// The records of an event stream, as they arrive. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct RecordStream {
-    stream: TcpStream,
+    stream: Socket,
     buffer: BytesMut,
     parser: ResponseParser,
     decoder: Decoder,
@@ -28,7 +29,7 @@ pub struct RecordStream {
 
 impl RecordStream {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Socket,
         buffer: BytesMut,
         parser: ResponseParser,
         head: Head,
@@ -79,7 +80,7 @@ impl RecordStream {
                 return Ok(None);
             }
             ReadSize::busy().make_room(&mut self.buffer);
-            match self.stream.read_buf(&mut self.buffer).await {
+            match self.stream.reader.read_buf(&mut self.buffer).await {
                 Ok(1..) => {}
                 Ok(0) if self.parser.ends_with_connection() => self.ended = true,
                 _ => return Err(disconnected(&self.url)),

@@ -1,0 +1,91 @@
+//! libprocess messages: a listener for the agent's, links for ours.
+
+use std::{io, net::TcpListener, sync::Arc};
+
+use tepui_core_driver::executor::Transport;
+use tepui_transport::{
+    Answer, Exited, Handler, IncomingMessage, LinkOptions, Links, Request, Response, ServerOptions, serve,
+};
+use tepui_wire_libprocess::Upid;
+use tepui_wire_mesos::Message;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::Heard;
+
+/// Messages that may wait here. When there are more, the agent's connection is not read until there is room.
+const MESSAGES_MAX: usize = 256;
+/// Ends of links that may wait here. There is one link.
+const EXITED_MAX: usize = 16;
+
+/// One process of libprocess: `executor(1)`.
+pub(super) struct Libprocess {
+    own: String,
+    links: Links,
+    messages: mpsc::Receiver<IncomingMessage>,
+    exited: mpsc::Receiver<Exited>,
+    shutdown: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+/// Takes messages for the driver's process; answers everything else with 404.
+struct Inbox {
+    own: String,
+    messages: mpsc::Sender<IncomingMessage>,
+}
+
+impl Handler for Inbox {
+    fn handle(&self, _: Request) -> Answer {
+        Box::pin(std::future::ready(Response::not_found()))
+    }
+
+    fn inbox(&self, id: &str) -> Option<mpsc::Sender<IncomingMessage>> {
+        (id == self.own).then(|| self.messages.clone())
+    }
+}
+
+impl Libprocess {
+    /// Begins to listen.
+    pub(super) fn new(listener: TcpListener, transport: &Transport) -> io::Result<Self> {
+        let Transport::Libprocess { own, .. } = transport else {
+            return Err(io::Error::other("the driver speaks HTTP"));
+        };
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+        let (exited_sender, exited) = mpsc::channel(EXITED_MAX);
+        let links = Links::new(own.address, exited_sender, LinkOptions::default());
+        let shutdown = CancellationToken::new();
+        let inbox = Arc::new(Inbox { own: own.id.clone(), messages: sender });
+        let server = tokio::spawn(serve(listener, ServerOptions::default(), inbox, shutdown.clone()));
+        Ok(Self { own: own.id.clone(), links, messages, exited, shutdown, server })
+    }
+
+    pub(super) fn link(&self, to: &Upid) {
+        self.links.link(to);
+    }
+
+    pub(super) fn send(&self, to: &Upid, message: Message) {
+        self.links.send(&self.own, to, message);
+    }
+
+    pub(super) async fn next(&mut self, room: bool) -> Heard {
+        tokio::select! {
+            Some(exited) = self.exited.recv() => Heard::Exited(exited.pid),
+            Some(message) = self.messages.recv(), if room => Heard::Message(message),
+            else => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Option<Heard> {
+        self.messages.try_recv().ok().map(Heard::Message)
+    }
+
+    /// Sends what waits and stops to listen.
+    pub(super) async fn finish(self) {
+        let Self { links, messages, exited, shutdown, server, .. } = self;
+        drop((messages, exited));
+        links.finish().await;
+        shutdown.cancel();
+        let _ = server.await;
+    }
+}

@@ -13,7 +13,7 @@ use tokio_rustls::{
     rustls::{
         ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
         client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
+        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     },
 };
@@ -74,7 +74,7 @@ impl Tls {
     /// # Errors
     /// [`InvalidTls`].
     pub fn new(files: &TlsFiles) -> Result<Self, InvalidTls> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(ring::default_provider());
         let config =
             ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = if files.verify_server {

@@ -20,7 +20,7 @@ enum Source {
     Read(Box<DriverEnv>),
 }
 
-type Configure = Box<dyn FnOnce(&mut Config)>;
+type Configure = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// Makes an [`ExecutorDriver`]: [`ExecutorDriver::builder`], what differs from the default, and then
 /// [`build`](Self::build) or [`events`](Self::events).
@@ -100,7 +100,7 @@ impl Builder {
 
     /// Changes timeouts and bounds.
     #[must_use]
-    pub fn configure(mut self, configure: impl FnOnce(&mut Config) + 'static) -> Self {
+    pub fn configure(mut self, configure: impl FnOnce(&mut Config) + Send + 'static) -> Self {
         self.configure = Some(Box::new(configure));
         self
     }

@@ -78,12 +78,21 @@ pub fn tepui() -> Outcome<PathBuf> {
     if let Some(path) = env::var_os("TEPUI_BIN") {
         return Ok(PathBuf::from(path));
     }
+    built("tepui").ok_or_else(|| "no tepui binary: run `cargo build -p tepui` first, or set TEPUI_BIN".into())
+}
+
+/// An example program of our SDKs, the newer of what cargo built in the target directory.
+pub fn example(name: &str) -> Outcome<PathBuf> {
+    built(&format!("examples/{name}"))
+        .ok_or_else(|| format!("no example {name}: run `cargo build --examples --workspace` first").into())
+}
+
+fn built(path: &str) -> Option<PathBuf> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     ["debug", "release"]
         .into_iter()
-        .map(|profile| target.join(profile).join("tepui"))
+        .map(|profile| target.join(profile).join(path))
         .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
         .max()
         .map(|(_, path)| path)
-        .ok_or_else(|| "no tepui binary: run `cargo build -p tepui` first, or set TEPUI_BIN".into())
 }

@@ -127,6 +127,11 @@ impl Scheduler {
         let _ = self.driver.revive([]);
     }
 
+    /// Lets updates come of a task that it does not launch.
+    pub fn know(&self, id: &str) {
+        self.ledger().tasks.entry(id.to_owned()).or_default();
+    }
+
     /// How many jobs have not been launched.
     pub fn pending(&self) -> usize {
         lock(&self.pending).len()
@@ -142,6 +147,15 @@ impl Scheduler {
         if let Some(agent) = task.agent.clone() {
             // One that is not sent is followed by others.
             let _ = self.driver.kill(id, Some(agent), None);
+        }
+    }
+
+    /// Asks for the end of a task's executor.
+    pub fn shut_down(&self, task: &str, executor: &str) {
+        let agent = self.ledger().tasks.get(task).and_then(|task| task.agent.clone());
+        if let Some(agent) = agent {
+            // One that is not sent can be asked for again.
+            let _ = self.driver.shutdown(v1::ExecutorId { value: executor.to_owned() }, agent);
         }
     }
 

@@ -5,18 +5,22 @@
 //! events per container. So an agent that waits for the one never blocks the other.
 
 mod actor;
+mod confine;
 mod connect;
+mod limitation;
 mod prepare;
+mod watch;
 
-use std::{ffi::OsString, io, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    cgroup,
     io::ContainerIo,
+    isolation::{CannotIsolate, Isolation},
     launch::{Launch, Limits},
     rotation::Rotation,
+    usage::Usage,
 };
 
 /// How many requests may wait before a caller has to.
@@ -38,8 +42,8 @@ pub struct Options {
     pub remove_empty_at_end: Vec<PathBuf>,
     /// How to start a supervisor.
     pub supervisor: SupervisorCommand,
-    /// Whether and where to limit by cgroup.
-    pub cgroups: cgroup::Mode,
+    /// How containers are held.
+    pub isolation: Isolation,
     /// Name of the cgroup that all containers are under (Mesos's `--cgroups_root`).
     pub cgroups_root: String,
     /// When `stdout` and `stderr` are rotated; `None`: never.
@@ -55,7 +59,7 @@ impl Options {
             remove_at_end: Vec::new(),
             remove_empty_at_end: Vec::new(),
             supervisor: SupervisorCommand::default(),
-            cgroups: cgroup::Mode::Auto,
+            isolation: Isolation::default(),
             cgroups_root: "mesos".to_owned(),
             rotation: None,
         }
@@ -126,12 +130,35 @@ pub enum FailureKind {
 
 /// A limit that ended a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Limitation {
-    /// The kernel killed it for its memory.
-    Memory {
-        /// In words.
-        message: String,
-    },
+pub struct Limitation {
+    /// Of what.
+    pub limited: Limited,
+    /// In words, with figures.
+    pub message: String,
+    /// How many bytes it used.
+    pub used_bytes: u64,
+}
+
+/// What can be limited so that a container ends of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// The kernel killed for it.
+    Memory,
+    /// The sandbox grew too large.
+    Disk,
+}
+
+/// What a container uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// By the account of its cgroups, where it has its own.
+    pub cgroup: Option<crate::cgroup::Use>,
+    /// By /proc: its processes that live.
+    pub processes: Usage,
+    /// Bytes of disk, where that is measured, as of the last time.
+    pub disk_used_bytes: Option<u64>,
+    /// Bytes of disk that it may use, where that is measured.
+    pub disk_limit_bytes: Option<u64>,
 }
 
 /// A container that was found when the agent came (back).
@@ -162,6 +189,9 @@ pub enum StartError {
         /// Which.
         path: PathBuf,
     },
+    /// Isolation that was asked for cannot be had.
+    #[error(transparent)]
+    Isolation(#[from] CannotIsolate),
     /// The supervisor does not start or does not answer.
     #[error("cannot start the supervisor {}: {source}", program.display())]
     Supervisor {
@@ -186,6 +216,7 @@ pub(crate) enum Request {
     Forget { container_id: String },
     Update { container_id: String, limits: Limits },
     Adopt { container_id: String, sandbox: PathBuf },
+    Measure { answer: oneshot::Sender<BTreeMap<String, Measured>> },
     TakeIo { container_id: String, answer: oneshot::Sender<Option<ContainerIo>> },
     Resize { container_id: String, rows: u16, columns: u16, answer: oneshot::Sender<io::Result<()>> },
     Stop(oneshot::Sender<()>),
@@ -260,7 +291,8 @@ impl Containerizer {
         self.send(Request::Update { container_id: container_id.to_owned(), limits }).await
     }
 
-    /// Says where the logs of a recovered container are, so that they are rotated.
+    /// Says where the sandbox of a recovered container is, so that its logs are rotated and its use of the disk
+    /// is measured.
     ///
     /// # Errors
     /// [`ContainerizerClosed`].
@@ -270,6 +302,16 @@ impl Containerizer {
         sandbox: impl Into<PathBuf>,
     ) -> Result<(), ContainerizerClosed> {
         self.send(Request::Adopt { container_id: container_id.to_owned(), sandbox: sandbox.into() }).await
+    }
+
+    /// What all running containers use. Looks at every process of the machine.
+    ///
+    /// # Errors
+    /// [`ContainerizerClosed`].
+    pub async fn measure(&self) -> Result<BTreeMap<String, Measured>, ContainerizerClosed> {
+        let (answer, measured) = oneshot::channel();
+        self.send(Request::Measure { answer }).await?;
+        measured.await.map_err(|_| ContainerizerClosed)
     }
 
     /// The agent's ends of the input and output of a container that was launched with

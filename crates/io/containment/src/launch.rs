@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::capabilities::CapabilitySet;
+
 /// Everything needed to start one container. Nothing is looked up later: the agent's core decided all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Launch {
@@ -34,6 +36,8 @@ pub struct Launch {
     pub limits: Limits,
     /// POSIX limits to set before the program starts.
     pub rlimits: Vec<Rlimit>,
+    /// What it asks for of Linux.
+    pub linux: Linux,
     /// What to bring into the sandbox first.
     pub uris: Vec<Uri>,
 }
@@ -46,6 +50,33 @@ pub enum Class {
     Default,
     /// Everything, so that it sees what its parent sees.
     Debug,
+}
+
+/// What a container asks for of Linux (Mesos's LinuxInfo). It gets what the agent's isolators hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Linux {
+    /// Capabilities to have from the start.
+    pub effective_capabilities: Option<CapabilitySet>,
+    /// The most capabilities to have ever.
+    pub bounding_capabilities: Option<CapabilitySet>,
+    /// The process ids of its parent, or of the agent.
+    pub share_pid_namespace: bool,
+    /// Whose System V and POSIX communication.
+    pub ipc_mode: IpcMode,
+    /// Bytes of its own `/dev/shm`.
+    pub shm_bytes: Option<u64>,
+}
+
+/// Whose System V and POSIX communication a container has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpcMode {
+    /// Its own, but the agent's `/dev/shm`; a nested one its parent's.
+    #[default]
+    Default,
+    /// Its own, with a `/dev/shm` of its own.
+    Private,
+    /// Its parent's, or the agent's.
+    ShareParent,
 }
 
 /// Where a container's standard input comes from and its output goes to.
@@ -92,10 +123,17 @@ impl Default for Program {
 pub struct Limits {
     /// Cpus promised: a share under contention.
     pub cpus: f64,
-    /// Cpus never exceeded (a CFS quota). `None`: idle cpus may be used.
+    /// Cpus never exceeded (a CFS quota); infinite: no quota, whatever the agent's default is. `None`: idle
+    /// cpus may be used, unless the agent says otherwise.
     pub cpus_hard: Option<f64>,
-    /// Bytes of memory; exceeding them ends the container. `None`: not limited.
+    /// Bytes of memory; exceeding them ends the container; `u64::MAX`: no limit. `None`: not limited.
     pub memory_bytes: Option<u64>,
+    /// Bytes of memory that are promised; by default what may be used.
+    pub memory_soft_bytes: Option<u64>,
+    /// Memory and swap together are limited to [`Self::memory_bytes`]; the agent says.
+    pub memory_with_swap: bool,
+    /// Bytes of disk for the sandbox.
+    pub disk_bytes: Option<u64>,
 }
 
 /// One POSIX resource limit.

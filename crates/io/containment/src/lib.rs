@@ -7,11 +7,14 @@
 //!
 //! What does not live here: deciding what to start and what an exit means. That is the agent's core.
 
+pub mod capabilities;
 pub mod cgroup;
 pub mod containerizer;
+pub mod disk;
 pub mod fetcher;
 mod handover;
 pub mod io;
+pub mod isolation;
 pub mod launch;
 pub mod machine;
 pub mod rotation;
@@ -22,8 +25,9 @@ pub mod usage;
 pub mod user;
 
 pub use containerizer::{
-    Containerizer, ContainerizerClosed, Event, FailureKind, Limitation, Options, RecoveredContainer,
-    StartError, SupervisorCommand,
+    Containerizer, ContainerizerClosed, Event, FailureKind, Limitation, Limited, Measured, Options,
+    RecoveredContainer, StartError, SupervisorCommand,
 };
 pub use io::{ContainerIo, Tty};
-pub use launch::{Class, Launch, Limits, Program, Rlimit, Stdio, Uri};
+pub use isolation::{Isolation, Isolator, Launcher};
+pub use launch::{Class, IpcMode, Launch, Limits, Linux, Program, Rlimit, Stdio, Uri};

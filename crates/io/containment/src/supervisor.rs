@@ -12,6 +12,7 @@
 //! What does not live here: sandboxes, fetching, cgroup limits (the child only joins what the agent made).
 
 mod children;
+mod namespaces;
 pub mod protocol;
 mod server;
 mod table;

@@ -1,27 +1,21 @@
 //! The few system calls that no safe interface offers. All unsafe code of this crate is here.
 //!
 //! Nothing is decided here: each function is one thing that the supervisor asks of the system.
-#![expect(unsafe_code, reason = "posix_spawn, signalfd, waitid, openpty and what runs between fork and exec")]
+#![expect(unsafe_code, reason = "signalfd, waitid, openpty, clone and what runs between clone and exec")]
+
+pub(crate) mod spawn;
 
 use std::{
-    ffi::{CStr, CString},
     io,
     mem::MaybeUninit,
-    os::{
-        fd::{FromRawFd as _, OwnedFd},
-        unix::process::CommandExt as _,
-    },
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
     path::Path,
-    process::{Command, Stdio},
     ptr,
 };
 
 use tokio::io::unix::AsyncFd;
 
-use crate::{
-    launch::{self, Rlimit},
-    user::Credentials,
-};
+use crate::{launch, user::Credentials};
 
 /// Blocks SIGCHLD in this thread and gives a descriptor that becomes readable when a child ends.
 pub(crate) fn child_signals() -> io::Result<OwnedFd> {
@@ -135,64 +129,6 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// What a child is started with; the strings live as long as the call.
-pub(crate) struct Child<'a> {
-    pub(crate) path: &'a CStr,
-    pub(crate) arguments: &'a [CString],
-    pub(crate) environment: &'a [CString],
-    pub(crate) directory: &'a CStr,
-    pub(crate) stdout: &'a CStr,
-    pub(crate) stderr: &'a CStr,
-}
-
-/// What a child does before its program is executed, where posix_spawn cannot.
-pub(crate) struct Preparation<'a> {
-    pub(crate) credentials: Option<&'a Credentials>,
-    pub(crate) rlimits: &'a [Rlimit],
-    pub(crate) cgroup_procs: &'a [CString],
-}
-
-const LOG_FLAGS: i32 = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOFOLLOW;
-
-/// Starts a child in its own session with posix_spawn, which shares the parent's memory until the program
-/// is executed and so costs what the program costs, not what the parent weighs.
-pub(crate) fn spawn(child: &Child<'_>) -> io::Result<i32> {
-    let arguments = pointers(child.arguments);
-    let environment = pointers(child.environment);
-    let mut attributes = Attributes::new()?;
-    let mut actions = Actions::new()?;
-    let flags =
-        i32::from(libc::POSIX_SPAWN_SETSID) | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
-    let mut pid = 0;
-    // SAFETY: `attributes` and `actions` are initialised and stay so until they are dropped; all strings
-    // end with NUL and all arrays with a null pointer, and they outlive the call; `pid` is valid for writing.
-    let result = unsafe {
-        let attributes = attributes.0.as_mut_ptr();
-        let actions = actions.0.as_mut_ptr();
-        let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(mask.as_mut_ptr());
-        check(libc::posix_spawnattr_setsigmask(attributes, mask.as_ptr()))?;
-        // The runtime ignores SIGPIPE; the program must not inherit that.
-        libc::sigaddset(mask.as_mut_ptr(), libc::SIGPIPE);
-        check(libc::posix_spawnattr_setsigdefault(attributes, mask.as_ptr()))?;
-        check(libc::posix_spawnattr_setflags(attributes, i16::try_from(flags).unwrap_or_default()))?;
-        let null = c"/dev/null".as_ptr();
-        check(libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0))?;
-        check(libc::posix_spawn_file_actions_addopen(actions, 1, child.stdout.as_ptr(), LOG_FLAGS, 0o644))?;
-        check(libc::posix_spawn_file_actions_addopen(actions, 2, child.stderr.as_ptr(), LOG_FLAGS, 0o644))?;
-        check(libc::posix_spawn_file_actions_addchdir_np(actions, child.directory.as_ptr()))?;
-        libc::posix_spawn(
-            &raw mut pid,
-            child.path.as_ptr(),
-            actions,
-            attributes,
-            arguments.as_ptr(),
-            environment.as_ptr(),
-        )
-    };
-    check(result).map(|()| pid)
-}
-
 /// The ends of a child's input and output that the agent gets.
 #[derive(Debug)]
 pub(crate) enum AgentEnds {
@@ -256,172 +192,14 @@ fn open_terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, slave))
 }
 
-/// Starts a child that first becomes another user, joins cgroups or sets limits, or that has other input and
-/// output than files.
-pub(crate) fn spawn_prepared(
-    child: &Child<'_>,
-    preparation: &Preparation<'_>,
-    ends: ChildEnds,
-) -> io::Result<i32> {
-    let open = |path: &CStr| {
-        let flags = rustix::fs::OFlags::WRONLY
-            | rustix::fs::OFlags::CREATE
-            | rustix::fs::OFlags::APPEND
-            | rustix::fs::OFlags::NOFOLLOW
-            | rustix::fs::OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, rustix::fs::Mode::from_raw_mode(0o644))
-    };
-    // The program is not `Command`'s own: the closure executes it itself, with the pointers made here.
-    let mut command = Command::new("/");
-    let mut plan = Plan::new(child, preparation);
-    match ends {
-        ChildEnds::Files => {
-            command.stdin(Stdio::null()).stdout(open(child.stdout)?).stderr(open(child.stderr)?);
-        }
-        ChildEnds::Pipes([stdin, stdout, stderr]) => {
-            command.stdin(stdin).stdout(stdout).stderr(stderr);
-        }
-        ChildEnds::Tty(slave) => {
-            plan.controlling_terminal = true;
-            command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
-        }
-    }
-    // SAFETY: between fork and exec `Plan::run` only makes system calls on memory allocated before the fork.
-    unsafe {
-        command.pre_exec(move || plan.run());
-    }
-    let child = command.spawn()?;
-    i32::try_from(child.id()).map_err(io::Error::other)
-}
-
-/// Everything the forked child needs, allocated before the fork.
-struct Plan {
-    path: CString,
-    arguments: Vec<CString>,
-    argument_pointers: Vec<*mut libc::c_char>,
-    environment: Vec<CString>,
-    environment_pointers: Vec<*mut libc::c_char>,
-    directory: CString,
-    credentials: Option<Credentials>,
-    rlimits: Vec<Rlimit>,
-    cgroup_procs: Vec<CString>,
-    /// Standard input is a terminal that is to control the session.
-    controlling_terminal: bool,
-}
-
-// SAFETY: the pointers point into the strings of the same value, which nobody changes.
-unsafe impl Send for Plan {}
-// SAFETY: as above; `run` only reads.
-unsafe impl Sync for Plan {}
-
-impl Plan {
-    fn new(child: &Child<'_>, preparation: &Preparation<'_>) -> Self {
-        let (arguments, environment) = (child.arguments.to_vec(), child.environment.to_vec());
-        Self {
-            path: child.path.to_owned(),
-            // A CString's bytes are on the heap: moving the CString does not move them.
-            argument_pointers: pointers(&arguments),
-            arguments,
-            environment_pointers: pointers(&environment),
-            environment,
-            directory: child.directory.to_owned(),
-            credentials: preparation.credentials.cloned(),
-            rlimits: preparation.rlimits.to_vec(),
-            cgroup_procs: preparation.cgroup_procs.to_vec(),
-            controlling_terminal: false,
-        }
-    }
-
-    /// Runs in the forked child. Returns only when something failed.
-    fn run(&self) -> io::Result<()> {
-        debug_assert_eq!(self.arguments.len() + 1, self.argument_pointers.len());
-        debug_assert_eq!(self.environment.len() + 1, self.environment_pointers.len());
-        // SAFETY: async-signal-safe system calls only; every pointer is to memory that this value owns.
-        unsafe {
-            check_errno(libc::setsid())?;
-            if self.controlling_terminal {
-                check_errno(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
-            }
-            for procs in &self.cgroup_procs {
-                let file = libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-                check_errno(file)?;
-                let written = libc::write(file, c"0".as_ptr().cast(), 1);
-                let error = io::Error::last_os_error();
-                libc::close(file);
-                if written != 1 {
-                    return Err(error);
-                }
-            }
-            for rlimit in &self.rlimits {
-                let limit = libc::rlimit { rlim_cur: rlimit.soft, rlim_max: rlimit.hard };
-                check_errno(libc::prlimit(0, rlimit.resource, &raw const limit, ptr::null_mut()))?;
-            }
-            if let Some(credentials) = &self.credentials {
-                check_errno(libc::setgroups(credentials.groups.len(), credentials.groups.as_ptr()))?;
-                check_errno(libc::setresgid(credentials.gid, credentials.gid, credentials.gid))?;
-                check_errno(libc::setresuid(credentials.uid, credentials.uid, credentials.uid))?;
-            }
-            check_errno(libc::chdir(self.directory.as_ptr()))?;
-            libc::execve(
-                self.path.as_ptr(),
-                self.argument_pointers.as_ptr().cast(),
-                self.environment_pointers.as_ptr().cast(),
-            );
-        }
-        Err(io::Error::last_os_error())
-    }
-}
-
-fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings.iter().map(|string| string.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
-}
-
-fn check(errno: i32) -> io::Result<()> {
-    if errno == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(errno)) }
-}
-
 fn check_errno(result: i32) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-struct Attributes(MaybeUninit<libc::posix_spawnattr_t>);
-
-impl Attributes {
-    fn new() -> io::Result<Self> {
-        let mut attributes = MaybeUninit::uninit();
-        // SAFETY: initialises what it is given.
-        check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
-        Ok(Self(attributes))
-    }
-}
-
-impl Drop for Attributes {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`.
-        unsafe {
-            libc::posix_spawnattr_destroy(self.0.as_mut_ptr());
-        }
-    }
-}
-
-struct Actions(MaybeUninit<libc::posix_spawn_file_actions_t>);
-
-impl Actions {
-    fn new() -> io::Result<Self> {
-        let mut actions = MaybeUninit::uninit();
-        // SAFETY: initialises what it is given.
-        check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
-        Ok(Self(actions))
-    }
-}
-
-impl Drop for Actions {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`.
-        unsafe {
-            libc::posix_spawn_file_actions_destroy(self.0.as_mut_ptr());
-        }
-    }
+/// Lets the children of this thread be made in another pid namespace from now on.
+pub(crate) fn enter_for_children(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: takes a descriptor that is open and no pointers.
+    check_errno(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWPID) })
 }
 
 /// True when `path` may be executed by this process.

@@ -5,14 +5,16 @@ use std::{collections::BTreeMap, fs};
 /// What the processes of one session use.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Seconds of cpu time in user mode, of living processes.
+    /// Seconds of cpu time in user mode, of living processes and those that they have waited for.
     pub user_secs: f64,
-    /// Seconds of cpu time in the kernel, of living processes.
+    /// Seconds of cpu time in the kernel, of the same.
     pub system_secs: f64,
     /// Resident memory in bytes.
     pub rss_bytes: u64,
     /// Number of processes.
     pub processes: u32,
+    /// Number of threads.
+    pub threads: u32,
 }
 
 /// Looks at all processes once; gives the use of each session by its id, which is the process id that a
@@ -37,13 +39,16 @@ fn add(sessions: &mut BTreeMap<i32, Usage>, stat: &str) -> Option<()> {
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     let session = fields.get(3)?.parse().ok()?;
     let ticks = rustix::param::clock_ticks_per_second().max(1) as f64;
-    let (user, system) = (number(11)? as f64 / ticks, number(12)? as f64 / ticks);
+    let user = (number(11)? + number(13)?) as f64 / ticks;
+    let system = (number(12)? + number(14)?) as f64 / ticks;
+    let threads = u32::try_from(number(17)?).unwrap_or(u32::MAX);
     let rss = number(21)?.saturating_mul(rustix::param::page_size() as u64);
     let usage = sessions.entry(session).or_default();
     usage.user_secs += user;
     usage.system_secs += system;
     usage.rss_bytes = usage.rss_bytes.saturating_add(rss);
     usage.processes += 1;
+    usage.threads = usage.threads.saturating_add(threads);
     Some(())
 }
 
@@ -63,7 +68,7 @@ mod tests {
             add(&mut sessions, stat);
         }
         let usage = sessions[&7];
-        assert_eq!(usage.processes, 2);
+        assert_eq!((usage.processes, usage.threads), (2, 2));
         assert_eq!(usage.rss_bytes, 5 * rustix::param::page_size() as u64);
         assert!(usage.user_secs > usage.system_secs && usage.system_secs > 0.0);
         assert_eq!(sessions.len(), 1);

@@ -27,14 +27,15 @@ use tokio::{
 use super::{
     Event, FailureKind, Limitation, Options, RecoveredContainer, Request, StartError,
     connect::{self, Connection},
-    prepare::{self, PrepareError, Prepared},
+    limitation,
+    prepare::{self, PrepareError, Prepared, Surroundings},
 };
 use crate::{
-    cgroup::{Cgroup, Hierarchies},
+    cgroup::Cgroup,
     handover,
     io::{ContainerIo, KeptIo},
+    isolation::{CannotIsolate, Held},
     launch::Launch,
-    sandbox,
     supervisor::protocol::{self, InvalidFrame, next_frame},
 };
 
@@ -42,8 +43,8 @@ use crate::{
 const OUT_MAX: usize = 4 << 20;
 /// Requests taken at a time.
 const BATCH: usize = 256;
-/// How often logs are looked at.
-const ROTATION_INTERVAL: Duration = Duration::from_secs(1);
+/// How often logs and limits are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Wait before a lost supervisor is looked for again after a failure.
 const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 
@@ -54,12 +55,12 @@ const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 ///     \___________\_________________________________/
 /// ```
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// The flag stops its fetcher.
     Preparing(Arc<AtomicBool>),
     /// Its process was asked for; destroyed as soon as it runs, when true.
     Starting(bool),
-    Running,
+    Running(i32),
     /// Its process is gone with this status; those nested in it are ending.
     Emptying(Option<i32>),
     /// Its process is gone; what is left in its cgroup is being dealt with.
@@ -67,20 +68,37 @@ enum Phase {
 }
 
 #[derive(Debug)]
-struct Container {
-    phase: Phase,
-    cgroup: Cgroup,
-    sandbox: Option<PathBuf>,
+pub(super) struct Container {
+    pub(super) phase: Phase,
+    pub(super) cgroup: Cgroup,
+    pub(super) sandbox: Option<PathBuf>,
+    /// Bytes of disk that it may use.
+    pub(super) quota: Option<u64>,
+    /// Bytes of disk that it used when they were last counted.
+    pub(super) disk_used: Option<u64>,
+    /// Why it is being ended.
+    pub(super) limitation: Option<Limitation>,
     parent: Option<String>,
     /// How many are nested in it.
     nested: usize,
 }
 
+/// A container that is to be prepared.
+struct Admitted {
+    launch: Launch,
+    parents_cgroup: Option<Cgroup>,
+    cancelled: Arc<AtomicBool>,
+}
+
 /// Something that was done where blocking is allowed.
 #[derive(Debug)]
-enum Done {
+pub(super) enum Done {
     Prepared(Vec<(String, Result<Prepared, PrepareError>)>),
     Ended(Event),
+    /// The kernel has killed in these for their memory.
+    OutOfMemory(Vec<String>),
+    /// Bytes that sandboxes use, and those that are too large.
+    Measured(Vec<(String, u64, Option<Limitation>)>),
     Nothing,
 }
 
@@ -92,18 +110,18 @@ enum Turn {
     Written(usize),
     Done(Done),
     Room,
-    Rotate,
+    Watch,
     End,
 }
 
-struct Actor {
-    options: Options,
-    hierarchies: Arc<Hierarchies>,
+pub(super) struct Actor {
+    pub(super) options: Options,
+    pub(super) held: Arc<Held>,
     requests: mpsc::Receiver<Request>,
     events: mpsc::Sender<Event>,
     /// Events that wait for room in the channel: at most two for each container.
     waiting: VecDeque<Event>,
-    containers: HashMap<String, Container>,
+    pub(super) containers: HashMap<String, Container>,
     /// Input and output that waits to be taken.
     ios: HashMap<String, KeptIo>,
     reader: OwnedReadHalf,
@@ -114,8 +132,10 @@ struct Actor {
     /// The version of the protocol that the supervisor speaks.
     version: u8,
     outbox: Vec<u8>,
-    work: JoinSet<Done>,
-    rotation: Interval,
+    pub(super) work: JoinSet<Done>,
+    watch: Interval,
+    /// When sandboxes are measured next.
+    pub(super) disk_due: tokio::time::Instant,
     child: Option<std::process::Child>,
     stop: Option<oneshot::Sender<()>>,
     _lock: File,
@@ -128,17 +148,20 @@ pub(super) async fn start(
     events: mpsc::Sender<Event>,
 ) -> Result<Vec<RecoveredContainer>, StartError> {
     let lock = connect::lock(&options.runtime_dir)?;
+    let (isolation, root) = (options.isolation.clone(), options.cgroups_root.clone());
+    let held = tokio::task::spawn_blocking(move || isolation.prepare(&root)).await.unwrap_or_else(|_| {
+        let why = "it could not be found out".to_owned();
+        Err(CannotIsolate::Launcher(why))
+    })?;
     let Connection { stream, inbox, descriptors, version, containers: listed, child } =
         connect::connect(&options).await?;
-    let (mode, root) = (options.cgroups, options.cgroups_root.clone());
-    let hierarchies =
-        tokio::task::spawn_blocking(move || Hierarchies::prepare(mode, &root)).await.unwrap_or_default();
     let (reader, writer) = stream.into_split();
-    let mut rotation = tokio::time::interval(ROTATION_INTERVAL);
-    rotation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watch = tokio::time::interval(WATCH_INTERVAL);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let disk_due = tokio::time::Instant::now() + options.isolation.disk_watch_interval;
     let mut actor = Actor {
         options,
-        hierarchies: Arc::new(hierarchies),
+        held: Arc::new(held),
         requests,
         events,
         waiting: VecDeque::new(),
@@ -151,7 +174,8 @@ pub(super) async fn start(
         version,
         outbox: Vec::new(),
         work: JoinSet::new(),
-        rotation,
+        watch,
+        disk_due,
         child,
         stop: None,
         _lock: lock,
@@ -166,7 +190,7 @@ impl Actor {
     async fn run(mut self) {
         let mut batch = Vec::new();
         loop {
-            let rotates = self.options.rotation.is_some();
+            let watches = self.has_to_watch();
             // What happened is decided first and dealt with after, when nothing is borrowed any more.
             let turn = tokio::select! {
                 count = self.requests.recv_many(&mut batch, BATCH), if self.outbox.len() < OUT_MAX => {
@@ -189,7 +213,7 @@ impl Actor {
                 permit = self.events.reserve(), if !self.waiting.is_empty() => {
                     if permit.is_ok() { Turn::Room } else { Turn::End }
                 }
-                _ = self.rotation.tick(), if rotates => Turn::Rotate,
+                _ = self.watch.tick(), if watches => Turn::Watch,
             };
             match turn {
                 Turn::Requests => self.handle_requests(&mut batch),
@@ -203,7 +227,7 @@ impl Actor {
                     self.outbox.drain(..length);
                 }
                 Turn::Done(done) => self.handle_done(done),
-                Turn::Rotate => self.rotate(),
+                Turn::Watch => self.look(),
                 Turn::Room => {}
                 Turn::End => break,
             }
@@ -260,10 +284,12 @@ impl Actor {
                     protocol::Request::Forget { container_id }.encode(&mut self.outbox);
                 }
                 Request::Update { container_id, limits } => {
-                    if let Some(container) = self.containers.get(&container_id) {
+                    if let Some(container) = self.containers.get_mut(&container_id) {
+                        container.quota = limits.disk_bytes.or(container.quota);
+                        let limits = prepare::with_defaults(limits, &self.options.isolation);
                         let cgroup = container.cgroup.clone();
                         self.work.spawn_blocking(move || {
-                            if let Err(error) = cgroup.limit(&limits) {
+                            if let Err(error) = cgroup.change(&limits) {
                                 tracing::warn!(container = container_id, "cannot change the limits: {error}");
                             }
                             Done::Nothing
@@ -275,6 +301,7 @@ impl Actor {
                         container.sandbox = Some(sandbox);
                     }
                 }
+                Request::Measure { answer } => self.measure(answer),
                 Request::TakeIo { container_id, answer } => {
                     let _ = answer.send(self.take_io(&container_id));
                 }
@@ -297,7 +324,7 @@ impl Actor {
     }
 
     /// Notes a new container. Its preparation goes with others' unless it fetches, which may take long.
-    fn admit(&mut self, launch: Launch) -> Option<(Launch, Arc<AtomicBool>)> {
+    fn admit(&mut self, launch: Launch) -> Option<Admitted> {
         let container_id = launch.container_id.clone();
         let mut refuse = |message| {
             let container_id = container_id.clone();
@@ -307,9 +334,13 @@ impl Actor {
             refuse(format!("Container '{container_id}' exists already"));
             return None;
         }
+        let mut parents_cgroup = None;
         if let Some(parent) = &launch.parent {
             match self.containers.get_mut(parent) {
-                Some(parent) if matches!(parent.phase, Phase::Running) => parent.nested += 1,
+                Some(parent) if matches!(parent.phase, Phase::Running(_)) => {
+                    parent.nested += 1;
+                    parents_cgroup = Some(parent.cgroup.clone());
+                }
                 _ => {
                     refuse(format!("The parent container '{parent}' is not running"));
                     return None;
@@ -321,33 +352,43 @@ impl Actor {
             phase: Phase::Preparing(Arc::clone(&cancelled)),
             cgroup: Cgroup::default(),
             sandbox: Some(launch.sandbox.clone()),
+            quota: launch.limits.disk_bytes,
+            disk_used: None,
+            limitation: None,
             parent: launch.parent.clone(),
             nested: 0,
         };
         self.containers.insert(container_id, container);
-        if launch.uris.is_empty() {
-            return Some((launch, cancelled));
+        let admitted = Admitted { launch, parents_cgroup, cancelled };
+        if admitted.launch.uris.is_empty() {
+            return Some(admitted);
         }
-        self.prepare(vec![(launch, cancelled)]);
+        self.prepare(vec![admitted]);
         None
     }
 
-    fn prepare(&mut self, launches: Vec<(Launch, Arc<AtomicBool>)>) {
-        let hierarchies = Arc::clone(&self.hierarchies);
+    fn prepare(&mut self, launches: Vec<Admitted>) {
+        let (held, isolation) = (Arc::clone(&self.held), self.options.isolation.clone());
         self.work.spawn_blocking(move || {
-            let prepare = |(launch, cancelled): (Launch, Arc<AtomicBool>)| {
-                (launch.container_id.clone(), prepare::prepare(launch, &hierarchies, &cancelled))
+            let prepare = |Admitted { launch, parents_cgroup, cancelled }| {
+                let container_id = launch.container_id.clone();
+                let surroundings = Surroundings {
+                    held: &held,
+                    isolation: &isolation,
+                    parents_cgroup: parents_cgroup.as_ref(),
+                };
+                (container_id, prepare::prepare(launch, &surroundings, &cancelled))
             };
             Done::Prepared(launches.into_iter().map(prepare).collect())
         });
     }
 
-    fn destroy(&mut self, container_id: String) {
+    pub(super) fn destroy(&mut self, container_id: String) {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         match &mut container.phase {
             Phase::Preparing(cancelled) => cancelled.store(true, Ordering::Relaxed),
             Phase::Starting(destroyed) => *destroyed = true,
-            Phase::Running => {
+            Phase::Running(_) => {
                 kill_group(container_id, &mut self.outbox);
                 // Those outside the group are in the cgroup.
                 if container.cgroup.exists() {
@@ -394,6 +435,8 @@ impl Actor {
                     }
                 }
             }
+            Done::OutOfMemory(containers) => containers.into_iter().for_each(|id| self.destroy(id)),
+            Done::Measured(measured) => self.measured(measured),
             Done::Nothing => {}
         }
     }
@@ -467,7 +510,7 @@ impl Actor {
             protocol::Event::Started { container_id, pid } => {
                 let Some(container) = self.containers.get_mut(&container_id) else { return };
                 let destroyed = matches!(container.phase, Phase::Starting(true));
-                container.phase = Phase::Running;
+                container.phase = Phase::Running(pid);
                 if destroyed {
                     kill_group(container_id.clone(), &mut self.outbox);
                 }
@@ -525,12 +568,13 @@ impl Actor {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         container.phase = Phase::Ending;
         let cgroup = std::mem::take(&mut container.cgroup);
+        let limitation = container.limitation.take();
         if cgroup.procs().is_empty() {
-            self.handle_done(Done::Ended(Event::Exited { container_id, status, limitation: None }));
+            self.handle_done(Done::Ended(Event::Exited { container_id, status, limitation }));
             return;
         }
         self.work.spawn_blocking(move || {
-            let limitation = memory_limitation(&cgroup, status);
+            let limitation = limitation.or_else(|| limitation::of_memory(&cgroup, status));
             cgroup.destroy();
             Done::Ended(Event::Exited { container_id, status, limitation })
         });
@@ -539,10 +583,19 @@ impl Actor {
     /// Takes what a supervisor has as it is: running containers are ours now.
     fn take_over(&mut self, listed: &[RecoveredContainer]) {
         for container in listed.iter().filter(|container| container.exited.is_none()) {
-            let cgroup = self.hierarchies.of(&container.container_id);
+            let cgroup = self.held.hierarchies.of(&container.container_id);
             let cgroup = if cgroup.exists() { cgroup } else { Cgroup::default() };
             let parent = container.container_id.rsplit_once('.').map(|(parent, _)| parent.to_owned());
-            let taken = Container { phase: Phase::Running, cgroup, sandbox: None, parent, nested: 0 };
+            let taken = Container {
+                phase: Phase::Running(container.pid),
+                cgroup,
+                sandbox: None,
+                quota: None,
+                disk_used: None,
+                limitation: None,
+                parent,
+                nested: 0,
+            };
             self.containers.insert(container.container_id.clone(), taken);
         }
         let parents: Vec<String> =
@@ -555,13 +608,14 @@ impl Actor {
         // Cgroups without a process that we know of: an agent died between making and using them, or the
         // container ended while nobody was there.
         let leftovers: Vec<Cgroup> = self
+            .held
             .hierarchies
             .container_ids()
             .iter()
             .filter(|id| {
                 listed.iter().any(|container| container.exited.is_some() && container.container_id == **id)
             })
-            .map(|id| self.hierarchies.of(id))
+            .map(|id| self.held.hierarchies.of(id))
             .collect();
         if !leftovers.is_empty() {
             self.work.spawn_blocking(move || {
@@ -611,7 +665,7 @@ impl Actor {
             .iter()
             .filter_map(|(id, container)| match container.phase {
                 Phase::Starting(_) => Some((id.clone(), true)),
-                Phase::Running => Some((id.clone(), false)),
+                Phase::Running(_) => Some((id.clone(), false)),
                 Phase::Preparing(_) | Phase::Emptying(_) | Phase::Ending => None,
             })
             .collect();
@@ -632,23 +686,6 @@ impl Actor {
             }
         }
     }
-
-    fn rotate(&mut self) {
-        let Some(rotation) = self.options.rotation else { return };
-        let sandboxes: Vec<PathBuf> =
-            self.containers.values().filter_map(|container| container.sandbox.clone()).collect();
-        if sandboxes.is_empty() {
-            return;
-        }
-        self.work.spawn_blocking(move || {
-            for log in sandboxes.iter().flat_map(|sandbox| sandbox::LOGS.map(|log| sandbox.join(log))) {
-                if let Err(error) = rotation.rotate(&log) {
-                    tracing::warn!("cannot rotate {}: {error}", log.display());
-                }
-            }
-            Done::Nothing
-        });
-    }
 }
 
 fn kill_group(container_id: String, outbox: &mut Vec<u8>) {
@@ -657,21 +694,4 @@ fn kill_group(container_id: String, outbox: &mut Vec<u8>) {
 
 fn destroyed() -> String {
     "The container was destroyed while it was being launched".to_owned()
-}
-
-/// Whether the kernel killed the container for its memory.
-fn memory_limitation(cgroup: &Cgroup, status: Option<i32>) -> Option<Limitation> {
-    if status == Some(0) || cgroup.memory_kills() == 0 {
-        return None;
-    }
-    let mebibytes = |bytes: u64| bytes >> 20;
-    let message = match cgroup.memory_limit_and_peak() {
-        Some((limit, peak)) => format!(
-            "Memory limit exceeded: Requested: {}MB Maximum Used: {}MB",
-            mebibytes(limit),
-            mebibytes(peak)
-        ),
-        None => "Memory limit exceeded".to_owned(),
-    };
-    Some(Limitation::Memory { message })
 }

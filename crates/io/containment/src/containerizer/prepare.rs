@@ -3,12 +3,13 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::{
-    cgroup::{Cgroup, Hierarchies},
-    containerizer::FailureKind,
+    cgroup::Cgroup,
+    containerizer::{FailureKind, confine},
     fetcher,
-    launch::{Launch, Program},
+    isolation::{Held, Isolation},
+    launch::{Launch, Limits, Program},
     sandbox,
-    supervisor::protocol::Spawn,
+    supervisor::protocol::{Confinement, Spawn},
     user::Credentials,
 };
 
@@ -35,12 +36,23 @@ impl PrepareError {
     }
 }
 
+/// What a container is put into.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) held: &'a Held,
+    pub(crate) isolation: &'a Isolation,
+    /// Of a nested container.
+    pub(crate) parents_cgroup: Option<&'a Cgroup>,
+}
+
 /// Prepares a container. Fetching stops when `cancelled` becomes true.
 pub(crate) fn prepare(
     launch: Launch,
-    hierarchies: &Hierarchies,
+    surroundings: &Surroundings<'_>,
     cancelled: &AtomicBool,
 ) -> Result<Prepared, PrepareError> {
+    let confinement = confine::confinement(&launch, surroundings.held, surroundings.isolation)
+        .map_err(|message| PrepareError::new(FailureKind::Spawn, message))?;
     let credentials = match &launch.user {
         Some(user) => Credentials::switch_to(user)
             .map_err(|error| PrepareError::new(FailureKind::User, error.to_string()))?,
@@ -61,12 +73,8 @@ pub(crate) fn prepare(
         fetcher::fetch_all(&launch.uris, &launch.sandbox, credentials.as_ref(), cancelled)
             .map_err(|error| PrepareError::new(FailureKind::Fetch, error.to_string()))?;
     }
-    let cgroup = hierarchies.create(&launch.container_id, &launch.limits).unwrap_or_else(|error| {
-        tracing::warn!(container = launch.container_id, "cannot limit the container: {error}");
-        Cgroup::default()
-    });
-    let cgroup_procs = cgroup.procs();
-    match to_spawn(launch, credentials, cgroup_procs) {
+    let (cgroup, cgroup_procs) = cgroups(&launch, surroundings)?;
+    match to_spawn(launch, credentials, cgroup_procs, confinement) {
         Ok(spawn) => Ok(Prepared { spawn, cgroup }),
         Err(error) => {
             cgroup.destroy();
@@ -75,10 +83,45 @@ pub(crate) fn prepare(
     }
 }
 
+/// Its own cgroups, and the files to join.
+fn cgroups(launch: &Launch, surroundings: &Surroundings<'_>) -> Result<(Cgroup, Vec<String>), PrepareError> {
+    if let Some(parent) = surroundings.parents_cgroup
+        && !launch.own_limits
+    {
+        return Ok((Cgroup::default(), parent.procs()));
+    }
+    let limits = with_defaults(launch.limits, surroundings.isolation);
+    let hierarchies = &surroundings.held.hierarchies;
+    match hierarchies.create(&launch.container_id, surroundings.parents_cgroup, &limits) {
+        Ok(cgroup) => {
+            let procs = cgroup.procs();
+            Ok((cgroup, procs))
+        }
+        // Where limits were not asked for, a container without them is better than none.
+        Err(error) if surroundings.isolation.isolators.is_none() => {
+            tracing::warn!(container = launch.container_id, "cannot limit the container: {error}");
+            Ok((Cgroup::default(), surroundings.parents_cgroup.map(Cgroup::procs).unwrap_or_default()))
+        }
+        Err(error) => {
+            Err(PrepareError::new(FailureKind::Spawn, format!("Failed to make its cgroups: {error}")))
+        }
+    }
+}
+
+/// Limits with what the agent says of those that do not say it.
+pub(crate) fn with_defaults(limits: Limits, isolation: &Isolation) -> Limits {
+    Limits {
+        cpus_hard: limits.cpus_hard.or_else(|| isolation.enable_cfs.then_some(limits.cpus)),
+        memory_with_swap: isolation.limit_swap,
+        ..limits
+    }
+}
+
 fn to_spawn(
     launch: Launch,
     credentials: Option<Credentials>,
     cgroup_procs: Vec<String>,
+    confinement: Confinement,
 ) -> Result<Spawn, PrepareError> {
     let (path, arguments) = match launch.program {
         Program::Shell(line) => ("/bin/sh".to_owned(), vec!["sh".to_owned(), "-c".to_owned(), line]),
@@ -110,6 +153,7 @@ fn to_spawn(
         cgroup_procs,
         parent: launch.parent,
         stdio: launch.stdio,
+        confinement,
     })
 }
 
@@ -133,7 +177,9 @@ mod tests {
         let sandbox = work.path().join("runs/c");
         let mut launch = launch(&sandbox);
         launch.latest_link_in = Some(work.path().join("runs"));
-        let prepared = prepare(launch, &Hierarchies::default(), &AtomicBool::new(false)).unwrap();
+        let (held, isolation) = (Held::default(), Isolation::posix());
+        let surroundings = Surroundings { held: &held, isolation: &isolation, parents_cgroup: None };
+        let prepared = prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap();
         assert_eq!(prepared.spawn.arguments, ["sh", "-c", "true"]);
         assert_eq!(prepared.spawn.environment, ["A=b".to_owned(), format!("PATH={DEFAULT_PATH}")]);
         assert_eq!(std::fs::read_link(work.path().join("runs/latest")).unwrap(), sandbox);
@@ -142,7 +188,9 @@ mod tests {
     #[test]
     fn says_what_went_wrong() {
         let work = tempfile::tempdir().unwrap();
-        let prepare = |launch| prepare(launch, &Hierarchies::default(), &AtomicBool::new(false)).unwrap_err();
+        let (held, isolation) = (Held::default(), Isolation::posix());
+        let surroundings = Surroundings { held: &held, isolation: &isolation, parents_cgroup: None };
+        let prepare = |launch| prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap_err();
         let mut no_user = launch(&work.path().join("a"));
         no_user.user = Some("no-such-user-here".to_owned());
         assert_eq!(prepare(no_user).kind, FailureKind::User);

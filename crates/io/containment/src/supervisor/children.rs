@@ -3,11 +3,19 @@
 use std::{
     ffi::{CString, NulError},
     io,
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
 };
 
-use super::protocol::Spawn;
-use crate::{launch::Stdio, sys};
+use super::{
+    namespaces::{self, OwnPids},
+    protocol::Spawn,
+};
+use crate::{
+    capabilities::CapabilitySet,
+    launch::Stdio,
+    sys::{self, ChildEnds, spawn::Step},
+};
 
 /// Where programs are searched when the container's environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -23,71 +31,136 @@ impl SpawnFailure {
     pub(crate) fn new(errno: i32, what: impl Into<String>) -> Self {
         Self { errno, what: what.into() }
     }
+
+    fn of(error: &io::Error, what: impl std::fmt::Display) -> Self {
+        Self::new(error.raw_os_error().unwrap_or_default(), format!("{what}: {error}"))
+    }
 }
 
 /// A child that was started.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) pid: i32,
+    /// The first process of its pid namespace.
+    pub(crate) init: Option<i32>,
     /// What the agent gets of its input and output.
     pub(crate) agent_ends: sys::AgentEnds,
 }
 
-/// Starts the child.
-pub(crate) fn spawn(spawn: &Spawn) -> Result<Started, SpawnFailure> {
+/// Starts the child. `parent` is the process of its parent container.
+pub(crate) fn spawn(spawn: &Spawn, parent: Option<i32>, own_pids: &OwnPids) -> Result<Started, SpawnFailure> {
     let path = find_program(spawn)?;
-    let invalid = |_: NulError| SpawnFailure::new(libc::EINVAL, "The command has a NUL byte in it");
-    let strings = |texts: &[String]| -> Result<Vec<CString>, SpawnFailure> {
-        texts.iter().map(|text| CString::new(text.as_str()).map_err(invalid)).collect()
-    };
-    let program = CString::new(path.clone()).map_err(invalid)?;
-    let mut arguments = strings(&spawn.arguments)?;
-    if arguments.is_empty() {
-        arguments.push(CString::new(spawn.path.as_str()).map_err(invalid)?);
-    }
-    let environment = strings(&spawn.environment)?;
-    let cgroup_procs = strings(&spawn.cgroup_procs)?;
-    let directory = CString::new(spawn.directory.as_str()).map_err(invalid)?;
-    let stdout = CString::new(spawn.stdout.as_str()).map_err(invalid)?;
-    let stderr = CString::new(spawn.stderr.as_str()).map_err(invalid)?;
-    let child = sys::Child {
-        path: &program,
-        arguments: &arguments,
-        environment: &environment,
-        directory: &directory,
-        stdout: &stdout,
-        stderr: &stderr,
-    };
-    let plain = spawn.credentials.is_none()
-        && spawn.rlimits.is_empty()
-        && cgroup_procs.is_empty()
-        && spawn.stdio == Stdio::Files;
-    if plain {
-        let pid = sys::spawn(&child).map_err(|error| explain(&error, spawn, &path))?;
-        return Ok(Started { pid, agent_ends: sys::AgentEnds::None });
-    }
+    let strings = Strings::new(spawn, &path)?;
     let credentials = spawn.credentials.as_ref();
     let (agent_ends, child_ends) = sys::stdio(spawn.stdio, credentials).map_err(|error| {
         let what = match spawn.stdio {
             Stdio::Tty { .. } => "a terminal",
             Stdio::Files | Stdio::Pipes => "pipes",
         };
-        SpawnFailure::new(error.raw_os_error().unwrap_or_default(), format!("Failed to make {what}: {error}"))
+        SpawnFailure::of(&error, format!("Failed to make {what}"))
     })?;
-    let preparation = sys::Preparation { credentials, rlimits: &spawn.rlimits, cgroup_procs: &cgroup_procs };
-    let pid = sys::spawn_prepared(&child, &preparation, child_ends)
-        .map_err(|error| explain(&error, spawn, &path))?;
-    Ok(Started { pid, agent_ends })
+    let confinement = &spawn.confinement;
+    let joined = namespaces::of_parent(confinement.join, parent).map_err(|error| {
+        SpawnFailure::of(&error, "Failed to enter the namespaces of the parent container")
+    })?;
+    let joined: Vec<BorrowedFd<'_>> = joined.iter().map(AsFd::as_fd).collect();
+    let child = sys::spawn::Child {
+        path: &strings.program,
+        arguments: &strings.arguments,
+        environment: &strings.environment,
+        directory: &strings.directory,
+        stdio: match &child_ends {
+            ChildEnds::Files => sys::spawn::Stdio::Files { stdout: &strings.stdout, stderr: &strings.stderr },
+            ChildEnds::Pipes([stdin, stdout, stderr]) => {
+                sys::spawn::Stdio::Pipes([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])
+            }
+            ChildEnds::Tty(slave) => sys::spawn::Stdio::Tty(slave.as_fd()),
+        },
+        credentials,
+        rlimits: &spawn.rlimits,
+        cgroup_procs: &strings.cgroup_procs,
+        enter: &joined,
+        unshare: namespaces::flags(confinement.make),
+        mount_proc: confinement.make.pid && confinement.make.mount,
+        mount_shm: (confinement.shm_bytes > 0).then_some(strings.shm.as_c_str()),
+        capabilities: confinement.capabilities,
+        no_new_privileges: confinement.no_new_privileges,
+    };
+    let failed = |error: io::Error| SpawnFailure::of(&error, "Failed to make a namespace of process ids");
+    let pids_of = parent.filter(|_| confinement.join.pid);
+    let (pid, init) = own_pids.child_in(confinement.make.pid, pids_of, failed, || {
+        sys::spawn::spawn(&child).map_err(|failure| explain(&failure, spawn, &path))
+    })?;
+    Ok(Started { pid, init, agent_ends })
 }
 
-/// The system only gives a number for several possible causes: look which one it was.
-fn explain(error: &io::Error, spawn: &Spawn, path: &str) -> SpawnFailure {
-    let what = if !Path::new(&spawn.directory).is_dir() {
-        format!("The working directory '{}' is not there: {error}", spawn.directory)
-    } else {
-        format!("Failed to execute '{path}': {error}")
+/// What is said to the system.
+struct Strings {
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    cgroup_procs: Vec<CString>,
+    directory: CString,
+    stdout: CString,
+    stderr: CString,
+    /// Options of its /dev/shm.
+    shm: CString,
+}
+
+impl Strings {
+    fn new(spawn: &Spawn, path: &str) -> Result<Self, SpawnFailure> {
+        let invalid = |_: NulError| SpawnFailure::new(libc::EINVAL, "The command has a NUL byte in it");
+        let string = |text: &str| CString::new(text).map_err(invalid);
+        let strings = |texts: &[String]| texts.iter().map(|text| string(text)).collect::<Result<Vec<_>, _>>();
+        let mut arguments = strings(&spawn.arguments)?;
+        if arguments.is_empty() {
+            arguments.push(string(&spawn.path)?);
+        }
+        Ok(Self {
+            program: string(path)?,
+            arguments,
+            environment: strings(&spawn.environment)?,
+            cgroup_procs: strings(&spawn.cgroup_procs)?,
+            directory: string(&spawn.directory)?,
+            stdout: string(&spawn.stdout)?,
+            stderr: string(&spawn.stderr)?,
+            shm: string(&format!("mode=1777,size={}", spawn.confinement.shm_bytes))?,
+        })
+    }
+}
+
+/// What a step that failed means to the person who wanted the container.
+fn explain(failure: &sys::spawn::Failure, spawn: &Spawn, path: &str) -> SpawnFailure {
+    let error = &failure.error;
+    let what = match failure.step {
+        Step::Clone => "Failed to make a process".to_owned(),
+        Step::Session => "Failed to make a session".to_owned(),
+        Step::Stdio => {
+            format!("Failed to open the files '{}' and '{}' for its output", spawn.stdout, spawn.stderr)
+        }
+        Step::Terminal => "Failed to take control of its terminal".to_owned(),
+        Step::Cgroup => format!("Failed to join the cgroups {}", spawn.cgroup_procs.join(", ")),
+        Step::Namespaces => "Failed to make or enter namespaces".to_owned(),
+        Step::Mounts => "Failed to mount its own /proc or /dev/shm".to_owned(),
+        Step::Rlimits => "Failed to set its rlimits".to_owned(),
+        Step::User => format!(
+            "Failed to become the user with the number {}",
+            spawn.credentials.as_ref().map_or(0, |credentials| credentials.uid)
+        ),
+        Step::Capabilities => match spawn.confinement.capabilities {
+            Some(wanted) => {
+                format!("Failed to set its capabilities to '{}'", CapabilitySet(wanted.effective))
+            }
+            None => "Failed to set its capabilities".to_owned(),
+        },
+        Step::Privileges => "Failed to set no_new_privs".to_owned(),
+        Step::Directory if error.raw_os_error() == Some(libc::ENOENT) => {
+            format!("The working directory '{}' is not there", spawn.directory)
+        }
+        Step::Directory => format!("Failed to enter the working directory '{}'", spawn.directory),
+        Step::Execute => format!("Failed to execute '{path}'"),
     };
-    SpawnFailure::new(error.raw_os_error().unwrap_or_default(), what)
+    SpawnFailure::of(error, what)
 }
 
 /// A name without a slash is searched as a shell would; anything else is taken as it is.

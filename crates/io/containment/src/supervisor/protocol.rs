@@ -5,10 +5,11 @@
 //! must go on speaking the versions before its own, because supervisors outlive agents: what was added later
 //! has kinds of its own, which are used only where there is something to say in them.
 //!
-//! Version 2 added kind 6 of requests (a launch with [`Spawn::parent`] and [`Spawn::stdio`]) and kind 7 of
-//! events ([`Event::Io`]), the only frame with which descriptors travel.
+//! Version 2 added kind 6 of requests (a launch with [`Spawn::parent`], [`Spawn::stdio`] and
+//! [`Spawn::confinement`]) and kind 7 of events ([`Event::Io`]), the only frame with which descriptors travel.
 
 use crate::{
+    capabilities::Capabilities,
     launch::{Rlimit, Stdio},
     user::Credentials,
 };
@@ -74,6 +75,49 @@ pub struct Spawn {
     pub parent: Option<String>,
     /// What its standard input and output are.
     pub stdio: Stdio,
+    /// What of the machine it sees and may do.
+    pub confinement: Confinement,
+}
+
+/// What of the machine a process sees and may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// Namespaces of its own.
+    pub make: Namespaces,
+    /// Namespaces of its parent's process; before those of its own.
+    pub join: Namespaces,
+    /// Bytes of a `/dev/shm` of its own; needs a mount namespace of its own. 0: none.
+    pub shm_bytes: u64,
+    /// What it has and can get; `None`: what its user has.
+    pub capabilities: Option<Capabilities>,
+    /// Executing a program never gives it more.
+    pub no_new_privileges: bool,
+}
+
+/// Some of the kinds of namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Process ids.
+    pub pid: bool,
+    /// System V semaphores, queues and memory, POSIX queues.
+    pub ipc: bool,
+    /// Mounts.
+    pub mount: bool,
+}
+
+impl Namespaces {
+    const fn bits(self) -> u8 {
+        self.pid as u8 | (self.ipc as u8) << 1 | (self.mount as u8) << 2
+    }
+
+    const fn of_bits(bits: u8) -> Self {
+        Self { pid: bits & 1 != 0, ipc: bits & 2 != 0, mount: bits & 4 != 0 }
+    }
+
+    /// Whether there are any.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
 }
 
 /// From the supervisor.
@@ -206,7 +250,7 @@ impl Request {
 impl Spawn {
     /// Whether a supervisor of version 1 can start this.
     pub(crate) fn is_of_version_one(&self) -> bool {
-        self.parent.is_none() && self.stdio == Stdio::Files
+        self.parent.is_none() && self.stdio == Stdio::Files && self.confinement == Confinement::default()
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
@@ -245,6 +289,15 @@ impl Spawn {
         out.push(kind);
         out.extend(rows.to_le_bytes());
         out.extend(columns.to_le_bytes());
+        let confinement = &self.confinement;
+        out.extend([confinement.make.bits(), confinement.join.bits()]);
+        out.extend(confinement.shm_bytes.to_le_bytes());
+        out.push(u8::from(confinement.no_new_privileges));
+        out.push(u8::from(confinement.capabilities.is_some()));
+        if let Some(capabilities) = confinement.capabilities {
+            out.extend(capabilities.effective.to_le_bytes());
+            out.extend(capabilities.bounding.to_le_bytes());
+        }
     }
 
     fn decode_added(&mut self, fields: &mut Fields<'_>) -> Result<(), InvalidFrame> {
@@ -255,6 +308,16 @@ impl Spawn {
             1 => Stdio::Pipes,
             2 => Stdio::Tty { rows, columns },
             _ => return Err(InvalidFrame::Malformed),
+        };
+        self.confinement = Confinement {
+            make: Namespaces::of_bits(fields.byte()?),
+            join: Namespaces::of_bits(fields.byte()?),
+            shm_bytes: fields.long()?,
+            no_new_privileges: fields.byte()? != 0,
+            capabilities: match fields.byte()? {
+                0 => None,
+                _ => Some(Capabilities { effective: fields.long()?, bounding: fields.long()? }),
+            },
         };
         Ok(())
     }
@@ -473,7 +536,17 @@ mod tests {
                 stdio: Stdio::Tty { rows: 24, columns: 80 },
                 ..Spawn::default()
             })),
-            Request::Launch(Box::new(Spawn { stdio: Stdio::Pipes, ..Spawn::default() })),
+            Request::Launch(Box::new(Spawn {
+                stdio: Stdio::Pipes,
+                confinement: Confinement {
+                    make: Namespaces { pid: true, ipc: false, mount: true },
+                    join: Namespaces { pid: false, ipc: true, mount: false },
+                    shm_bytes: 1 << 40,
+                    capabilities: Some(Capabilities { effective: 1, bounding: u64::MAX }),
+                    no_new_privileges: true,
+                },
+                ..Spawn::default()
+            })),
             Request::Signal { container_id: "c".into(), signal: 15, group: true },
             Request::List,
             Request::Forget { container_id: "c".into() },

@@ -19,8 +19,9 @@ use rustix::{
 use super::{
     Arguments, PID_FILE, SOCKET,
     children::{self, SpawnFailure, Started},
+    namespaces::OwnPids,
     protocol::{self, Event, Request, Spawn, next_frame},
-    table::{State, Table},
+    table::{Ended, State, Table},
 };
 use crate::{handover, sys};
 
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     child_signals: OwnedFd,
     agent: Option<Agent>,
     had_agent: bool,
+    own_pids: OwnPids,
     table: Table,
     idle_since: Instant,
     sweep_at: Option<Instant>,
@@ -87,6 +89,7 @@ impl Server {
             child_signals,
             agent: None,
             had_agent: false,
+            own_pids: OwnPids::open()?,
             table,
             idle_since: Instant::now(),
             sweep_at: None,
@@ -257,18 +260,22 @@ impl Server {
             Err(SpawnFailure::new(libc::EINVAL, format!("'{container_id}' cannot be the id of a container")))
         } else if self.table.contains(&container_id) {
             Err(SpawnFailure::new(libc::EEXIST, format!("Container '{container_id}' exists already")))
-        } else if let Some(parent) =
-            spawn.parent.as_ref().filter(|parent| self.table.running_pid(parent).is_none())
-        {
-            Err(SpawnFailure::new(libc::ESRCH, format!("The parent container '{parent}' is not running")))
+        } else if let Some(name) = &spawn.parent {
+            match self.table.running_pid(name) {
+                Some(parent) => children::spawn(spawn, Some(parent), &self.own_pids),
+                None => {
+                    let what = format!("The parent container '{name}' is not running");
+                    Err(SpawnFailure::new(libc::ESRCH, what))
+                }
+            }
         } else {
-            children::spawn(spawn)
+            children::spawn(spawn, None, &self.own_pids)
         };
         match result {
-            Ok(Started { pid, agent_ends }) => {
+            Ok(Started { pid, init, agent_ends }) => {
                 let cgroups =
                     spawn.cgroup_procs.iter().filter_map(|procs| Some(Path::new(procs).parent()?.into()));
-                self.table.started(&container_id, pid, cgroups.collect());
+                self.table.started(&container_id, pid, init, cgroups.collect());
                 match agent_ends {
                     sys::AgentEnds::None => {}
                     sys::AgentEnds::Pipes(pipes) => self.hand_over(&container_id, false, pipes.into()),
@@ -290,7 +297,7 @@ impl Server {
         for (container_id, container) in self.table.iter() {
             let exited = match container.state {
                 State::Exited(status) => Some(status),
-                State::Child | State::Adopted(_) => None,
+                State::Child | State::Adopted(_) | State::Emptying(_) => None,
             };
             Event::Container { container_id: container_id.clone(), pid: container.pid, exited }
                 .encode(&mut agent.outbox);
@@ -355,7 +362,14 @@ impl Server {
     }
 
     fn ended(&mut self, pid: i32, status: Option<i32>) {
-        let Some(container_id) = self.table.ended(pid, status) else { return };
+        let (container_id, status) = match self.table.ended(pid, status) {
+            Ended::Nothing => return,
+            Ended::Emptying(init) => {
+                let _ = sys::kill(init, libc::SIGKILL);
+                return;
+            }
+            Ended::Container(container_id, status) => (container_id, status),
+        };
         for nested in self.table.running_inside(&container_id) {
             let _ = sys::kill(-nested, libc::SIGKILL);
         }

@@ -32,6 +32,8 @@ enum OnDisk {
 #[derive(Debug)]
 pub(crate) struct Container {
     pub(crate) pid: i32,
+    /// The first process of its pid namespace.
+    init: Option<i32>,
     pub(crate) state: State,
     /// Directories of cgroups that an ephemeral supervisor removes.
     pub(crate) cgroups: Vec<PathBuf>,
@@ -41,11 +43,24 @@ pub(crate) struct Container {
 }
 
 /// The life of a container: `Child -> Exited` or, found after another supervisor died, `Adopted -> Exited`.
+/// With a pid namespace of its own it is `Emptying` before, until the last process in it has ended.
 #[derive(Debug)]
 pub(crate) enum State {
     Child,
     Adopted(OwnedFd),
+    Emptying(Option<i32>),
     Exited(Option<i32>),
+}
+
+/// What the end of a process means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// None of ours.
+    Nothing,
+    /// The first process of its pid namespace is to end, too.
+    Emptying(i32),
+    /// It is over with a container.
+    Container(String, Option<i32>),
 }
 
 /// All containers, by id and by process.
@@ -56,6 +71,8 @@ pub(crate) struct Table {
     durable: bool,
     containers: BTreeMap<String, Container>,
     by_pid: BTreeMap<i32, String>,
+    by_init: BTreeMap<i32, String>,
+    emptying: usize,
     ended: VecDeque<i32>,
     /// Containers with something to write, and from when on; ordered by that.
     unwritten: VecDeque<(Instant, String)>,
@@ -70,6 +87,8 @@ impl Table {
             durable,
             containers: BTreeMap::new(),
             by_pid: BTreeMap::new(),
+            by_init: BTreeMap::new(),
+            emptying: 0,
             ended: VecDeque::new(),
             unwritten: VecDeque::new(),
         };
@@ -103,13 +122,13 @@ impl Table {
 
     /// How many containers run.
     pub(crate) fn running(&self) -> usize {
-        self.by_pid.len()
+        self.by_pid.len() + self.emptying
     }
 
     /// The process of a running container.
     pub(crate) fn running_pid(&self, container_id: &str) -> Option<i32> {
         let container = self.containers.get(container_id)?;
-        (!matches!(container.state, State::Exited(_))).then_some(container.pid)
+        matches!(container.state, State::Child | State::Adopted(_)).then_some(container.pid)
     }
 
     pub(crate) fn running_pids(&self) -> Vec<i32> {
@@ -128,15 +147,18 @@ impl Table {
     pub(crate) fn adopted(&self) -> impl Iterator<Item = (&OwnedFd, i32)> {
         self.containers.values().filter_map(|container| match &container.state {
             State::Adopted(pidfd) => Some((pidfd, container.pid)),
-            State::Child | State::Exited(_) => None,
+            State::Child | State::Emptying(_) | State::Exited(_) => None,
         })
     }
 
     /// A child was started.
-    pub(crate) fn started(&mut self, container_id: &str, pid: i32, cgroups: Vec<PathBuf>) {
+    pub(crate) fn started(&mut self, container_id: &str, pid: i32, init: Option<i32>, cgroups: Vec<PathBuf>) {
         self.by_pid.insert(pid, container_id.to_owned());
+        if let Some(init) = init {
+            self.by_init.insert(init, container_id.to_owned());
+        }
         let container =
-            Container { pid, state: State::Child, cgroups, terminal: None, on_disk: OnDisk::Nothing };
+            Container { pid, init, state: State::Child, cgroups, terminal: None, on_disk: OnDisk::Nothing };
         self.containers.insert(container_id.to_owned(), container);
         self.write_later(container_id);
     }
@@ -162,23 +184,51 @@ impl Table {
         let prefix = format!("{container_id}.");
         let nested = self.containers.range(prefix.clone()..).take_while(|(id, _)| id.starts_with(&prefix));
         nested
-            .filter(|(_, container)| !matches!(container.state, State::Exited(_)))
+            .filter(|(_, container)| matches!(container.state, State::Child | State::Adopted(_)))
             .map(|(_, container)| container.pid)
             .collect()
     }
 
-    /// A process ended; gives its container's id.
-    pub(crate) fn ended(&mut self, pid: i32, status: Option<i32>) -> Option<String> {
-        let container_id = self.by_pid.remove(&pid)?;
-        self.ended.push_back(pid);
+    /// A process ended.
+    pub(crate) fn ended(&mut self, pid: i32, status: Option<i32>) -> Ended {
+        let (container_id, is_init) = match self.by_pid.remove(&pid) {
+            Some(container_id) => (container_id, false),
+            None => match self.by_init.remove(&pid) {
+                Some(container_id) => (container_id, true),
+                None => return Ended::Nothing,
+            },
+        };
+        let Some(container) = self.containers.get_mut(&container_id) else { return Ended::Nothing };
+        let status = match (is_init, &container.state, container.init) {
+            (true, State::Emptying(status), _) => {
+                self.emptying = self.emptying.saturating_sub(1);
+                *status
+            }
+            (true, _, _) => {
+                // The kernel ends the others with it, and tells us of them.
+                container.init = None;
+                return Ended::Nothing;
+            }
+            (false, State::Child, Some(init)) => {
+                container.state = State::Emptying(status);
+                self.emptying += 1;
+                return Ended::Emptying(init);
+            }
+            (false, _, init) => {
+                if let Some(init) = init {
+                    // Not our child: nobody tells us of its end.
+                    let _ = crate::sys::kill(init, libc::SIGKILL);
+                }
+                status
+            }
+        };
+        container.state = State::Exited(status);
+        self.ended.push_back(container.pid);
         if self.ended.len() > ENDED_MAX {
             self.ended.pop_front();
         }
-        if let Some(container) = self.containers.get_mut(&container_id) {
-            container.state = State::Exited(status);
-        }
         self.write_later(&container_id);
-        Some(container_id)
+        Ended::Container(container_id, status)
     }
 
     fn write_later(&mut self, container_id: &str) {
@@ -215,7 +265,7 @@ impl Table {
         let on_disk = self.containers.remove(container_id).map(|container| container.on_disk);
         if self.durable && on_disk != Some(OnDisk::Nothing) {
             let directory = self.directory.join(container_id);
-            for file in ["status", "pid"] {
+            for file in ["status", "init", "pid"] {
                 let _ = fs::remove_file(directory.join(file));
             }
             if fs::remove_dir(&directory).is_err() {
@@ -234,6 +284,9 @@ fn write(directory: &Path, container: &mut Container) -> io::Result<()> {
         }
         // Whatever of it is there is to be removed one day.
         container.on_disk = OnDisk::Pid;
+        if let Some(init) = container.init {
+            write_number(&directory.join("init"), init)?;
+        }
         write_number(&directory.join("pid"), container.pid)?;
     }
     if let (State::Exited(Some(status)), OnDisk::Pid) = (&container.state, container.on_disk) {
@@ -263,7 +316,13 @@ fn recover(directory: &Path) -> Option<Container> {
             _ => State::Exited(None),
         }
     };
-    Some(Container { pid, state, cgroups: Vec::new(), terminal: None, on_disk: OnDisk::Status })
+    let init_file = directory.join("init");
+    let init = read_number(&init_file).filter(|init| *init > 1 && is_the_same(*init, &init_file));
+    if let (State::Exited(_), Some(init)) = (&state, init) {
+        let _ = crate::sys::kill(init, libc::SIGKILL);
+    }
+    let init = init.filter(|_| matches!(state, State::Adopted(_)));
+    Some(Container { pid, init, state, cgroups: Vec::new(), terminal: None, on_disk: OnDisk::Status })
 }
 
 /// Whether the process with this number is the one that was written down: numbers are used again, but then
@@ -297,10 +356,12 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        table.started("alive", own, Vec::new());
-        table.started("over", 999_999_999, Vec::new());
-        table.started("unknown", 999_999_998, Vec::new());
-        assert_eq!(table.ended(999_999_999, Some(1792)).unwrap(), "over");
+        table.started("alive", own, None, Vec::new());
+        table.started("over", 999_999_999, None, Vec::new());
+        table.started("unknown", 999_999_998, None, Vec::new());
+        let over = Ended::Container("over".to_owned(), Some(1792));
+        assert_eq!(table.ended(999_999_999, Some(1792)), over);
+        assert_eq!(table.ended(999_999_999, Some(1792)), Ended::Nothing);
         assert!(table.write_due(None).is_empty());
         fs::create_dir(runtime.path().join("containers/never")).unwrap();
 
@@ -323,7 +384,7 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        table.started("old", own, Vec::new());
+        table.started("old", own, None, Vec::new());
         assert!(table.write_due(None).is_empty());
         let file = fs::File::options().write(true).open(runtime.path().join("containers/old/pid")).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(1_000_000)).unwrap();
@@ -335,8 +396,8 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         let count = || fs::read_dir(runtime.path().join("containers")).unwrap().count();
-        table.started("short", 999_999_999, Vec::new());
-        table.started("long", 999_999_998, Vec::new());
+        table.started("short", 999_999_999, None, Vec::new());
+        table.started("long", 999_999_998, None, Vec::new());
         assert!(table.next_write().unwrap() > Instant::now());
         assert!(table.write_due(Some(Instant::now())).is_empty());
         assert_eq!(count(), 0);
@@ -352,11 +413,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pid_namespace_is_empty_before_its_container_is_over() {
+        let runtime = tempfile::tempdir().unwrap();
+        let mut table = Table::open(runtime.path(), true).unwrap();
+        let (pid, init) = (999_999_999, 999_999_998);
+        table.started("c", pid, Some(init), Vec::new());
+        table.write_due(None);
+        assert_eq!(read_number(&runtime.path().join("containers/c/init")), Some(init));
+        assert_eq!(table.ended(pid, Some(256)), Ended::Emptying(init));
+        assert_eq!((table.running_pid("c"), table.running()), (None, 1));
+        assert_eq!(table.ended(init, Some(9)), Ended::Container("c".to_owned(), Some(256)));
+        assert_eq!(table.running(), 0);
+        // The other way round the kernel ends the container's process.
+        table.started("d", pid, Some(init), Vec::new());
+        assert_eq!(table.ended(init, Some(9)), Ended::Nothing);
+        assert_eq!(table.ended(pid, Some(9)), Ended::Container("d".to_owned(), Some(9)));
+    }
+
+    #[test]
     fn a_failure_to_write_is_told() {
         let runtime = tempfile::tempdir().unwrap();
         let mut table = Table::open(runtime.path(), true).unwrap();
         fs::remove_dir(runtime.path().join("containers")).unwrap();
-        table.started("c", 999_999_999, Vec::new());
+        table.started("c", 999_999_999, None, Vec::new());
         assert_eq!(table.write_due(None)[0].0, "c");
     }
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use tepui_containment::{
-    Containerizer, Event, Launch, Options, Program, RecoveredContainer, StartError, SupervisorCommand, cgroup,
+    Containerizer, Event, Isolation, Launch, Options, Program, RecoveredContainer, StartError,
+    SupervisorCommand,
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -27,12 +28,40 @@ impl Cluster {
             program: env!("CARGO_BIN_EXE_tepui-supervisor").into(),
             arguments: Vec::new(),
         };
-        options.cgroups = cgroup::Mode::Off;
+        options.isolation = Isolation::posix();
         Self { directory, options }
     }
 
     pub(crate) async fn start(&self) -> (Containerizer, Receiver<Event>, Vec<RecoveredContainer>) {
         Containerizer::start(self.options.clone()).await.unwrap()
+    }
+
+    /// With these isolators and a cgroup root of its own. `None`, and said, where this machine does not let us.
+    pub(crate) fn with(isolation: Isolation) -> Option<Self> {
+        let mut cluster = Self::new();
+        cluster.options.isolation = isolation;
+        let name = cluster.directory.path().file_name().unwrap().to_str().unwrap();
+        cluster.options.cgroups_root = format!("tepui-test-{}", name.trim_start_matches('.'));
+        // Whoever becomes another user must get to the sandboxes.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(cluster.directory.path(), mode).unwrap();
+        match cluster.options.isolation.try_out(&cluster.options.cgroups_root) {
+            Ok(()) => Some(cluster),
+            Err(error) => {
+                eprintln!("skipped: {error}");
+                None
+            }
+        }
+    }
+
+    /// Directories of cgroups with this name below this cluster's root.
+    pub(crate) fn cgroups(&self, name: &str) -> Vec<PathBuf> {
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
+        hierarchies
+            .map(|entry| entry.path().join(&self.options.cgroups_root).join(name))
+            .chain([Path::new("/sys/fs/cgroup").join(&self.options.cgroups_root).join(name)])
+            .filter(|directory| directory.is_dir())
+            .collect()
     }
 
     /// The next agent of the same runtime directory. The lock goes when the last one's task has ended.
@@ -80,6 +109,9 @@ impl Drop for Cluster {
         loop {
             let left = inhabitants(self.directory.path());
             if left.is_empty() || Instant::now() > end {
+                for root in self.cgroups("") {
+                    remove_cgroups(&root);
+                }
                 return;
             }
             for pid in left {
@@ -88,6 +120,14 @@ impl Drop for Cluster {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+fn remove_cgroups(directory: &Path) {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
+    for below in below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        remove_cgroups(&below.path());
+    }
+    let _ = fs::remove_dir(directory);
 }
 
 /// Processes whose current directory is inside `directory`, or that were told to work there.

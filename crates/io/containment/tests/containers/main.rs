@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod harness;
+mod isolation;
+mod limits;
 mod nested;
 mod processes;

@@ -3,14 +3,12 @@
 use std::{
     fs,
     os::unix::fs::FileTypeExt as _,
-    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use tepui_containment::{
-    Containerizer, Event, FailureKind, Limitation, Limits, Program, RecoveredContainer, Rlimit, StartError,
-    cgroup, rotation::Rotation,
+    Containerizer, Event, FailureKind, Program, RecoveredContainer, Rlimit, StartError, rotation::Rotation,
 };
 
 use crate::harness::{Cluster, exited, is_alive, next, read_pid, started, until};
@@ -320,52 +318,6 @@ async fn becomes_another_user() {
         other => panic!("{other:?}"),
     }
     containerizer.stop().await;
-}
-
-#[tokio::test]
-async fn memory_is_limited_where_it_can_be() {
-    let mut cluster = Cluster::new();
-    cluster.options.cgroups = cgroup::Mode::Auto;
-    cluster.options.cgroups_root = format!("tepui-test-{}", std::process::id());
-    let root = cluster.options.cgroups_root.clone();
-    if cgroup::Hierarchies::prepare(cgroup::Mode::Auto, &root).is_empty() {
-        return;
-    }
-    let (containerizer, mut events, _) = cluster.start().await;
-    let limits = Limits { cpus: 0.5, cpus_hard: None, memory_bytes: Some(32 << 20) };
-    // The shell's variable doubles until it is too much.
-    let mut launch = cluster.shell("a", "x=0123456789; while :; do x=$x$x; done");
-    launch.limits = limits;
-    containerizer.launch(launch).await.unwrap();
-    let pid = started(&mut events, "a").await;
-    assert!(
-        fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(&root))
-            || !is_alive(pid)
-    );
-    match next(&mut events).await {
-        Event::Exited { status: Some(9), limitation: Some(Limitation::Memory { message }), .. } => {
-            assert!(
-                message.starts_with("Memory limit exceeded: Requested: 32MB Maximum Used: "),
-                "{message}"
-            );
-        }
-        other => panic!("{other:?}"),
-    }
-    // What has left its session is still in the cgroup.
-    let mut launch = cluster.shell("b", "(setsid sleep 1000 & echo $! > daemon); exec sleep 1000");
-    launch.limits = limits;
-    containerizer.launch(launch).await.unwrap();
-    started(&mut events, "b").await;
-    let file = cluster.sandbox("b").join("daemon");
-    until("the daemon runs", || read_pid(&file).is_some()).await;
-    containerizer.destroy("b").await.unwrap();
-    assert_eq!(exited(&mut events, "b").await, Some(9));
-    until("the daemon ends", || !is_alive(read_pid(&file).unwrap())).await;
-    assert_eq!(cgroup::Hierarchies::prepare(cgroup::Mode::Auto, &root).container_ids(), Vec::<String>::new());
-    containerizer.stop().await;
-    for hierarchy in ["cpu", "memory", "unified"] {
-        let _ = fs::remove_dir(Path::new("/sys/fs/cgroup").join(hierarchy).join(&root));
-    }
 }
 
 #[tokio::test]

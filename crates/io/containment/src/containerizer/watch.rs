@@ -1,0 +1,129 @@
+//! What is looked at from time to time: logs, memory, disk; and what everything uses, when somebody asks.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use tokio::sync::oneshot;
+
+use super::{
+    Limitation, Measured,
+    actor::{Actor, Done, Phase},
+    limitation,
+};
+use crate::{cgroup::Cgroup, sandbox, sys, usage};
+
+impl Actor {
+    pub(super) fn has_to_watch(&self) -> bool {
+        !self.containers.is_empty()
+            && (self.options.rotation.is_some() || self.held.disk || !self.held.hierarchies.is_empty())
+    }
+
+    /// Looks at everything once.
+    pub(super) fn look(&mut self) {
+        self.rotate();
+        self.look_for_memory();
+        if self.held.disk && tokio::time::Instant::now() >= self.disk_due {
+            self.disk_due = tokio::time::Instant::now() + self.options.isolation.disk_watch_interval;
+            self.look_at_disk();
+        }
+    }
+
+    fn rotate(&mut self) {
+        let Some(rotation) = self.options.rotation else { return };
+        let sandboxes: Vec<PathBuf> =
+            self.containers.values().filter_map(|container| container.sandbox.clone()).collect();
+        if sandboxes.is_empty() {
+            return;
+        }
+        self.work.spawn_blocking(move || {
+            for log in sandboxes.iter().flat_map(|sandbox| sandbox::LOGS.map(|log| sandbox.join(log))) {
+                if let Err(error) = rotation.rotate(&log) {
+                    tracing::warn!("cannot rotate {}: {error}", log.display());
+                }
+            }
+            Done::Nothing
+        });
+    }
+
+    /// A container of which the kernel killed only a part is ended as a whole.
+    fn look_for_memory(&mut self) {
+        let limited: Vec<(String, Cgroup)> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| {
+                matches!(container.phase, Phase::Running(_)) && container.cgroup.limits_memory()
+            })
+            .map(|(id, container)| (id.clone(), container.cgroup.clone()))
+            .collect();
+        if limited.is_empty() {
+            return;
+        }
+        self.work.spawn_blocking(move || {
+            let killed = limited.into_iter().filter(|(_, cgroup)| cgroup.memory_kills() > 0);
+            Done::OutOfMemory(killed.map(|(id, _)| id).collect())
+        });
+    }
+
+    fn look_at_disk(&mut self) {
+        let enforce = self.options.isolation.enforce_disk_quota;
+        let sandboxes: Vec<(String, PathBuf, Option<u64>)> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| matches!(container.phase, Phase::Running(_)))
+            .filter_map(|(id, container)| {
+                let quota = container.quota.filter(|_| enforce);
+                Some((id.clone(), container.sandbox.clone()?, quota))
+            })
+            .collect();
+        self.work.spawn_blocking(move || {
+            let measure = |(id, sandbox, quota): (String, PathBuf, Option<u64>)| {
+                let (used, limitation) = limitation::of_disk(&sandbox, quota);
+                (id, used, limitation)
+            };
+            Done::Measured(sandboxes.into_iter().map(measure).collect())
+        });
+    }
+
+    pub(super) fn measured(&mut self, measured: Vec<(String, u64, Option<Limitation>)>) {
+        for (id, used, limitation) in measured {
+            let Some(container) = self.containers.get_mut(&id) else { continue };
+            container.disk_used = Some(used);
+            if let (Some(limitation), Phase::Running(_)) = (limitation, &container.phase) {
+                container.limitation = Some(limitation);
+                self.destroy(id);
+            }
+        }
+    }
+
+    /// Tells what all running containers use.
+    pub(super) fn measure(&mut self, answer: oneshot::Sender<BTreeMap<String, Measured>>) {
+        let measures_disk = self.held.disk;
+        let running: Vec<(String, i32, Cgroup, Measured)> = self
+            .containers
+            .iter()
+            .filter_map(|(id, container)| {
+                let Phase::Running(pid) = container.phase else { return None };
+                let disk = Measured {
+                    disk_used_bytes: container.disk_used,
+                    disk_limit_bytes: container.quota.filter(|_| measures_disk),
+                    ..Measured::default()
+                };
+                Some((id.clone(), pid, container.cgroup.clone(), disk))
+            })
+            .collect();
+        self.work.spawn_blocking(move || {
+            let sessions = usage::by_session();
+            let measure = |(id, pid, cgroup, disk): (String, i32, Cgroup, Measured)| {
+                // Its process may have ended meanwhile, and its number may be another's.
+                let processes = sys::session(pid).ok().and_then(|session| sessions.get(&session));
+                let measured = Measured {
+                    cgroup: cgroup.exists().then(|| cgroup.measure()),
+                    processes: processes.copied().unwrap_or_default(),
+                    ..disk
+                };
+                (id, measured)
+            };
+            let _ = answer.send(running.into_iter().map(measure).collect());
+            Done::Nothing
+        });
+    }
+}

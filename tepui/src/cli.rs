@@ -4,7 +4,9 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::values::{Assignment, Isolator, Span};
+use tepui_containment::{Isolator, Launcher};
+
+use crate::values::{Assignment, Capabilities, Span};
 
 /// A cluster manager that speaks the protocols of Apache Mesos.
 #[derive(Debug, Parser)]
@@ -248,10 +250,48 @@ pub(crate) struct Agent {
     /// Run tasks as the user that they name. Needs root.
     #[arg(long, alias = "switch_user", env = "TEPUI_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) switch_user: bool,
-    /// How a container is held: `cgroups/cpu,cgroups/mem` limits it where this machine lets us (the log says
-    /// where not), `posix/cpu,posix/mem` does not.
-    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', default_value = "cgroups/cpu,cgroups/mem")]
-    pub(crate) isolation: Vec<Isolator>,
+    /// How containers are held: posix/cpu, posix/mem, posix/rlimits, cgroups/cpu, cgroups/mem, cgroups/pids,
+    /// cgroups/all, namespaces/pid, namespaces/ipc, filesystem/posix, filesystem/linux, linux/capabilities,
+    /// linux/nnp, disk/du. The agent does not start without what is named here (default: cgroups/cpu,cgroups/mem
+    /// where this machine lets us; the log says where not).
+    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', value_name = "NAME,...")]
+    pub(crate) isolation: Option<Vec<Isolator>>,
+    /// How processes are kept together: `posix` by process group and session, `linux` by cgroup as well
+    /// (default: linux where this machine lets us).
+    #[arg(long, env = "TEPUI_LAUNCHER", value_name = "posix|linux")]
+    pub(crate) launcher: Option<Launcher>,
+    /// The cgroup that all containers' are under.
+    #[arg(
+        long,
+        alias = "cgroups_root",
+        env = "TEPUI_CGROUPS_ROOT",
+        default_value = "mesos",
+        value_name = "NAME"
+    )]
+    pub(crate) cgroups_root: String,
+    /// Cpus are a limit, not only a share: also idle ones are not used beyond it.
+    #[arg(long, alias = "cgroups_enable_cfs", env = "TEPUI_CGROUPS_ENABLE_CFS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) cgroups_enable_cfs: bool,
+    /// Memory limits count swap (cgroups of version 1).
+    #[arg(long, alias = "cgroups_limit_swap", env = "TEPUI_CGROUPS_LIMIT_SWAP", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) cgroups_limit_swap: bool,
+    /// With linux/capabilities: what containers have that do not ask, as `{"capabilities":["NET_RAW"]}`.
+    #[arg(long, alias = "effective_capabilities", env = "TEPUI_EFFECTIVE_CAPABILITIES", value_name = "JSON")]
+    pub(crate) effective_capabilities: Option<Capabilities>,
+    /// With linux/capabilities: the most that a container may have.
+    #[arg(long, alias = "bounding_capabilities", env = "TEPUI_BOUNDING_CAPABILITIES", value_name = "JSON")]
+    pub(crate) bounding_capabilities: Option<Capabilities>,
+    /// With disk/du: containers whose sandbox is larger than their disk are ended.
+    #[arg(long, alias = "enforce_container_disk_quota", env = "TEPUI_ENFORCE_CONTAINER_DISK_QUOTA", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) enforce_container_disk_quota: bool,
+    /// With disk/du: how often sandboxes are measured.
+    #[arg(
+        long,
+        alias = "container_disk_watch_interval",
+        env = "TEPUI_CONTAINER_DISK_WATCH_INTERVAL",
+        default_value = "15secs"
+    )]
+    pub(crate) container_disk_watch_interval: Span,
     /// How long an executor may take to register.
     #[arg(
         long,

@@ -3,16 +3,12 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use tepui_agent::{AgentServer, StartError};
-use tepui_containment::cgroup;
+use tepui_containment::{Isolation, StartError as ContainmentError};
 use tepui_master::{Config, MasterServer};
 use tepui_wire_mesos::v1;
 use tokio::signal::unix;
 
-use crate::{
-    cli,
-    exit::Failure,
-    values::{Assignment, Isolator},
-};
+use crate::{cli, exit::Failure, values::Assignment};
 
 /// Resolves when the process is asked to end.
 async fn asked_to_end() -> Result<(), Failure> {
@@ -81,7 +77,9 @@ pub(crate) async fn agent(arguments: cli::Agent) -> Result<(), Failure> {
     let server = AgentServer::start(agent_options(arguments)?).await.map_err(|error| {
         let message = format!("cannot start the agent: {error}");
         match error {
-            StartError::Resources(_) | StartError::Attributes(_) => Failure::user(message),
+            StartError::Resources(_)
+            | StartError::Attributes(_)
+            | StartError::Containerizer(ContainmentError::Isolation(_)) => Failure::user(message),
             _ => Failure::fault(message),
         }
     })?;
@@ -109,8 +107,17 @@ fn agent_options(arguments: cli::Agent) -> Result<tepui_agent::Options, Failure>
     options.attributes = arguments.attributes;
     options.hostname = arguments.hostname;
     options.switch_user = arguments.switch_user;
-    options.cgroups =
-        if arguments.isolation.contains(&Isolator::Cgroups) { cgroup::Mode::Auto } else { cgroup::Mode::Off };
+    options.isolation = Isolation {
+        isolators: arguments.isolation.map(|isolators| isolators.into_iter().collect()),
+        launcher: arguments.launcher,
+        effective_capabilities: arguments.effective_capabilities.map(|set| set.0),
+        bounding_capabilities: arguments.bounding_capabilities.map(|set| set.0),
+        enable_cfs: arguments.cgroups_enable_cfs,
+        limit_swap: arguments.cgroups_limit_swap,
+        disk_watch_interval: arguments.container_disk_watch_interval.0,
+        enforce_disk_quota: arguments.enforce_container_disk_quota,
+    };
+    options.cgroups_root = arguments.cgroups_root;
     options.executor_registration_timeout = arguments.executor_registration_timeout.0;
     options.executor_reregistration_timeout = arguments.executor_reregistration_timeout.0;
     options.executor_shutdown_grace_period = arguments.executor_shutdown_grace_period.0;

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use tepui_agent::AgentServer;
-use tepui_containment::cgroup;
+use tepui_containment::Isolation;
 use tepui_master::MasterServer;
 
 use crate::exit::Failure;
@@ -72,7 +72,7 @@ impl Embedded {
             options.runtime_dir = directory.join("runtime");
             options.resources.clone_from(&settings.resources);
             // A default of 32 MB that is enforced would surprise who only tries a command.
-            options.cgroups = cgroup::Mode::Off;
+            options.isolation = Isolation::posix();
             options.ephemeral = true;
             if let Some(temporary) = &temporary {
                 // Also when this process is killed: then the supervisors are the last to know of the directories.

@@ -2,6 +2,8 @@
 
 use std::{str::FromStr, time::Duration};
 
+use tepui_containment::capabilities::CapabilitySet;
+
 /// A duration as Mesos writes it: `15mins`, `500ms`, `1weeks`. A bare number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
@@ -36,26 +38,22 @@ impl FromStr for Assignment {
     }
 }
 
-/// A way to hold a container, under Mesos's name.
+/// Capabilities as Mesos has them on a command line: JSON, `{"capabilities": ["NET_RAW"]}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Isolator {
-    /// By nothing but its process group.
-    Posix,
-    /// By a cgroup.
-    Cgroups,
-}
+pub(crate) struct Capabilities(pub(crate) CapabilitySet);
 
-impl FromStr for Isolator {
+impl FromStr for Capabilities {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "posix/cpu" | "posix/mem" => Ok(Self::Posix),
-            "cgroups/cpu" | "cgroups/mem" | "cgroups/all" => Ok(Self::Cgroups),
-            _ => Err(format!(
-                "'{text}' is none of posix/cpu, posix/mem, cgroups/cpu, cgroups/mem, cgroups/all"
-            )),
-        }
+        let json: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))?;
+        let names = json
+            .get("capabilities")
+            .and_then(|list| list.as_array())
+            .and_then(|list| list.iter().map(|name| name.as_str()).collect::<Option<Vec<_>>>())
+            .ok_or(r#"expected {"capabilities": ["NAME", ...]}"#)?;
+        CapabilitySet::named(names).map(Self)
     }
 }
 

@@ -39,7 +39,7 @@ fn an_unknown_command_and_an_unknown_flag() {
 #[test]
 fn flags_with_values_that_make_no_sense() {
     in_yard(|yard| {
-        let rows: [(&[&str], &[&str]); 12] = [
+        let rows: [(&[&str], &[&str]); 16] = [
             (&["run", "--cpus", "0", "--", "true"], &["--cpus", "0.001"]),
             (&["run", "--cpus", "many", "--", "true"], &["--cpus", "many"]),
             (&["run", "--mem", "NaN", "--", "true"], &["--mem", "NaN"]),
@@ -52,6 +52,10 @@ fn flags_with_values_that_make_no_sense() {
             (&["master", "--weights", "a"], &["--weights", "KEY=VALUE"]),
             (&["master", "--work-dir", "w", "--weights", "a=heavy"], &["--weights", "'a'", "heavy"]),
             (&["agent", "--master", "m", "--isolation", "docker"], &["--isolation", "docker", "cgroups/cpu"]),
+            (&["agent", "--master", "m", "--isolation", "cgroup/mem"], &["did you mean 'cgroups/mem'?"]),
+            (&["agent", "--master", "m", "--isolation", "network/cni"], &["Mesos's isolator 'network/cni'"]),
+            (&["agent", "--master", "m", "--launcher", "windows"], &["posix and linux"]),
+            (&["agent", "--master", "m", "--bounding-capabilities", "[]"], &["capabilities", "NAME"]),
         ];
         rows.iter().try_for_each(|(arguments, words)| refused(yard, arguments, WRONG, words))?;
         nothing_is_left(yard)

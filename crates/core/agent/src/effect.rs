@@ -210,6 +210,8 @@ pub struct Limits {
     pub cpus_milli: i64,
     /// Guaranteed memory in bytes.
     pub mem_bytes: i64,
+    /// Disk for the sandbox in bytes.
+    pub disk_bytes: i64,
     /// The most CPUs, in thousandths, where a task asked for a limit of its own; -1: no limit.
     pub cpus_limit_milli: Option<i64>,
     /// The most memory in bytes, where a task asked for a limit of its own; -1: no limit.

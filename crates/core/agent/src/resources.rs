@@ -81,6 +81,8 @@ fn to_milli(value: f64) -> i64 {
 pub(crate) struct Sum {
     cpus: i64,
     mem: i64,
+    /// Of the sandbox: persistent volumes have their own.
+    disk: i64,
     /// Beyond the request, for tasks with a limit of their own; in the same units.
     cpus_more: i64,
     mem_more: i64,
@@ -100,6 +102,7 @@ impl Sum {
             match resource.name.as_str() {
                 "cpus" => sum.cpus = sum.cpus.saturating_add(milli),
                 "mem" => sum.mem = sum.mem.saturating_add(milli),
+                "disk" if resource.disk.is_none() => sum.disk = sum.disk.saturating_add(milli),
                 _ => {}
             }
         }
@@ -131,6 +134,7 @@ impl Sum {
     fn each(&mut self, other: &Self, with: fn(i64, i64) -> i64) {
         self.cpus = with(self.cpus, other.cpus);
         self.mem = with(self.mem, other.mem);
+        self.disk = with(self.disk, other.disk);
         self.cpus_more = with(self.cpus_more, other.cpus_more);
         self.mem_more = with(self.mem_more, other.mem_more);
         self.cpus_limited = with(self.cpus_limited, other.cpus_limited);
@@ -144,6 +148,7 @@ impl Sum {
         Limits {
             cpus_milli: self.cpus,
             mem_bytes: bytes(self.mem),
+            disk_bytes: bytes(self.disk),
             cpus_limit_milli: limit(
                 self.cpus_limited,
                 self.cpus_unlimited,

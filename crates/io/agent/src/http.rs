@@ -16,6 +16,7 @@ use std::{
 };
 
 use http::{Method, StatusCode};
+use tepui_containment::Containerizer;
 use tepui_core_agent::Snapshot;
 use tepui_telemetry::{Pacer, Sample, system};
 use tepui_transport::{Answer, IncomingMessage, Request, Response, Router};
@@ -32,6 +33,7 @@ pub(crate) struct Context {
 #[derive(Debug)]
 struct Shared {
     inputs: mpsc::Sender<Input>,
+    containerizer: Containerizer,
     flags: BTreeMap<String, String>,
     version: String,
     log_file: Option<PathBuf>,
@@ -47,12 +49,14 @@ const METRICS_WAIT_MAX: Duration = Duration::from_secs(30);
 impl Context {
     pub(crate) fn new(
         inputs: mpsc::Sender<Input>,
+        containerizer: Containerizer,
         flags: BTreeMap<String, String>,
         options: &Options,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 inputs,
+                containerizer,
                 flags,
                 version: options.version.clone(),
                 log_file: options.log_file.clone(),
@@ -65,6 +69,11 @@ impl Context {
     /// Puts something before the task that owns the core. False: the agent is going down.
     async fn tell(&self, input: Input) -> bool {
         self.shared.inputs.send(input).await.is_ok()
+    }
+
+    /// What containers use; nothing when the agent is going down.
+    async fn measure(&self) -> statistics::Uses {
+        self.shared.containerizer.measure().await.unwrap_or_default()
     }
 
     /// A picture of the agent; the error is the answer when it is going down.

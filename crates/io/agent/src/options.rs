@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use tepui_containment::{SupervisorCommand, cgroup, rotation::Rotation};
+use tepui_containment::capabilities::CapabilitySet;
+use tepui_containment::{Isolation, Launcher, SupervisorCommand, rotation::Rotation};
 use tepui_model::format_duration;
 
 /// An agent's settings. Names and defaults are those of Mesos's flags where Mesos has one.
@@ -36,8 +37,8 @@ pub struct Options {
     pub version: String,
     /// Whether processes run as the framework's user.
     pub switch_user: bool,
-    /// Whether containers are limited by cgroup.
-    pub cgroups: cgroup::Mode,
+    /// How containers are held.
+    pub isolation: Isolation,
     /// Name of the cgroup that all containers are under.
     pub cgroups_root: String,
     /// Rotation of `stdout` and `stderr`; `None`: never.
@@ -92,7 +93,7 @@ impl Options {
             hostname: None,
             version: "1.11.0".to_owned(),
             switch_user: true,
-            cgroups: cgroup::Mode::Auto,
+            isolation: Isolation::default(),
             cgroups_root: "mesos".to_owned(),
             rotation: None,
             executor_registration_timeout: Duration::from_secs(60),
@@ -119,9 +120,9 @@ impl Options {
         let duration = format_duration;
         let mut flags: BTreeMap<String, String> =
             FIXED_FLAGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let isolation = match self.cgroups {
-            cgroup::Mode::Auto => "cgroups/cpu,cgroups/mem",
-            cgroup::Mode::Off => "posix/cpu,posix/mem",
+        let isolation = &self.isolation;
+        let capabilities = |set: Option<CapabilitySet>| {
+            set.map(|set| format!(r#"{{"capabilities":[{}]}}"#, quoted(&set.to_string()))).unwrap_or_default()
         };
         for (name, value) in [
             ("attributes", self.attributes.clone().unwrap_or_default()),
@@ -135,7 +136,14 @@ impl Options {
             ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
             ("hostname", hostname.to_owned()),
             ("ip", address.ip().to_string()),
-            ("isolation", isolation.to_owned()),
+            ("isolation", isolation.names()),
+            ("launcher", isolation.launcher.unwrap_or(Launcher::Linux).to_string()),
+            ("bounding_capabilities", capabilities(isolation.bounding_capabilities)),
+            ("cgroups_enable_cfs", isolation.enable_cfs.to_string()),
+            ("cgroups_limit_swap", isolation.limit_swap.to_string()),
+            ("container_disk_watch_interval", duration(isolation.disk_watch_interval)),
+            ("effective_capabilities", capabilities(isolation.effective_capabilities)),
+            ("enforce_container_disk_quota", isolation.enforce_disk_quota.to_string()),
             ("master", self.master.clone()),
             ("max_completed_executors_per_framework", self.max_completed_executors_per_framework.to_string()),
             ("port", address.port().to_string()),
@@ -155,16 +163,23 @@ impl Options {
     }
 }
 
+/// Names with commas between them as elements of a JSON array.
+fn quoted(names: &str) -> String {
+    names
+        .split(", ")
+        .filter(|name| !name.is_empty())
+        .map(|name| format!("\"{name}\""))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
 /// Flags of Mesos that are no settings here, with the values that describe what this agent does.
-const FIXED_FLAGS: [(&str, &str); 28] = [
+const FIXED_FLAGS: [(&str, &str); 24] = [
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("cgroups_destroy_timeout", "1mins"),
-    ("cgroups_enable_cfs", "false"),
     ("cgroups_hierarchy", "/sys/fs/cgroup"),
-    ("cgroups_limit_swap", "false"),
     ("containerizers", "mesos"),
-    ("enforce_container_disk_quota", "false"),
     ("fetcher_stall_timeout", "1mins"),
     ("frameworks_home", ""),
     ("gc_non_executor_container_sandboxes", "false"),
@@ -173,7 +188,6 @@ const FIXED_FLAGS: [(&str, &str); 28] = [
     ("http_command_executor", "false"),
     ("http_executor_domain_sockets", "false"),
     ("http_heartbeat_interval", "30secs"),
-    ("launcher", "posix"),
     ("logging_level", "INFO"),
     ("memory_profiling", "false"),
     ("oversubscribed_resources_interval", "15secs"),

@@ -132,7 +132,10 @@ impl AgentServer {
         let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
         let shutdown = CancellationToken::new();
         let flags = options.shown_flags(bound, &hostname);
-        let router = http::router(http::Context::new(inputs.clone(), flags, &options), messages);
+        let router = http::router(
+            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options),
+            messages,
+        );
         let inboxes =
             Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
         let mut shell =
@@ -224,7 +227,7 @@ fn containerizer_options(options: &Options) -> tepui_containment::Options {
         remove_at_end: options.remove_at_end.clone(),
         remove_empty_at_end: options.remove_empty_at_end.clone(),
         supervisor: options.supervisor.clone(),
-        cgroups: options.cgroups,
+        isolation: options.isolation.clone(),
         cgroups_root: options.cgroups_root.clone(),
         rotation: options.rotation,
         ..tepui_containment::Options::new(&options.runtime_dir)

@@ -14,7 +14,7 @@ use std::{
 };
 
 use tepui_containment::{Containerizer, Event};
-use tepui_core_agent::{Agent, Exit, Limitation, Outcome, ProbeId, Snapshot, Upid};
+use tepui_core_agent::{Agent, Exit, Outcome, ProbeId, Snapshot, Upid};
 use tepui_model::ConnectionId;
 use tepui_transport::{Exited, IncomingMessage, Links, Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
@@ -261,12 +261,7 @@ impl Shell {
             }
             Event::Exited { container_id, status, limitation } => {
                 self.containers.ended(&container_id);
-                let limitation =
-                    limitation.map(|tepui_containment::Limitation::Memory { message }| Limitation {
-                        reason: v1::task_status::Reason::ContainerLimitationMemory,
-                        message,
-                        resources: Vec::new(),
-                    });
+                let limitation = limitation.map(launch::limitation);
                 self.core.handle_container_exited(
                     now,
                     &id(&container_id),

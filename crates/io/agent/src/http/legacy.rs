@@ -95,10 +95,10 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
         Ok(snapshot) => snapshot,
         Err(response) => return response,
     };
-    let sessions = statistics::sessions().await;
+    let uses = context.measure().await;
     let containers: Vec<Value> = statistics::running(&snapshot)
         .filter_map(|(framework, executor)| {
-            let usage = statistics::of(executor, &sessions)?;
+            let usage = statistics::of(executor, &uses)?;
             let mut object = Map::new();
             if with_status {
                 put(&mut object, "container_id", executor.container_id.value.as_str());

@@ -125,7 +125,8 @@ async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Mes
         Type::GetState => views::get_state(&*context.snapshot().await?),
         Type::GetContainers => {
             let snapshot = context.snapshot().await?;
-            statistics::get_containers(snapshot, call.get_containers.unwrap_or_default()).await
+            let asked = call.get_containers.unwrap_or_default();
+            statistics::get_containers(&snapshot, asked, &context.measure().await)
         }
         Type::GetFrameworks => views::get_frameworks(&*context.snapshot().await?),
         Type::GetExecutors => views::get_executors(&*context.snapshot().await?),

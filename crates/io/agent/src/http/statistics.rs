@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
-use tepui_containment::usage::{self, Usage};
+use tepui_containment::Measured;
 use tepui_core_agent::{ExecutorState, ExecutorView, FrameworkView, Snapshot, flat_id, views};
 use tepui_wire_mesos::v1::{
     self,
@@ -11,16 +11,21 @@ use tepui_wire_mesos::v1::{
 
 use crate::clock;
 
+/// What containers use, by their flat ids.
+pub(super) type Uses = BTreeMap<String, Measured>;
+
 /// GET_CONTAINERS with its statistics.
-pub(super) async fn get_containers(snapshot: Arc<Snapshot>, asked: GetContainers) -> Message {
-    let sessions = sessions().await;
-    let mut message = views::get_containers(&snapshot, asked);
-    let statistics: BTreeMap<&str, v1::ResourceStatistics> = running(&snapshot)
-        .filter_map(|(_, executor)| Some((executor.container_id.value.as_str(), of(executor, &sessions)?)))
+pub(super) fn get_containers(snapshot: &Arc<Snapshot>, asked: GetContainers, uses: &Uses) -> Message {
+    let mut message = views::get_containers(snapshot, asked);
+    let statistics: BTreeMap<&str, v1::ResourceStatistics> = running(snapshot)
+        .filter_map(|(_, executor)| Some((executor.container_id.value.as_str(), of(executor, uses)?)))
         .collect();
-    let nested: BTreeMap<String, v1::ResourceStatistics> = views::shown_containers(&snapshot, asked)
+    let nested: BTreeMap<String, v1::ResourceStatistics> = views::shown_containers(snapshot, asked)
         .filter_map(|view| {
-            Some((flat_id(&view.container_id), measured(view.pid?, &view.resources, &sessions)?))
+            view.pid?;
+            let flat = flat_id(&view.container_id);
+            let used = measured(&view.resources, uses.get(&flat));
+            Some((flat, used))
         })
         .collect();
     for container in message.get_containers.iter_mut().flat_map(|containers| &mut containers.containers) {
@@ -29,11 +34,6 @@ pub(super) async fn get_containers(snapshot: Arc<Snapshot>, asked: GetContainers
         container.resource_statistics = statistics.get(flat.as_str()).or_else(|| nested.get(&flat)).cloned();
     }
     message
-}
-
-/// Looks at all processes, where that may take its time.
-pub(super) async fn sessions() -> BTreeMap<i32, Usage> {
-    tokio::task::spawn_blocking(usage::by_session).await.unwrap_or_default()
 }
 
 /// Executors that have a container, with their frameworks.
@@ -46,29 +46,47 @@ pub(super) fn running(snapshot: &Snapshot) -> impl Iterator<Item = (&FrameworkVi
 }
 
 /// What one executor's container uses and may use; `None` while it has no process.
-pub(super) fn of(executor: &ExecutorView, sessions: &BTreeMap<i32, Usage>) -> Option<v1::ResourceStatistics> {
+pub(super) fn of(executor: &ExecutorView, uses: &Uses) -> Option<v1::ResourceStatistics> {
+    executor.pid?;
     let resources: Vec<v1::Resource> = resources(executor).cloned().collect();
-    measured(executor.pid?, &resources, sessions)
+    Some(measured(&resources, uses.get(&executor.container_id.value)))
 }
 
-fn measured(
-    pid: u32,
-    resources: &[v1::Resource],
-    sessions: &BTreeMap<i32, Usage>,
-) -> Option<v1::ResourceStatistics> {
-    let session = i32::try_from(pid).ok()?;
-    let usage = sessions.get(&session).copied().unwrap_or_default();
-    let memory = bytes(sum(resources, "mem"));
-    Some(v1::ResourceStatistics {
+/// By the account of its cgroups where it has them, else as /proc has it. What a nested container without
+/// cgroups uses is part of what its parent does.
+fn measured(resources: &[v1::Resource], use_of_it: Option<&Measured>) -> v1::ResourceStatistics {
+    let Measured { cgroup, processes, disk_used_bytes, disk_limit_bytes } =
+        use_of_it.copied().unwrap_or_default();
+    let has_cgroup = cgroup.is_some();
+    let cgroup = cgroup.unwrap_or_default();
+    let (memory, asked) = (cgroup.memory, bytes(sum(resources, "mem")));
+    v1::ResourceStatistics {
         timestamp: clock::tick_of(SystemTime::now()).as_secs_f64(),
-        cpus_user_time_secs: Some(usage.user_secs),
-        cpus_system_time_secs: Some(usage.system_secs),
+        processes: cgroup.processes.or(has_cgroup.then_some(processes.processes)),
+        threads: has_cgroup.then_some(processes.threads),
+        cpus_user_time_secs: Some(cgroup.user_secs.unwrap_or(processes.user_secs)),
+        cpus_system_time_secs: Some(cgroup.system_secs.unwrap_or(processes.system_secs)),
+        cpus_limit: cgroup.cpus_limit,
         cpus_soft_limit: Some(sum(resources, "cpus")),
-        mem_limit_bytes: Some(memory),
-        mem_soft_limit_bytes: Some(memory),
-        mem_rss_bytes: Some(usage.rss_bytes),
+        cpus_nr_periods: cgroup.periods,
+        cpus_nr_throttled: cgroup.throttled_periods,
+        cpus_throttled_time_secs: cgroup.throttled_secs,
+        mem_total_bytes: memory.total,
+        mem_total_memsw_bytes: memory.total_with_swap,
+        mem_kmem_usage_bytes: memory.kernel,
+        mem_limit_bytes: Some(memory.limit.unwrap_or(asked)),
+        mem_soft_limit_bytes: Some(memory.soft_limit.unwrap_or(asked)),
+        mem_file_bytes: memory.file,
+        mem_anon_bytes: memory.anonymous,
+        mem_cache_bytes: memory.file,
+        mem_rss_bytes: Some(memory.anonymous.unwrap_or(processes.rss_bytes)),
+        mem_mapped_file_bytes: memory.mapped_file,
+        mem_swap_bytes: memory.swap,
+        mem_unevictable_bytes: memory.unevictable,
+        disk_limit_bytes,
+        disk_used_bytes,
         ..v1::ResourceStatistics::default()
-    })
+    }
 }
 
 /// How much there is of a scalar resource.

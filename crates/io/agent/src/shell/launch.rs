@@ -1,8 +1,11 @@
 //! The core's words for containers in those of the containerizer, and back.
 
-use tepui_containment::{Class, FailureKind, Program, Rlimit, Uri};
+use tepui_containment::{
+    Class, FailureKind, IpcMode, Limited, Linux, Program, Rlimit, Uri, capabilities::CapabilitySet,
+};
 use tepui_core_agent::{
-    ContainerClass, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limits, Stdio, flat_id,
+    ContainerClass, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits, Stdio,
+    flat_id,
 };
 use tepui_wire_mesos::v1;
 
@@ -22,6 +25,7 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
         Program::Exec { path: value, arguments: command.arguments }
     };
     let rlimits = launch.container.as_ref().and_then(|container| container.rlimit_info.as_ref());
+    let linux = launch.container.as_ref().and_then(|container| container.linux_info.as_ref());
     // Only executors' sandboxes have earlier and later ones beside them.
     let runs = std::path::Path::new(&launch.sandbox).parent().filter(|_| launch.kind != LaunchKind::Nested);
     Ok(tepui_containment::Launch {
@@ -45,6 +49,7 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
         user: launch.user,
         limits: limits(&launch.limits),
         rlimits: rlimits.map(rlimits_of).transpose()?.unwrap_or_default(),
+        linux: linux.map(linux_of).transpose()?.unwrap_or_default(),
         uris: command.uris.into_iter().map(uri).collect(),
     })
 }
@@ -74,13 +79,73 @@ fn uri(uri: v1::command_info::Uri) -> Uri {
 
 /// Limits for the containerizer.
 pub(super) fn limits(limits: &Limits) -> tepui_containment::Limits {
-    let memory = limits.mem_limit_bytes.unwrap_or(limits.mem_bytes);
+    // Nothing asked for is nothing limited.
+    let wanted = |bytes: i64| u64::try_from(bytes).ok().filter(|bytes| *bytes > 0);
     tepui_containment::Limits {
         cpus: thousandths(limits.cpus_milli),
-        cpus_hard: limits.cpus_limit_milli.filter(|cpus| *cpus >= 0).map(thousandths),
-        // Nothing asked for, or explicitly no limit.
-        memory_bytes: u64::try_from(memory).ok().filter(|bytes| *bytes > 0),
+        cpus_hard: limits
+            .cpus_limit_milli
+            .map(|cpus| if cpus < 0 { f64::INFINITY } else { thousandths(cpus) }),
+        memory_bytes: match limits.mem_limit_bytes {
+            Some(limit) if limit < 0 => Some(u64::MAX),
+            limit => wanted(limit.unwrap_or(limits.mem_bytes)),
+        },
+        memory_soft_bytes: wanted(limits.mem_bytes),
+        disk_bytes: wanted(limits.disk_bytes),
+        ..tepui_containment::Limits::default()
     }
+}
+
+fn linux_of(info: &v1::LinuxInfo) -> Result<Linux, String> {
+    if info.seccomp.is_some() {
+        return Err("Seccomp profiles are not supported by this agent".to_owned());
+    }
+    #[expect(deprecated, reason = "clients of before Mesos 1.3 use it for the effective ones")]
+    let effective = info.effective_capabilities.as_ref().or(info.capability_info.as_ref());
+    let mode = info.ipc_mode.and_then(|mode| v1::linux_info::IpcMode::try_from(mode).ok());
+    let ipc_mode = match mode {
+        Some(v1::linux_info::IpcMode::Private) => IpcMode::Private,
+        Some(v1::linux_info::IpcMode::ShareParent) => IpcMode::ShareParent,
+        Some(v1::linux_info::IpcMode::Unknown) | None => IpcMode::Default,
+    };
+    if info.shm_size.is_some() && ipc_mode != IpcMode::Private {
+        return Err("Only a container whose IPC mode is PRIVATE has a shm_size of its own".to_owned());
+    }
+    Ok(Linux {
+        effective_capabilities: effective.map(capabilities_of).transpose()?,
+        bounding_capabilities: info.bounding_capabilities.as_ref().map(capabilities_of).transpose()?,
+        share_pid_namespace: info.share_pid_namespace.unwrap_or(false),
+        ipc_mode,
+        // In megabytes.
+        shm_bytes: info.shm_size.map(|size| u64::from(size) << 20),
+    })
+}
+
+fn capabilities_of(info: &v1::CapabilityInfo) -> Result<CapabilitySet, String> {
+    let names: Vec<&str> = info
+        .capabilities
+        .iter()
+        .map(|capability| {
+            v1::capability_info::Capability::try_from(*capability).map_or("UNKNOWN", |it| it.as_str_name())
+        })
+        .collect();
+    CapabilitySet::named(names).map_err(|error| format!("The container asks for capabilities: {error}"))
+}
+
+/// What ended a container, for the core.
+pub(super) fn limitation(limitation: tepui_containment::Limitation) -> Limitation {
+    let (reason, name) = match limitation.limited {
+        Limited::Memory => (v1::task_status::Reason::ContainerLimitationMemory, "mem"),
+        Limited::Disk => (v1::task_status::Reason::ContainerLimitationDisk, "disk"),
+    };
+    let megabytes = u32::try_from(limitation.used_bytes >> 20).unwrap_or(u32::MAX);
+    let resource = v1::Resource {
+        name: name.to_owned(),
+        r#type: v1::value::Type::Scalar.into(),
+        scalar: Some(v1::value::Scalar { value: megabytes.into() }),
+        ..v1::Resource::default()
+    };
+    Limitation { reason, message: limitation.message, resources: vec![resource] }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "cpus of one machine")]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tepui_agent::{AgentServer, Options};
-use tepui_containment::cgroup;
+use tepui_containment::Isolation;
 use tepui_transport::{
     Client, ClientOptions, ClientResponse, IncomingMessage, LinkOptions, Links, RecordStream, Router,
     ServerOptions, Url, serve,
@@ -118,7 +118,7 @@ fn options(master: &str, directory: &Path) -> Options {
     options.runtime_dir = directory.join("run");
     options.resources = Some(RESOURCES.to_owned());
     options.attributes = Some("rack:r1".to_owned());
-    options.cgroups = cgroup::Mode::Off;
+    options.isolation = Isolation::posix();
     options.registration_backoff_factor = Duration::from_millis(50);
     options
 }

@@ -65,7 +65,8 @@ async fn what_forks_away_is_still_in_the_cgroup() {
     for isolation in [memory(), launcher] {
         let Some(cluster) = Cluster::with(isolation) else { continue };
         let (containerizer, mut events, _) = cluster.start().await;
-        for (id, end) in [("destroyed", "sleep 1000"), ("ended", "until [ -s daemon ]; do sleep 0.01; done")] {
+        for (id, end) in [("destroyed", "sleep 1000"), ("ended", "until [ -s daemon ]; do sleep 0.01; done")]
+        {
             let line = format!("(setsid sh -c 'echo $$ > daemon; exec sleep 1000' &); {end}");
             containerizer.launch(Launch { limits: limits(64), ..cluster.shell(id, &line) }).await.unwrap();
             started(&mut events, id).await;

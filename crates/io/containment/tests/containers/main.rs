@@ -1,5 +1,5 @@
 //! Real processes, a real supervisor.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod harness;
 mod isolation;

@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Master(Box<Master>),
     /// Start an agent.
     Agent(Box<Agent>),
+    /// Be an executor; agents start these.
+    #[command(subcommand)]
+    Executor(Executor),
     /// List the agents of a cluster.
     Agents(Query),
     /// List the frameworks of a cluster.
@@ -330,6 +333,16 @@ pub(crate) struct Agent {
         value_name = "JSON"
     )]
     pub(crate) executor_environment_variables: Option<String>,
+}
+
+/// `tepui executor`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Executor {
+    /// The executor of task groups: each task is a container of its own.
+    ///
+    /// tepui's agents start it for executors of type DEFAULT. It is told by its environment where its agent is
+    /// (MESOS_AGENT_ENDPOINT and the like), and runs under a Mesos agent just as well.
+    Default,
 }
 
 /// A list of something.

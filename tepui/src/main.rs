@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod daemon;
 mod embedded;
+mod executor;
 mod exit;
 mod logs;
 mod operate;
@@ -57,6 +58,10 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
         }
     };
     let cli = Cli::from_arg_matches(&matches).map_err(|error| Failure::user(error.to_string()))?;
+    // It makes a runtime of its own, after a look at its environment that needs a single thread.
+    if let Command::Executor(cli::Executor::Default) = cli.command {
+        return executor::default();
+    }
     let daemon = matches!(cli.command, Command::Master(_) | Command::Agent(_) | Command::Up(_));
     tepui_telemetry::init(if daemon { LogOptions::DAEMON } else { LogOptions::COMMAND })
         .map_err(|error| Failure::user(error.to_string()))?;
@@ -76,6 +81,8 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Up(arguments) => up::up(&arguments).await?,
         Command::Master(arguments) => daemon::master(*arguments).await?,
         Command::Agent(arguments) => daemon::agent(*arguments).await?,
+        // Did not come this far.
+        Command::Executor(_) => {}
         Command::Agents(query) => query::agents(&query).await?,
         Command::Frameworks(query) => query::frameworks(&query).await?,
         Command::Tasks(query) => query::tasks(&query).await?,

@@ -54,6 +54,15 @@ pub(crate) fn executor_info(
     }
 }
 
+/// What starts an executor: its own command, or the default executor that comes with the agent. Readers never see that
+/// one, as in Mesos.
+pub(crate) fn executor_command(config: &Config, info: &v1::ExecutorInfo) -> v1::CommandInfo {
+    if info.r#type() == v1::executor_info::Type::Default {
+        return config.default_executor.clone();
+    }
+    info.command.clone().unwrap_or_default()
+}
+
 /// One of the programs that come with Mesos, as executors' infos name them.
 pub(crate) fn helper(config: &Config, program: &str) -> v1::CommandInfo {
     v1::CommandInfo {

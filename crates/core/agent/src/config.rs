@@ -31,6 +31,8 @@ pub struct Config {
     pub work_dir: String,
     /// Directory named in the synthesised command executor (`--launcher_dir`).
     pub launcher_dir: String,
+    /// What runs as the executor of task groups (`ExecutorInfo.type` is DEFAULT).
+    pub default_executor: v1::CommandInfo,
     /// How long an executor may take to subscribe once it was started.
     pub executor_registration_timeout: Duration,
     /// How long executors have to subscribe again after the agent's restart.
@@ -77,6 +79,13 @@ impl Config {
             version: "1.11.0".to_owned(),
             work_dir: "/var/lib/mesos".to_owned(),
             launcher_dir: "/usr/libexec/mesos".to_owned(),
+            // The process that starts containers is this binary, too; this finds it even if its file was replaced.
+            default_executor: v1::CommandInfo {
+                shell: Some(false),
+                value: Some("/proc/self/exe".to_owned()),
+                arguments: ["tepui", "executor", "default"].map(str::to_owned).to_vec(),
+                ..v1::CommandInfo::default()
+            },
             executor_registration_timeout: Duration::from_secs(60),
             executor_reregistration_timeout: Duration::from_secs(2),
             executor_reregistration_retry_interval: None,

@@ -128,6 +128,11 @@ impl Nested {
         self.containers.contains_key(flat)
     }
 
+    /// The first process of a container that runs.
+    pub(crate) fn pid(&self, flat: &str) -> Option<u32> {
+        self.containers.get(flat).filter(|known| known.is_live()).and_then(|known| known.pid)
+    }
+
     /// The containers below one, each before its own children.
     fn below(&self, flat: &str) -> impl DoubleEndedIterator<Item = (&String, &Container)> {
         // No id has a dot in it, and a slash is what comes right after a dot.

@@ -223,9 +223,6 @@ impl Agent {
     ) -> v1::ExecutorInfo {
         info.framework_id = Some(framework_id.clone());
         resources::upgrade(&mut info.resources);
-        if info.command.is_none() && info.r#type() == v1::executor_info::Type::Default {
-            info.command = Some(command::helper(&self.config, "mesos-default-executor"));
-        }
         info
     }
 
@@ -343,9 +340,11 @@ impl Agent {
                 task.container.clone(),
                 task.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.clone()),
             ),
-            None => {
-                (executor.info.command.clone().unwrap_or_default(), executor.info.container.clone(), None)
-            }
+            None => (
+                command::executor_command(&self.config, &executor.info),
+                executor.info.container.clone(),
+                None,
+            ),
         };
         let user = command.user.clone().unwrap_or_else(|| info.user.clone());
         let own = command.environment.as_ref();

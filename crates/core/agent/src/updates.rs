@@ -11,6 +11,7 @@ use crate::{
     agent::Agent,
     effect::{Checkpoint, Removal, Run},
     events,
+    nested::{Nested, flat_id},
     outbox::After,
     snapshot::Phase,
     state::{Executor, Framework, Stage},
@@ -50,7 +51,7 @@ impl Agent {
         status.source = Some(Source::Executor.number());
         let timestamp = *status.timestamp.get_or_insert_with(|| now.as_secs_f64());
         if let Some(executor) = state.executor_of(&status.task_id.value) {
-            fill_container_status(&mut status, executor, &self.config.ip);
+            fill_container_status(&mut status, executor, &self.nested, &self.config.ip);
         }
         let framework_id = state.id.clone();
         self.mark_drained(framework, &mut status);
@@ -89,7 +90,7 @@ impl Agent {
         {
             status.executor_id = Some(executor.info.executor_id.clone());
             if source == Source::Executor {
-                fill_container_status(&mut status, executor, &self.config.ip);
+                fill_container_status(&mut status, executor, &self.nested, &self.config.ip);
             }
         }
         self.mark_drained(&framework.value, &mut status);
@@ -513,15 +514,18 @@ impl Agent {
     }
 }
 
-/// Adds what is known of the container. A status that names a nested container speaks for itself.
-fn fill_container_status(status: &mut v1::TaskStatus, executor: &Executor, ip: &str) {
+/// Adds what is known of the container: the executor's, or the one nested in it that the status names, while it runs.
+fn fill_container_status(status: &mut v1::TaskStatus, executor: &Executor, nested: &Nested, ip: &str) {
     let container = status.container_status.get_or_insert_default();
-    let own = container.container_id.as_ref().is_none_or(|id| *id == executor.container_id);
-    if !own {
-        return;
-    }
-    container.container_id = Some(executor.container_id.clone());
-    container.executor_pid = container.executor_pid.or(executor.pid);
+    let pid = match container.container_id.as_ref().filter(|id| **id != executor.container_id) {
+        None => executor.pid,
+        Some(id) => match nested.pid(&flat_id(id)) {
+            Some(pid) => Some(pid),
+            None => return,
+        },
+    };
+    container.container_id.get_or_insert_with(|| executor.container_id.clone());
+    container.executor_pid = container.executor_pid.or(pid);
     if container.network_infos.is_empty() {
         let address = v1::network_info::IpAddress { protocol: None, ip_address: Some(ip.to_owned()) };
         container

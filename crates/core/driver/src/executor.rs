@@ -55,8 +55,8 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     Message,
     v1::{
-        AgentId, AgentInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy, TaskGroupInfo,
-        TaskId, TaskInfo, TaskStatus, executor::Call,
+        AgentId, AgentInfo, ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy,
+        TaskGroupInfo, TaskId, TaskInfo, TaskStatus, executor::Call,
     },
 };
 
@@ -279,6 +279,7 @@ pub struct ExecutorDriver {
     subscriptions: u64,
     calls: u64,
     ever_subscribed: bool,
+    container_id: Option<ContainerId>,
     /// SHUTDOWN came, or was concluded.
     shutting_down: bool,
     /// When a lost agent is given up.
@@ -322,6 +323,7 @@ impl ExecutorDriver {
             subscriptions: 0,
             calls: 0,
             ever_subscribed: false,
+            container_id: None,
             shutting_down: false,
             recovery_deadline: None,
             kill_deadline: None,
@@ -350,6 +352,11 @@ impl ExecutorDriver {
     /// Whether the agent has confirmed the current subscription.
     pub const fn is_subscribed(&self) -> bool {
         matches!(self.state, State::Subscribed { .. })
+    }
+
+    /// The container that the executor is in, as far as the agent says.
+    pub const fn container_id(&self) -> Option<&ContainerId> {
+        self.container_id.as_ref()
     }
 
     /// Updates that the agent has not acknowledged yet.

@@ -56,6 +56,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The operating system gives no threads, or no way to wait for sockets.
+    #[error("cannot wait for sockets: {0}")]
+    Runtime(io::Error),
     /// The operating system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(String),
@@ -248,6 +251,12 @@ impl ExecutorDriver {
     /// 1,024 wait for the agent.
     pub fn send_framework_message(&self, data: impl Into<Bytes>) -> DriverStatus {
         self.command(|core, now| core.send_framework_message(now, data.into()))
+    }
+
+    /// The container that the executor is in, once it is subscribed. Agents before Mesos 1.2, and those that speak
+    /// libprocess, do not say.
+    pub fn container_id(&self) -> Option<v1::ContainerId> {
+        self.shared.core().container_id().cloned()
     }
 
     /// Updates that the agent has not acknowledged yet.

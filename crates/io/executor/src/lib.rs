@@ -63,6 +63,7 @@ pub mod blocking;
 mod builder;
 mod callbacks;
 mod carrier;
+pub mod default_executor;
 mod driver;
 mod environment;
 mod events;

@@ -329,20 +329,14 @@ impl Client {
         self.finish(stream, buffer, parser, head, url).await
     }
 
-    /// The status of the answer to a GET, after redirects; its body is not read.
+    /// The status of the answer to a GET, and where it redirects to. Its body is not read.
     ///
     /// # Errors
     /// [`ClientError`] when there is no answer; any status is an answer.
-    pub async fn status(&self, url: &Url) -> Result<StatusCode, ClientError> {
-        let mut url = url.clone();
-        for _ in 0..=self.options.redirects_max {
-            let (.., head) = self.start(&Method::GET, &url, &Call::default()).await?;
-            match head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok()) {
-                Some(location) if head.status.is_redirection() => url = url.join(location)?,
-                _ => return Ok(head.status),
-            }
-        }
-        Err(ClientError::Redirects(url))
+    pub(crate) async fn head(&self, url: &Url) -> Result<(StatusCode, Option<String>), ClientError> {
+        let (.., head) = self.start(&Method::GET, url, &Call::default()).await?;
+        let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        Ok((head.status, location.map(str::to_owned)))
     }
 
     /// Sends the request and reads the answer's head.

@@ -102,8 +102,8 @@ impl Agent {
         let executor = framework.executors.get(executor)?;
         let own = executor.origin.as_ref();
         let user = own.and_then(|own| own.user.clone()).or_else(|| {
-            let command = executor.info.command.as_ref()?;
-            Some(command.user.clone().unwrap_or_else(|| framework.info.user.clone()))
+            let named = executor.info.command.as_ref().and_then(|command| command.user.clone());
+            Some(named.unwrap_or_else(|| framework.info.user.clone()))
         });
         let variables = match own {
             Some(own) => own.environment.as_ref(),

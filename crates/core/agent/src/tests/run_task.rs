@@ -162,6 +162,8 @@ fn a_group_is_delivered_as_one() {
     let mut rig = Rig::registered();
     let mut executor = executor_info("pod");
     executor.framework_id = None;
+    executor.r#type = Some(v1::executor_info::Type::Default.into());
+    executor.command = None;
     let group = internal::RunTaskGroupMessage {
         framework: aware(),
         executor,
@@ -172,7 +174,10 @@ fn a_group_is_delivered_as_one() {
     let launch = launch(&effects);
     assert_eq!(launch.kind, LaunchKind::Executor);
     assert_eq!(launch.limits.cpus_milli, 1100);
+    assert_eq!(launch.command.arguments, ["tepui", "executor", "default"]);
     let (_, effects) = rig.subscribe("pod");
+    let subscribed = super::events(&effects)[0].subscribed.clone().unwrap_or_default();
+    assert_eq!(subscribed.executor_info.command, None, "nobody is told how it is done");
     assert_eq!(event_types(&effects), [Event::Subscribed, Event::LaunchGroup]);
     let group = super::events(&effects)[1].launch_group.clone().unwrap_or_default();
     assert_eq!(group.task_group.tasks.len(), 2);

@@ -55,12 +55,13 @@ impl ExecutorDriver {
     }
 
     fn subscribed(&mut self, now: Tick, subscribed: event::Subscribed) {
-        let event::Subscribed { executor_info, framework_info, agent_info, .. } = subscribed;
+        let event::Subscribed { executor_info, framework_info, agent_info, container_id } = subscribed;
         if !self.confirmed(agent_info.id.as_ref()) {
             self.warn("SUBSCRIBED on a stream that is subscribed already: ignored");
             return;
         }
         self.next_heartbeat = Some(now + self.config.heartbeat_interval);
+        self.container_id = container_id;
         let agent_info = Box::new(agent_info);
         let again = std::mem::replace(&mut self.ever_subscribed, true);
         self.deliver(if again {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tepui_core_agent::{Outcome, Probe, ProbeId, Scheme};
+use tepui_core_agent::{Probe, ProbeId};
 use tepui_transport::probe;
 use tepui_wire_mesos::v1;
 use tokio::{sync::mpsc, task::AbortHandle};
@@ -24,7 +24,7 @@ impl Probes {
     ) {
         let (key, inputs) = ((container.value.clone(), id), inputs.clone());
         let task = tokio::spawn(async move {
-            let outcome = ask(probe).await;
+            let outcome = probe::ask(probe).await;
             if let Some(inputs) = inputs.upgrade() {
                 let _ = inputs.send(Input::Probed { container, id, outcome }).await;
             }
@@ -37,20 +37,5 @@ impl Probes {
         if let Some(task) = self.0.remove(&(container.value.clone(), id)) {
             task.abort();
         }
-    }
-}
-
-async fn ask(probe: Probe) -> Outcome {
-    match probe {
-        Probe::Tcp { address, port } => Outcome::Connected(probe::connects(address, port).await),
-        Probe::Http { scheme: Scheme::Https, .. } => Outcome::Failed("https is not supported".to_owned()),
-        Probe::Http { scheme: Scheme::Http, address, port, path } => {
-            match probe::status(address, port, &path).await {
-                Ok(status) => Outcome::Answered(status),
-                Err(error) => Outcome::Failed(error.to_string()),
-            }
-        }
-        // The core launches a container for it.
-        Probe::Command(_) => Outcome::Lost,
     }
 }

@@ -1,0 +1,235 @@
+//! The default executor as a process: it connects the core to the executor driver, to the agent's own API and to the
+//! network. No decisions here.
+//!
+//! An agent starts it for executors of type DEFAULT; by hand it runs under any agent of Mesos that has
+//! LAUNCH_CONTAINER (1.9 and later):
+//!
+//! ```text
+//!   tepui executor default
+//! ```
+
+mod agent;
+mod files;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use tepui_core_checks::{Outcome, ProbeId};
+use tepui_core_default_executor::{Answer, CallId, Config, DefaultExecutor, Effect};
+use tepui_core_driver::{Address, DriverEnv};
+use tepui_transport::ClientOptions;
+use tepui_wire_mesos::v1;
+use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
+
+use crate::{
+    DriverStatus, Event, Events, ExecutorDriver, StartError,
+    carrier::{self, Carrier},
+};
+use agent::Agent;
+
+/// What waits to be told to the core; whoever brings more has to wait.
+const HEARD_MAX: usize = 64;
+
+/// What came of something that the core asked for.
+enum Heard {
+    Answer(CallId, Result<Answer, String>),
+    Probed(String, ProbeId, Outcome),
+}
+
+/// Runs the default executor until it has nothing to do any more; blocks. To be called from a process with one thread,
+/// so that the authentication token can be erased from its environment.
+///
+/// # Errors
+/// [`StartError`]; nothing was started.
+pub fn run() -> Result<DriverStatus, StartError> {
+    let env = crate::environment()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    runtime.block_on(serve(env))
+}
+
+/// [`run`] within a runtime, with an environment that was read already.
+///
+/// # Errors
+/// [`StartError`]; nothing was started.
+pub async fn serve(env: DriverEnv) -> Result<DriverStatus, StartError> {
+    let Carrier::Http(options) = carrier::http(&env)? else { return Ok(DriverStatus::NotStarted) };
+    let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let config = Config {
+        container_ip: container_ip(&env),
+        shutdown_grace_period: env.shutdown_grace_period,
+        ..Config::default()
+    };
+    let sandbox = env.sandbox.clone().or_else(|| env.directory.clone()).unwrap_or_else(|| ".".to_owned());
+    let address = env.agent.clone();
+    let (driver, events) = ExecutorDriver::builder().env(env).events()?;
+    driver.start();
+    let shell = Shell::new(DefaultExecutor::new(config, seed), driver, &address, *options, sandbox.into());
+    Ok(shell.work(events).await)
+}
+
+/// The address that tasks are told to have: the container's, if the agent says so, or else the agent's.
+fn container_ip(env: &DriverEnv) -> String {
+    let ip = env.container_ip.or(env.libprocess.ip).map(|ip| ip.to_string());
+    ip.unwrap_or_else(|| env.agent.host.clone())
+}
+
+struct Shell {
+    core: DefaultExecutor,
+    clock: tepui_transport::Clock,
+    driver: ExecutorDriver,
+    agent: Agent,
+    sandbox: PathBuf,
+    calls: BTreeMap<CallId, AbortHandle>,
+    probes: BTreeMap<(String, ProbeId), AbortHandle>,
+    tell: mpsc::Sender<Heard>,
+    heard: mpsc::Receiver<Heard>,
+}
+
+impl Shell {
+    fn new(
+        core: DefaultExecutor,
+        driver: ExecutorDriver,
+        address: &Address,
+        options: ClientOptions,
+        sandbox: PathBuf,
+    ) -> Self {
+        let (tell, heard) = mpsc::channel(HEARD_MAX);
+        Self {
+            core,
+            clock: tepui_transport::Clock::new(),
+            driver,
+            agent: Agent::new(address, options),
+            sandbox,
+            calls: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            tell,
+            heard,
+        }
+    }
+
+    async fn work(mut self, mut events: Events) -> DriverStatus {
+        loop {
+            self.perform();
+            let due = self.core.poll_timeout().map(|tick| self.clock.instant(tick));
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => self.take(event),
+                    None => break,
+                },
+                Some(heard) = self.heard.recv() => self.hear(heard),
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.core.handle_timeout(self.clock.now());
+                }
+            }
+        }
+        self.driver.joined().await
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Registered { framework_info, .. } => match self.driver.container_id() {
+                Some(own) => self.core.handle_registered(now, &framework_info, own),
+                None => {
+                    tracing::error!(
+                        "the agent did not say which container this is: it is too old for task groups"
+                    );
+                    self.driver.abort();
+                }
+            },
+            Event::Reregistered { .. } => self.core.handle_reregistered(now),
+            Event::Disconnected => self.core.handle_disconnected(now),
+            Event::LaunchTask(task) => self.core.handle_launch(now, &task.task_id.value),
+            Event::LaunchTaskGroup(group) => self.core.handle_launch_group(now, group),
+            Event::KillTask { task_id, kill_policy } => {
+                self.core.handle_kill(now, &task_id.value, kill_policy.as_ref());
+            }
+            Event::UpdateAcknowledged { .. } => self.core.handle_update_settled(now),
+            Event::UpdateRefused { status, reason } => {
+                tracing::error!(task = %status.task_id.value, %reason, "the agent refused an update");
+                self.core.handle_update_settled(now);
+            }
+            Event::Shutdown => self.core.handle_shutdown(now),
+            Event::FrameworkMessage(_) => {}
+            Event::Error(message) => tracing::error!("{message}"),
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        let now = self.clock.now();
+        match heard {
+            Heard::Answer(id, answer) => {
+                self.calls.remove(&id);
+                self.core.handle_answer(now, id, answer);
+            }
+            Heard::Probed(task_id, id, outcome) => {
+                let key = (task_id, id);
+                self.probes.remove(&key);
+                self.core.handle_probed(now, &key.0, id, &outcome);
+            }
+        }
+    }
+
+    fn perform(&mut self) {
+        while let Some(effect) = self.core.poll_effect() {
+            self.perform_one(effect);
+        }
+    }
+
+    fn perform_one(&mut self, effect: Effect) {
+        match effect {
+            Effect::Update(status) => {
+                self.driver.send_status_update(*status);
+            }
+            Effect::Call { id, call } => {
+                let (agent, tell) = (self.agent.clone(), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let answer = agent.call(&call).await;
+                    let _ = tell.send(Heard::Answer(id, answer)).await;
+                });
+                self.calls.insert(id, task.abort_handle());
+            }
+            Effect::Cancel { id } => {
+                if let Some(call) = self.calls.remove(&id) {
+                    call.abort();
+                }
+            }
+            Effect::Probe { task_id, id, probe } => {
+                let (key, tell) = ((task_id.clone(), id), self.tell.clone());
+                let task = tokio::spawn(async move {
+                    let outcome = tepui_transport::probe::ask(probe).await;
+                    let _ = tell.send(Heard::Probed(task_id, id, outcome)).await;
+                });
+                self.probes.insert(key, task.abort_handle());
+            }
+            Effect::CancelProbe { task_id, id } => {
+                if let Some(probe) = self.probes.remove(&(task_id, id)) {
+                    probe.abort();
+                }
+            }
+            Effect::Link { task_id, container } => {
+                if let Err(error) = files::link(&self.sandbox, &task_id, &container) {
+                    tracing::warn!(%task_id, %error, "cannot lead to the files of a task");
+                }
+            }
+            Effect::Stop => {
+                self.driver.stop();
+            }
+            Effect::Warn(text) => tracing::warn!("{text}"),
+        }
+    }
+}
+
+/// The answer of the agent, decoded, or its words.
+fn answer(response: &tepui_transport::ClientResponse) -> Answer {
+    let decoded =
+        tepui_wire_mesos::ContentType::Protobuf.decode::<v1::agent::Response>(response.body.clone());
+    Answer {
+        status: response.status.as_u16(),
+        response: decoded.ok().filter(|_| response.status.is_success()).map(Box::new),
+        text: response.text().trim().to_owned(),
+    }
+}
+
+/// Longer than any task runs.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

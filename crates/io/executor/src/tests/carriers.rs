@@ -10,7 +10,7 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        RootCertStore, ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer,
+        RootCertStore, ServerConfig, crypto::ring, pki_types::PrivateKeyDer,
         server::WebPkiClientVerifier,
     },
 };
@@ -90,7 +90,7 @@ impl Certificate {
 
 /// Speaks TLS in front of the fake agent; asks for `client`'s certificate, if there is one to ask for.
 async fn tls_in_front(port: u16, server: &Certificate, client: Option<&Certificate>) -> u16 {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let config = match client {
         None => config.unwrap().with_no_client_auth(),

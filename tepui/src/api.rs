@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use tepui_transport::{Call, Client, ClientError, ClientOptions, ClientResponse, Url};
+use tepui_transport::{
+    Call, Client, ClientError, ClientOptions, ClientResponse, RecordStream, Url,
+    client::{Records, Uploaded},
+    negotiate::RECORDIO,
+};
 use tepui_wire_mesos::{ContentType, v1};
 
 use crate::exit::Failure;
+
+/// How the records of a stream are written, in a request and in its answer.
+const MESSAGE_CONTENT_TYPE: HeaderName = HeaderName::from_static("message-content-type");
+const MESSAGE_ACCEPT: HeaderName = HeaderName::from_static("message-accept");
+/// Longer than anything runs.
+const PATIENCE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Why there is no answer to work with.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +80,50 @@ impl Api {
         json(ok(self.client.post(&url, call).await?)?)
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The same for questions that are answered when something happens, however long that takes.
+    pub(crate) fn patient(&self) -> Self {
+        let options = ClientOptions { response_timeout: PATIENCE, ..ClientOptions::default() };
+        Self { client: Client::new(options), address: self.address.clone() }
+    }
+
+    /// A call of the agent's API; an answer without a body is an empty one.
+    pub(crate) async fn ask(&self, call: &v1::agent::Call) -> Result<v1::agent::Response, Unanswered> {
+        let url = self.url("/api/v1")?;
+        let call = Call::message(ContentType::Protobuf, ContentType::Protobuf.encode(call));
+        let answer = ok(self.client.post(&url, call).await?)?;
+        ContentType::Protobuf
+            .decode(answer.body.clone())
+            .map_err(|error| Unanswered::Garbled { url: answer.url.to_string(), reason: error.to_string() })
+    }
+
+    /// A call of the agent's API that is answered with a stream of protobuf records.
+    pub(crate) async fn stream(&self, call: &v1::agent::Call) -> Result<RecordStream, Unanswered> {
+        let url = self.url("/api/v1")?;
+        let body = ContentType::Protobuf.encode(call);
+        let call = Call::message(ContentType::Protobuf, body)
+            .header(header::ACCEPT, HeaderValue::from_static(RECORDIO))
+            .header(MESSAGE_ACCEPT, protobuf());
+        match self.client.post_stream(&url, call).await {
+            Err(ClientError::Refused(answer)) => Err(refused(&answer)),
+            stream => Ok(stream?),
+        }
+    }
+
+    /// A call of the agent's API whose body is a stream of protobuf records.
+    pub(crate) async fn records(&self) -> Result<(Records, Uploaded), Unanswered> {
+        let url = self.url("/api/v1")?;
+        let call = Call::default()
+            .header(header::CONTENT_TYPE, HeaderValue::from_static(RECORDIO))
+            .header(MESSAGE_CONTENT_TYPE, protobuf())
+            .header(header::ACCEPT, protobuf());
+        Ok(self.client.post_records(&url, call).await?)
+    }
+
     /// POST of a form; the answer's body does not matter.
     pub(crate) async fn form(&self, target: &str, fields: &[(&str, &str)]) -> Result<(), Unanswered> {
         let url = self.url(target)?;
@@ -116,11 +171,19 @@ fn ok(answer: ClientResponse) -> Result<ClientResponse, Unanswered> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    Err(Unanswered::Refused {
+    Err(refused(&answer))
+}
+
+fn refused(answer: &ClientResponse) -> Unanswered {
+    Unanswered::Refused {
         url: answer.url.to_string(),
         status: answer.status.as_u16(),
         text: answer.text().trim().to_owned(),
-    })
+    }
+}
+
+const fn protobuf() -> HeaderValue {
+    HeaderValue::from_static(ContentType::Protobuf.mime())
 }
 
 fn json(answer: ClientResponse) -> Result<Value, Unanswered> {

@@ -54,6 +54,14 @@ pub(crate) enum Command {
     Offers(Query),
     /// Print what a task wrote.
     Logs(Logs),
+    /// Run a command beside a task: in its container, its sandbox, its environment.
+    ///
+    /// The exit code is the command's: 128+n when signal n ended it. The command ends with this one.
+    Exec(Exec),
+    /// See what a task writes from now on, and type into it if it was launched with a terminal.
+    ///
+    /// The exit code is the task's. Ctrl-P Ctrl-Q lets go of a task with a terminal and leaves it running.
+    Attach(Attach),
     /// Kill a task.
     Kill(OnTask),
     /// End a framework: its tasks are killed and its id is never used again.
@@ -366,6 +374,47 @@ pub(crate) struct Logs {
     /// Print what the task wrote to stderr instead.
     #[arg(long)]
     pub(crate) stderr: bool,
+    /// The task's id, or the beginning of it.
+    pub(crate) task: String,
+}
+
+/// `tepui exec`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    tepui exec -it TASK -- sh                 a shell in the task's container
+    tepui exec TASK -- ps aux
+    tepui exec -i TASK -- tar xf - < files.tar")]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Pass standard input on to the command.
+    #[arg(long, short = 'i')]
+    pub(crate) interactive: bool,
+    /// Give the command a terminal as large as this one; keys go to it, Ctrl-C too.
+    #[arg(long, short = 't')]
+    pub(crate) tty: bool,
+    /// A variable for the command's environment besides the task's; may be repeated.
+    #[arg(long = "env", short = 'e', value_name = "K=V")]
+    pub(crate) env: Vec<Assignment>,
+    /// User to run as, on the agent (default: the task's).
+    #[arg(long, short = 'u')]
+    pub(crate) user: Option<String>,
+    /// The task's id, or the beginning of it.
+    pub(crate) task: String,
+    /// The command and its arguments; everything after `--`.
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `tepui attach`.
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only look: pass nothing on.
+    #[arg(long)]
+    pub(crate) no_stdin: bool,
     /// The task's id, or the beginning of it.
     pub(crate) task: String,
 }

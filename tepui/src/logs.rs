@@ -52,7 +52,7 @@ async fn has_ended(master: &Api, task: &Value) -> Result<bool, Failure> {
 }
 
 /// `host:port` of an agent.
-async fn agent_address(master: &Api, id: &str) -> Result<String, Failure> {
+pub(crate) async fn agent_address(master: &Api, id: &str) -> Result<String, Failure> {
     let answer = master.call(&json!({ "type": "GET_AGENTS" })).await?;
     items(&answer, "/get_agents/agents")
         .iter()

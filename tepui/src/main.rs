@@ -3,6 +3,7 @@
 //! Here flags become options and outcomes become words and exit codes. What a role does is in the rooms below.
 
 mod api;
+mod attached;
 mod cli;
 mod config;
 mod daemon;
@@ -87,6 +88,8 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Frameworks(query) => query::frameworks(&query).await?,
         Command::Tasks(query) => query::tasks(&query).await?,
         Command::Offers(query) => query::offers(&query).await?,
+        Command::Exec(arguments) => return attached::exec(arguments).await,
+        Command::Attach(arguments) => return attached::attach(arguments).await,
         Command::Logs(arguments) => logs::logs(&arguments).await?,
         Command::Kill(arguments) => operate::kill(&arguments).await?,
         Command::Teardown(arguments) => operate::teardown(&arguments).await?,

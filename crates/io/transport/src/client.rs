@@ -11,6 +11,7 @@ mod records;
 mod socket;
 mod subscriber;
 mod tls;
+mod upload;
 mod url;
 
 use std::{
@@ -36,6 +37,7 @@ pub use records::RecordStream;
 pub use socket::Via;
 pub use subscriber::{Subscribed, Subscriber};
 pub use tls::{InvalidTls, Tls, TlsFiles};
+pub use upload::{Records, Uploaded};
 pub use url::{InvalidUrl, Url};
 
 use crate::{exchange::STREAM_ID, net::ReadSize};
@@ -480,7 +482,8 @@ fn put_request(
     if let Some(value) = authorization.and_then(Authorization::value) {
         line(&[b"Authorization: ", value.as_bytes()]);
     }
-    if !call.body.is_empty() || *method == Method::POST {
+    let chunked = call.headers.contains_key(header::TRANSFER_ENCODING);
+    if !chunked && (!call.body.is_empty() || *method == Method::POST) {
         line(&[b"Content-Length: ", call.body.len().to_string().as_bytes()]);
     }
     line(&[]);

@@ -36,6 +36,7 @@ struct Shared {
     containerizer: Containerizer,
     flags: BTreeMap<String, String>,
     version: String,
+    work_dir: PathBuf,
     log_file: Option<PathBuf>,
     /// The last master that was seen, and the name that it was found to have.
     master_name: Mutex<Option<(SocketAddr, String)>>,
@@ -59,6 +60,7 @@ impl Context {
                 containerizer,
                 flags,
                 version: options.version.clone(),
+                work_dir: options.work_dir.clone(),
                 log_file: options.log_file.clone(),
                 master_name: Mutex::new(None),
                 pacer: Pacer::new(2, Duration::from_secs(1)),

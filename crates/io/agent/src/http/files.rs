@@ -18,6 +18,7 @@ use crate::files::{self, Attached};
 pub(super) async fn attached(context: &Context, asked: &str) -> Result<Attached, Response> {
     let mut attached = Attached::default();
     attach_log(context, &mut attached);
+    attach_standalone(context, &mut attached);
     for (framework_id, executor_id) in executors_in(asked) {
         for directory in context.sandboxes(framework_id, executor_id).await? {
             attach(&mut attached, framework_id, executor_id, &directory);
@@ -45,6 +46,14 @@ async fn all_attached(context: &Context) -> Result<Attached, Response> {
 fn attach_log(context: &Context, attached: &mut Attached) {
     if let Some(log) = &context.shared.log_file {
         attached.add("/slave/log", log.clone());
+    }
+}
+
+/// Containers that stand alone have their sandboxes side by side, and only their real names.
+fn attach_standalone(context: &Context, attached: &mut Attached) {
+    let directory = context.shared.work_dir.join("containers");
+    if let Some(name) = directory.to_str() {
+        attached.add(name, directory.clone());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
-use tepui_core_agent::{ExecutorState, ExecutorView, FrameworkView, Snapshot};
+use tepui_core_agent::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot, flat_id, views};
 use tepui_telemetry::{metrics as samples, system as machine};
 use tepui_transport::{
     Request, Response,
@@ -13,10 +13,13 @@ use tepui_transport::{
 };
 use tepui_wire_mesos::{
     convert::{self, Format},
-    v1,
+    v1::{self, agent::call::GetContainers},
 };
 
-use super::{Context, METRICS_WAIT_MAX, statistics};
+use super::{
+    Context, METRICS_WAIT_MAX,
+    statistics::{self, Uses},
+};
 
 fn json(request: &Request, body: impl Into<Bytes>) -> Response {
     Response::legacy_json(request.query_parameter("jsonp").as_deref(), body)
@@ -96,6 +99,12 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
         Err(response) => return response,
     };
     let uses = context.measure().await;
+    let asks = |name: &str| request.query_parameter(name).is_some_and(|value| value == "true");
+    let asked = GetContainers {
+        show_nested: Some(with_status && asks("show_nested")),
+        show_standalone: Some(with_status && asks("show_standalone")),
+    };
+    let others = views::shown_containers(&snapshot, asked).filter_map(|view| other(view, &uses));
     let containers: Vec<Value> = statistics::running(&snapshot)
         .filter_map(|(framework, executor)| {
             let usage = statistics::of(executor, &uses)?;
@@ -118,8 +127,25 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
             }
             Some(object.into())
         })
+        .chain(others)
         .collect();
     json(&request, to_bytes(&containers.into()))
+}
+
+/// A container that has no executor of its own.
+fn other(view: &ContainerView, uses: &Uses) -> Option<Value> {
+    view.pid?;
+    let usage = statistics::measured(&view.resources, uses.get(&flat_id(&view.container_id)));
+    let status = v1::ContainerStatus {
+        container_id: Some(view.container_id.clone()),
+        executor_pid: view.pid,
+        ..v1::ContainerStatus::default()
+    };
+    let mut object = Map::new();
+    put(&mut object, "container_id", view.container_id.value.as_str());
+    put(&mut object, "statistics", sorted(&usage));
+    put(&mut object, "status", sorted(&status));
+    Some(object.into())
 }
 
 /// `/state`.

@@ -54,7 +54,7 @@ pub(super) fn of(executor: &ExecutorView, uses: &Uses) -> Option<v1::ResourceSta
 
 /// By the account of its cgroups where it has them, else as /proc has it. What a nested container without
 /// cgroups uses is part of what its parent does.
-fn measured(resources: &[v1::Resource], use_of_it: Option<&Measured>) -> v1::ResourceStatistics {
+pub(super) fn measured(resources: &[v1::Resource], use_of_it: Option<&Measured>) -> v1::ResourceStatistics {
     let Measured { cgroup, processes, disk_used_bytes, disk_limit_bytes } =
         use_of_it.copied().unwrap_or_default();
     let has_cgroup = cgroup.is_some();

@@ -29,7 +29,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const RESOURCES: &str = "cpus:8;mem:16384;disk:10240;ports:[31000-32000]";
 
@@ -212,6 +212,11 @@ impl Master {
 
     pub fn address(&self) -> SocketAddr {
         self.pid.address
+    }
+
+    /// Where the agent that registered listens.
+    pub fn agent_address(&self) -> SocketAddr {
+        self.agent.as_ref().unwrap().address
     }
 
     pub async fn stop(self) {
@@ -432,7 +437,7 @@ impl Answer {
     }
 }
 
-fn url(agent: SocketAddr, target: &str) -> Url {
+pub fn url(agent: SocketAddr, target: &str) -> Url {
     Url::new(agent.ip().to_string(), agent.port(), target)
 }
 

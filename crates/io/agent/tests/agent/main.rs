@@ -5,10 +5,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, unreachable_pub, reason = "tests")]
 
 mod harness;
+mod nested;
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use harness::{Executor, Master, Work, command, get, is_alive, post, until};
+use nested::{
+    a_slow_reader_slows_its_session_down, attaching_to_a_task, calls_about_containers_that_are_wrong,
+    containers_in_a_task, containers_outlive_a_killed_agent, containers_that_stand_alone,
+    sessions_with_a_terminal, sessions_with_pipes,
+};
 use tepui_agent::AgentServer;
 use tepui_wire_mesos::v1::TaskState;
 
@@ -49,6 +55,14 @@ fn main() -> ExitCode {
         a_master_that_comes_back_is_found
         an_ephemeral_agent_leaves_nothing
         bad_settings_are_errors
+        containers_in_a_task
+        containers_that_stand_alone
+        containers_outlive_a_killed_agent
+        sessions_with_pipes
+        a_slow_reader_slows_its_session_down
+        sessions_with_a_terminal
+        attaching_to_a_task
+        calls_about_containers_that_are_wrong
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -53,7 +53,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`] when there is no connection.
     pub async fn post_records(&self, url: &Url, call: Call) -> Result<(Records, Uploaded), ClientError> {
-        let stream = connect(url, &self.options).await?;
+        let mut socket = connect(url, &self.options).await?;
         let mut head = BytesMut::new();
         let chunked = HeaderValue::from_static("chunked");
         let call = call.header(header::TRANSFER_ENCODING, chunked);
@@ -63,10 +63,10 @@ impl Client {
         let (options, at) = (self.options.clone(), url.clone());
         tokio::spawn(async move {
             let mut sent = sent;
-            let (reader, writer) = tokio::io::split(stream);
             let exchange = async {
-                let written = write(writer, head, queue);
-                let answer = read(reader, &at, options.body_bytes_max);
+                // Both halves live until the answer is there: some servers take half a connection for none.
+                let written = write(&mut socket.writer, head, queue);
+                let answer = read(&mut socket.reader, &at, options.body_bytes_max);
                 tokio::pin!(written, answer);
                 tokio::select! {
                     biased;

@@ -143,7 +143,10 @@ impl Agent {
             return;
         };
         match outcome {
-            Ok(pid) => self.launched(now, &framework, &executor, pid),
+            Ok(pid) => {
+                self.launched(now, &framework, &executor, pid);
+                self.begin_children(&container.value);
+            }
             Err(failure) => self.launch_failed(now, &framework, &executor, failure),
         }
     }

@@ -70,6 +70,8 @@ struct Container {
     debug: bool,
     /// It outlives the agent.
     checkpoint: bool,
+    /// What is to be written down about it is.
+    durable: bool,
     user: Option<String>,
     environment: Vec<(String, String)>,
     resources: Vec<v1::Resource>,
@@ -84,7 +86,7 @@ struct Container {
 /// Where a container is in its life.
 #[derive(Debug)]
 enum Life {
-    /// Waits until it is written down.
+    /// Waits until it is written down and the one around it runs.
     Held(Box<Launch>),
     /// The shell was asked to start it.
     Launching,
@@ -307,11 +309,20 @@ impl Agent {
         let Some((framework, executor)) = self.containers.get(root) else { return false };
         let executor = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
         executor.is_some_and(|executor| {
-            executor.state != ExecutorState::Terminated
-                && !executor.held
-                && !executor.launching
-                && !self.nested.root_exits.contains_key(root)
+            executor.state != ExecutorState::Terminated && !self.nested.root_exits.contains_key(root)
         })
+    }
+
+    /// Whether a container has the one around it to be begun in. An executor may ask for it before its own start is told.
+    fn can_begin(&self, flat: &str) -> bool {
+        let Some(parent) = parent(flat) else { return true };
+        if let Some(container) = self.nested.containers.get(parent) {
+            return matches!(container.life, Life::Running);
+        }
+        let executor = self.containers.get(parent).and_then(|(framework, executor)| {
+            self.frameworks.get(framework).and_then(|known| known.executors.get(executor))
+        });
+        executor.is_some_and(|executor| !executor.held && !executor.launching)
     }
 }
 

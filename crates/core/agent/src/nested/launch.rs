@@ -42,20 +42,40 @@ impl Agent {
         let LaunchRequest { launch: mut record, session } = request;
         let (mut container, launch) = self.plan(&flat, &mut record, around, session);
         container.launcher = Some(from);
+        container.life = Life::Held(Box::new(launch));
         if container.checkpoint {
-            container.life = Life::Held(Box::new(launch));
             let write = Checkpoint::Container { container: flat.clone(), launch: Box::new(record) };
             self.out.write_then(write, After::Container { container: flat.clone() });
-        } else {
-            self.out.push(Effect::Launch(Box::new(launch)));
         }
-        self.nested.containers.insert(flat, container);
+        self.nested.containers.insert(flat.clone(), container);
+        self.begin(&flat);
     }
 
-    /// A container is written down: it may be begun.
+    /// A container is written down.
     pub(crate) fn container_durable(&mut self, flat: &str) {
-        let Some(container) = self.nested.containers.get_mut(flat) else { return };
-        if matches!(container.life, Life::Held(_))
+        if let Some(container) = self.nested.containers.get_mut(flat) {
+            container.durable = true;
+            self.begin(flat);
+        }
+    }
+
+    /// A container runs: those that were asked for in it may be begun.
+    pub(crate) fn begin_children(&mut self, flat: &str) {
+        let children: Vec<String> = self.nested.below(flat).map(|(child, _)| child.clone()).collect();
+        for child in children {
+            self.begin(&child);
+        }
+    }
+
+    /// Asks for a container's start, if nothing has to be waited for.
+    fn begin(&mut self, flat: &str) {
+        let ready = self.can_begin(flat);
+        let Some(container) = self.nested.containers.get_mut(flat).filter(|container| container.durable)
+        else {
+            return;
+        };
+        if ready
+            && matches!(container.life, Life::Held(_))
             && let Life::Held(launch) = std::mem::replace(&mut container.life, Life::Launching)
         {
             self.out.push(Effect::Launch(launch));
@@ -67,10 +87,7 @@ impl Agent {
         let Some(parent) = parent(flat) else { return Ok(None) };
         if let Some(container) = self.nested.containers.get(parent) {
             match container.life {
-                Life::Running => {}
-                Life::Held(_) | Life::Launching => {
-                    return Err(format!("Parent container {parent} does not run yet"));
-                }
+                Life::Held(_) | Life::Launching | Life::Running => {}
                 Life::Ending(_) => return Err(format!("Parent container {parent} is in 'DESTROYING' state")),
                 Life::Ended(_) => return Err(format!("Parent container {parent} does not exist")),
             }
@@ -90,7 +107,7 @@ impl Agent {
             return Err(format!("Parent container {parent} does not exist"));
         }
         if !self.executor_takes_children(parent) {
-            return Err(format!("Parent container {parent} does not run"));
+            return Err(format!("Parent container {parent} is in 'DESTROYING' state"));
         }
         Ok(self.around_root(parent))
     }
@@ -188,6 +205,7 @@ impl Agent {
             sandbox,
             debug: session,
             checkpoint,
+            durable: !checkpoint,
             user,
             environment,
             resources: record.resources.clone(),
@@ -243,6 +261,7 @@ impl Agent {
                     Some(from) => self.out.reply(from, Reply::ok()),
                     None => {}
                 }
+                self.begin_children(flat);
             }
             // Mesos starts a helper, which finds no program and exits.
             Err(failure) if failure.reason == LaunchFailureReason::Exec && !container.session => {
@@ -275,6 +294,7 @@ impl Agent {
         container.pid = pid;
         container.life = life;
         container.checkpoint = true;
+        container.durable = true;
         self.nested.containers.insert(flat.to_owned(), container);
         true
     }

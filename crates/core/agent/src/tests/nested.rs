@@ -243,6 +243,24 @@ fn nothing_is_begun_before_it_is_written_down() {
 }
 
 #[test]
+fn an_executor_may_ask_before_its_own_start_is_told() {
+    let mut rig = Rig::registered();
+    let root = launch(&rig.run(aware(), executor_task("t", "e"))).container_id.clone();
+    rig.subscribe("e");
+    let [a, b] = ["a", "a.b"].map(|child| format!("{}.{child}", root.value));
+    for flat in [&a, &b] {
+        let effects = rig.ask(&text("LAUNCH_CONTAINER", flat, SLEEP)).1;
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Launch(_))), "{effects:?}");
+    }
+    assert_eq!(launch(&rig.launched(&root)).container_id, container_id(&a));
+    let effects = rig.launched(&container_id(&a));
+    assert_eq!(
+        (launch(&effects).container_id.clone(), replies(&effects)),
+        (container_id(&b), vec![(200, "")])
+    );
+}
+
+#[test]
 fn resources_are_the_parents_unless_it_says_otherwise() {
     let (mut rig, root) = with_executor();
     let resources = r#","resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.5}},

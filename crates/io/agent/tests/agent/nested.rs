@@ -352,28 +352,24 @@ pub async fn sessions_with_a_terminal() {
     let (_master, agent, root) = with_task(&work, "exec sleep 1000", false).await;
     let at = agent.address();
     let flat = format!("{root}.s");
-    let mut stream = session(
-        at,
-        &flat,
-        "tty -s && stty size; trap 'stty size' WINCH; while :; do read line; echo \"<$line>\"; done",
-        true,
-    )
-    .await;
+    let line = "tty -s && stty size; while read line; do stty size; echo \"<$line>\"; done";
+    let mut stream = session(at, &flat, line, true).await;
     let out = data::Type::Stdout;
-    assert!(read(&mut stream, out, |text| text.contains("11 22")).await.contains("11 22"));
-    let input = Input::attach(at, &flat).await;
-    input.resize(33, 44).await;
-    assert!(read(&mut stream, out, |text| text.contains("33 44")).await.contains("33 44"));
+    read(&mut stream, out, |text| text.contains("11 22")).await;
     // Another one sees what comes out from now on.
     let mut other = output(at, &call("ATTACH_CONTAINER_OUTPUT", &flat, json!({}))).await.unwrap();
+    let input = Input::attach(at, &flat).await;
+    input.resize(33, 44).await;
     input.write(b"abc\n").await;
     for stream in [&mut stream, &mut other] {
-        assert!(read(stream, out, |text| text.contains("<abc>")).await.contains("<abc>"));
+        let text = read(stream, out, |text| text.contains("<abc>")).await;
+        assert!(text.contains("33 44\r\n<abc>"), "{text}");
     }
     // Ctrl-C.
     input.write(b"\x03").await;
-    read(&mut stream, out, |_| false).await;
-    read(&mut other, out, |_| false).await;
+    for stream in [&mut stream, &mut other] {
+        read(stream, out, |_| false).await;
+    }
     assert_eq!(status(at, &flat).await & 0x7f, 2);
     agent.stop().await;
 }

@@ -10,17 +10,9 @@
 //!   from anywhere: stop, abort, ERROR ─► Ended                                     ▼ KillProcessGroup
 //! ```
 //!
-//! The methods and what they answer follow Mesos's executor driver:
-//!
-//! | method | NotStarted | Running | Aborted | Stopped |
-//! |---|---|---|---|---|
-//! | `start` | subscribes, Running | Running | Aborted | Stopped |
-//! | `stop` | NotStarted | ends, Stopped | becomes Stopped, answers **Aborted** | Stopped |
-//! | `abort` | NotStarted | ends, Aborted | Aborted | Stopped |
-//! | `send_status_update`, `send_framework_message` | NotStarted, nothing sent | sent, Running | Aborted, nothing sent | Stopped, nothing sent |
-//!
-//! `join` and `run` wait, so they are the shell's; they answer [`ExecutorDriver::status`] when
-//! [`ExecutorDriver::is_finished`].
+//! What each method answers and does in each state, and what each event leads to, beside Mesos's drivers:
+//! `docs/executor-driver.md`, whose tables the tests walk. `join` and `run` wait, so they are the shell's; they
+//! answer [`ExecutorDriver::status`] when [`ExecutorDriver::is_finished`].
 //!
 //! Where it does more than Mesos's: updates are kept and repeated until the agent acknowledges them (also
 //! without a reconnection), `stop` lets the updates already given leave first, `disconnected` is reported, a
@@ -342,6 +334,11 @@ impl ExecutorDriver {
     /// Where the driver is in its life.
     pub const fn status(&self) -> DriverStatus {
         self.status
+    }
+
+    /// The executor's own id.
+    pub const fn executor_id(&self) -> &ExecutorId {
+        &self.config.executor_id
     }
 
     /// Whether nothing more will come from this driver but the effects already asked for.

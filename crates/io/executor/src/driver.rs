@@ -195,6 +195,11 @@ impl ExecutorDriver {
         self.shared.core().status()
     }
 
+    /// The executor's own id.
+    pub fn executor_id(&self) -> String {
+        self.shared.core().executor_id().value.clone()
+    }
+
     /// Begins to subscribe and returns. If the threads for it cannot be started, the driver is aborted.
     pub fn start(&self) -> DriverStatus {
         let status = self.command(core::ExecutorDriver::start);

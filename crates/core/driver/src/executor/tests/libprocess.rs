@@ -8,7 +8,7 @@ fn pid(text: &str) -> Upid {
     text.parse().unwrap()
 }
 
-fn v0(checkpoint: bool) -> Config {
+pub(super) fn v0(checkpoint: bool) -> Config {
     let transport = Transport::Libprocess { own: pid("executor(1)@1.2.3.4:7"), agent: agent() };
     Config { transport, ..config(checkpoint) }
 }
@@ -33,7 +33,7 @@ fn slave_info() -> internal::SlaveInfo {
     internal::SlaveInfo { hostname: "agent".to_owned(), ..Default::default() }
 }
 
-fn registered() -> Message {
+pub(super) fn registered() -> Message {
     internal::ExecutorRegisteredMessage {
         executor_info: ExecutorInfo::default(),
         framework_id: framework_id(),
@@ -44,23 +44,23 @@ fn registered() -> Message {
     .into()
 }
 
-fn reregistered() -> Message {
+pub(super) fn reregistered() -> Message {
     internal::ExecutorReregisteredMessage { slave_id: slave_id(), slave_info: slave_info() }.into()
 }
 
-fn reconnect() -> Message {
+pub(super) fn reconnect() -> Message {
     internal::ReconnectExecutorMessage { slave_id: slave_id() }.into()
 }
 
-fn run_task(name: &str) -> Message {
+pub(super) fn run_task(name: &str) -> Message {
     internal::RunTaskMessage { task: task(name), ..Default::default() }.into()
 }
 
-fn kill_task(name: &str) -> Message {
+pub(super) fn kill_task(name: &str) -> Message {
     internal::KillTaskMessage { framework_id: framework_id(), task_id: id(name), kill_policy: None }.into()
 }
 
-fn to_executor() -> Message {
+pub(super) fn to_executor() -> Message {
     internal::FrameworkToExecutorMessage {
         slave_id: slave_id(),
         framework_id: framework_id(),
@@ -70,7 +70,7 @@ fn to_executor() -> Message {
     .into()
 }
 
-fn acknowledgement(name: &str, uuid: Bytes) -> Message {
+pub(super) fn acknowledgement(name: &str, uuid: Bytes) -> Message {
     internal::StatusUpdateAcknowledgementMessage {
         slave_id: slave_id(),
         framework_id: framework_id(),
@@ -80,23 +80,23 @@ fn acknowledgement(name: &str, uuid: Bytes) -> Message {
     .into()
 }
 
-fn shutdown() -> Message {
+pub(super) fn shutdown() -> Message {
     internal::ShutdownExecutorMessage::default().into()
 }
 
 impl Bench {
-    fn registered(config: Config) -> Self {
+    pub(super) fn registered(config: Config) -> Self {
         let mut bench = Self::started(config);
         bench.hear(registered());
         bench.effects();
         bench
     }
 
-    fn hear(&mut self, message: Message) {
+    pub(super) fn hear(&mut self, message: Message) {
         self.driver.handle_message(self.now, &agent(), message);
     }
 
-    fn exit(&mut self) {
+    pub(super) fn exit(&mut self) {
         self.driver.handle_exited(self.now, &agent());
     }
 

@@ -1,19 +1,25 @@
-//! Our executor driver's test-executor, over both protocols, under the genuine Mesos and under tepui: the same lines.
+//! Our executor driver with its example executors, over both protocols, under the genuine Mesos and under tepui: the same
+//! lines, and over a restart of the agent.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use conformance::{
     Outcome,
     cluster::{Agent, Genuine, Master},
     peers,
-    process::{Yard, in_yard, run_to_end, wait_for},
+    process::{Running, Yard, in_yard, wait_for},
 };
 
 const LIMIT: Duration = Duration::from_secs(100);
-/// How the executor is told to speak.
+/// How an executor is told to speak.
 const TONGUES: &[&str] = &["", "--json", "--v0"];
-/// What Mesos's own prints, for three tasks.
-const LINES: &[&str] = &[
+/// What Mesos's own test-executor prints, for three tasks.
+const TEST_EXECUTOR: &[&str] = &[
     "Registered executor on 127.0.0.1",
     "Starting task test-0",
     "Finishing task test-0",
@@ -22,48 +28,109 @@ const LINES: &[&str] = &[
     "Starting task test-2",
     "Finishing task test-2",
 ];
+/// What Mesos's long-lived-executor prints.
+const LONG_LIVED_EXECUTOR: &[&str] = &[
+    "Registered executor on 127.0.0.1",
+    "Starting task test-0",
+    "Starting task test-1",
+    "Starting task test-2",
+];
 
-/// Three tasks, each executor in a framework of its own.
-fn says_what_mesos_says(yard: &Yard, master: &str, work: &Path) -> Outcome {
-    for (run, tongue) in TONGUES.iter().enumerate() {
-        let before = outputs(work)?;
-        // In local mode executors of the genuine one write to its own output instead of the sandbox.
-        let program = peers::example("test_executor")?;
-        let executor = format!("exec {} {tongue} > said", program.display());
-        let mut scheduler = Command::new(peers::example("test_scheduler")?);
-        scheduler.args(["--user", "root", "--tasks", "3", "--master", master, "--executor", &executor]);
-        let said = run_to_end(&format!("scheduler-{run}"), &mut scheduler, yard.path(), LIMIT)?;
-        assert!(said.contains("tasks=3 finished=3 failed=0"), "{tongue}: {said}");
-        let after = outputs(work)?;
-        let new: Vec<_> = after.iter().filter(|path| !before.contains(path)).collect();
-        let [said] = new[..] else { return Err(format!("not one new sandbox: {new:?}").into()) };
-        let lines = wait_for("the executor's last line", LIMIT, || {
-            let text = fs::read_to_string(said).ok()?;
-            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            (lines.len() >= LINES.len()).then_some(lines)
-        })?;
-        assert_eq!(lines, LINES, "{tongue}");
-    }
-    Ok(())
+/// Where tasks are to run.
+struct Place<'a> {
+    yard: &'a Yard,
+    master: String,
+    /// The agent's work directory.
+    work: &'a Path,
 }
 
-/// What every executor's run has said, below an agent's work directory.
-fn outputs(work: &Path) -> Outcome<Vec<std::path::PathBuf>> {
+/// Tasks that a scheduler has been asked to launch.
+struct Launched {
+    scheduler: Running,
+    /// What sandboxes there were before.
+    before: Vec<PathBuf>,
+}
+
+impl Place<'_> {
+    /// Launches three tasks of one of our executors, in a framework of their own.
+    fn launch(&self, executor: &str, more: &[&str]) -> Outcome<Launched> {
+        let before = sandboxes(self.work);
+        let (name, options) = executor.split_once(' ').unwrap_or((executor, ""));
+        // In local mode executors of the genuine one write to its own output instead of the sandbox.
+        let executor = format!("exec {} {options} > said", peers::example(name)?.display());
+        let mut scheduler = Command::new(peers::example("test_scheduler")?);
+        scheduler.args(["--user", "root", "--tasks", "3", "--master", &self.master, "--executor", &executor]);
+        scheduler.args(more);
+        let scheduler =
+            Running::start(&format!("scheduler-{}", before.len()), &mut scheduler, self.yard.path())?;
+        Ok(Launched { scheduler, before })
+    }
+
+    /// Waits until the executor has said so many lines.
+    fn said(&self, launched: &Launched, count: usize) -> Outcome<Vec<String>> {
+        wait_for(&format!("{count} lines of the executor"), LIMIT, || {
+            let new = sandboxes(self.work).into_iter().find(|path| !launched.before.contains(path))?;
+            let text = fs::read_to_string(new.join("said")).ok()?;
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+
+    /// Waits until all tasks have finished.
+    fn finished(&self, launched: &mut Launched) -> Outcome {
+        launched.scheduler.wait(LIMIT)?;
+        let output = launched.scheduler.output();
+        if output.contains("tasks=3 finished=3 failed=0") { Ok(()) } else { Err(output.into()) }
+    }
+
+    /// Each of our executors says what Mesos's say, whatever it speaks.
+    fn examples(&self) -> Outcome {
+        for tongue in TONGUES {
+            let mut launched = self.launch(&format!("test_executor {tongue}"), &[])?;
+            self.finished(&mut launched)?;
+            assert_eq!(self.said(&launched, TEST_EXECUTOR.len())?, TEST_EXECUTOR, "{tongue}");
+        }
+        for tongue in ["", "--v0"] {
+            let mut launched = self.launch(&format!("long_lived_executor --seconds 0.2 {tongue}"), &[])?;
+            self.finished(&mut launched)?;
+            assert_eq!(self.said(&launched, LONG_LIVED_EXECUTOR.len())?, LONG_LIVED_EXECUTOR, "{tongue}");
+        }
+        let mut launched = self.launch("task_group_executor", &["--group", "--command", "test -n x"])?;
+        self.finished(&mut launched)?;
+        let mut said = self.said(&launched, 9)?;
+        assert_eq!(said[..2], ["registered on 127.0.0.1", "group 0 of 3 tasks"]);
+        assert_eq!(said.pop().as_deref(), Some("nothing left to do"));
+        let finished = said.iter().filter(|line| line.ends_with("TASK_FINISHED")).count();
+        assert_eq!((said.len(), finished), (8, 3), "{said:?}");
+        // One that fails takes the others with it.
+        let command = "if mkdir ../first 2>/dev/null; then exit 3; else exec sleep 1000; fi";
+        let mut launched = self.launch("task_group_executor", &["--group", "--command", command])?;
+        launched.scheduler.wait(LIMIT)?;
+        let said = self.said(&launched, 9)?;
+        let of = |state: &str| said.iter().filter(|line| line.ends_with(state)).count();
+        assert_eq!((of("TASK_FAILED"), of("TASK_KILLED")), (1, 2), "{said:?}");
+        Ok(())
+    }
+}
+
+/// The directories of every executor's runs below an agent's work directory.
+fn sandboxes(work: &Path) -> Vec<PathBuf> {
     let mut found = vec![work.to_owned()];
     for name in ["slaves", "*", "frameworks", "*", "executors", "*", "runs", "*"] {
         let mut next = Vec::new();
         for directory in found {
             match name {
                 "*" => {
-                    let entries = fs::read_dir(directory)?.flatten().map(|entry| entry.path());
-                    next.extend(entries.filter(|path| path.is_dir() && !path.is_symlink()));
+                    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+                    let paths = entries.map(|entry| entry.path());
+                    next.extend(paths.filter(|path| path.is_dir() && !path.is_symlink()));
                 }
-                name => next.extend(Some(directory.join(name)).filter(|path| path.is_dir())),
+                name => next.push(directory.join(name)),
             }
         }
         found = next;
     }
-    Ok(found.into_iter().map(|directory| directory.join("said")).collect())
+    found
 }
 
 #[test]
@@ -74,7 +141,7 @@ fn under_the_genuine_mesos() {
         let extra = [("MESOS_EXECUTOR_ENVIRONMENT_VARIABLES", environment)];
         let Some(mesos) = Genuine::start(yard, 1, &extra)? else { return Ok(()) };
         let master = format!("127.0.0.1:{}/master/api/v1/scheduler", mesos.port);
-        says_what_mesos_says(yard, &master, &mesos.agent_work(0))
+        Place { yard, master, work: &mesos.agent_work(0) }.examples()
     });
 }
 
@@ -84,6 +151,35 @@ fn under_tepui() {
         let mut master = Master::start(yard, &[])?;
         let agent = Agent::start(yard, master.port, &[])?;
         master.wait_for_agents(1)?;
-        says_what_mesos_says(yard, &format!("127.0.0.1:{}", master.port), &agent.work)
+        Place { yard, master: format!("127.0.0.1:{}", master.port), work: &agent.work }.examples()
+    });
+}
+
+#[test]
+fn over_a_restart_of_tepui_s_agent() {
+    in_yard(|yard| {
+        let mut master = Master::start(yard, &[])?;
+        let mut agent = Agent::start(yard, master.port, &[])?;
+        master.wait_for_agents(1)?;
+        let (port, work) = (agent.port, agent.work.clone());
+        let place = Place { yard, master: format!("127.0.0.1:{}", master.port), work: &work };
+        for tongue in ["", "--v0"] {
+            let executor = format!("long_lived_executor --seconds 4 {tongue}");
+            let mut launched = place.launch(&executor, &["--checkpoint"])?;
+            place.said(&launched, LONG_LIVED_EXECUTOR.len())?;
+            agent.process.signal(rustix::process::Signal::KILL)?;
+            agent.process.wait(LIMIT)?;
+            agent = Agent::start_at(&peers::tepui()?, port, work.clone(), master.port, &[])?;
+            place.finished(&mut launched)?;
+            let said = place.said(&launched, LONG_LIVED_EXECUTOR.len() + 1)?;
+            let (last, before) = said.split_last().ok_or("nothing")?;
+            assert_eq!(
+                (before, last.as_str()),
+                (&said[..4], "Re-registered executor on 127.0.0.1"),
+                "{tongue}"
+            );
+            assert_eq!(before, LONG_LIVED_EXECUTOR, "{tongue}");
+        }
+        Ok(())
     });
 }

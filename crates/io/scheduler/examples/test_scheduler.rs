@@ -31,7 +31,7 @@ use std::{
 use clap::Parser;
 use tepui_scheduler::{
     Acknowledgement, Address, Config, ContentType, Event, Events, Options, SchedulerDriver, capabilities,
-    launch, v1,
+    launch, launch_group, v1,
 };
 use v1::framework_info::capability::Type as Capability;
 
@@ -45,8 +45,11 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     tasks: usize,
     /// Tasks of a custom executor: its command, run by a shell on the agent.
-    #[arg(long, value_name = "COMMAND", conflicts_with = "command")]
+    #[arg(long, value_name = "COMMAND")]
     executor: Option<String>,
+    /// Launch what fits into an offer as one task group of the custom executor, which gets `--command` with each task.
+    #[arg(long, requires = "executor")]
+    group: bool,
     /// Tasks that are a command, run by a shell on the agent.
     #[arg(long, default_value = "true")]
     command: String,
@@ -150,7 +153,11 @@ impl TestScheduler {
             (self.launched..self.launched + count).map(|n| self.task(n, &offer.agent_id)).collect();
         self.first_accept.get_or_insert_with(Instant::now);
         let filters = v1::Filters { refuse_seconds: Some(0.0) };
-        if self.driver.accept([offer.id], [launch(tasks)], Some(filters)).is_ok() {
+        let operation = match self.executor().filter(|_| self.arguments.group) {
+            Some(executor) => launch_group(executor, tasks),
+            None => launch(tasks),
+        };
+        if self.driver.accept([offer.id], [operation], Some(filters)).is_ok() {
             self.say(|| format!("launched {count} tasks on {}", offer.hostname));
             self.launched += count;
             self.agents.insert(agent);
@@ -158,7 +165,6 @@ impl TestScheduler {
     }
 
     fn task(&self, number: usize, agent: &v1::AgentId) -> v1::TaskInfo {
-        let command = |value: &str| v1::CommandInfo { value: Some(value.to_owned()), ..Default::default() };
         let mut task = v1::TaskInfo {
             name: format!("test {number}"),
             task_id: v1::TaskId { value: format!("test-{number}") },
@@ -166,20 +172,23 @@ impl TestScheduler {
             resources: vec![resource("cpus", self.arguments.cpus), resource("mem", self.arguments.mem)],
             ..Default::default()
         };
-        match &self.arguments.executor {
-            Some(executor) => {
-                task.executor = Some(Box::new(v1::ExecutorInfo {
-                    r#type: Some(v1::executor_info::Type::Custom.into()),
-                    executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
-                    framework_id: self.driver.framework_id(),
-                    command: Some(command(executor)),
-                    resources: vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)],
-                    ..Default::default()
-                }));
-            }
+        match self.executor().filter(|_| !self.arguments.group) {
+            Some(executor) => task.executor = Some(Box::new(executor)),
             None => task.command = Some(command(&self.arguments.command)),
         }
         task
+    }
+
+    fn executor(&self) -> Option<v1::ExecutorInfo> {
+        let executor = self.arguments.executor.as_deref()?;
+        Some(v1::ExecutorInfo {
+            r#type: Some(v1::executor_info::Type::Custom.into()),
+            executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
+            framework_id: self.driver.framework_id(),
+            command: Some(command(executor)),
+            resources: vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)],
+            ..Default::default()
+        })
     }
 
     fn update(&mut self, status: &v1::TaskStatus) {
@@ -211,6 +220,10 @@ impl TestScheduler {
             "tasks={tasks} finished={finished} failed={failed} seconds={seconds:.3} per_second={rate:.0}"
         );
     }
+}
+
+fn command(value: &str) -> v1::CommandInfo {
+    v1::CommandInfo { value: Some(value.to_owned()), ..Default::default() }
 }
 
 fn scalar(offer: &v1::Offer, name: &str) -> f64 {

@@ -103,7 +103,7 @@ impl Place<'_> {
         let finished = said.iter().filter(|line| line.ends_with("TASK_FINISHED")).count();
         assert_eq!((said.len(), finished), (8, 3), "{said:?}");
         // One that fails takes the others with it.
-        let command = "if mkdir ../first 2>/dev/null; then exit 3; else exec sleep 1000; fi";
+        let command = "if mkdir first 2>/dev/null; then exit 3; else exec sleep 1000; fi";
         let mut launched = self.launch("task_group_executor", &["--group", "--command", command])?;
         launched.scheduler.wait(LIMIT)?;
         let said = self.said(&launched, 9)?;

@@ -85,6 +85,7 @@ struct Arguments {
 /// The executor's own resources.
 const EXECUTOR_CPUS: f64 = 0.1;
 const EXECUTOR_MEM: f64 = 32.0;
+const EXECUTOR_DISK: f64 = 1.0;
 
 struct TestScheduler {
     arguments: Arguments,
@@ -181,12 +182,17 @@ impl TestScheduler {
 
     fn executor(&self) -> Option<v1::ExecutorInfo> {
         let executor = self.arguments.executor.as_deref()?;
+        let mut resources = vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)];
+        if self.arguments.group {
+            // Masters insist.
+            resources.push(resource("disk", EXECUTOR_DISK));
+        }
         Some(v1::ExecutorInfo {
             r#type: Some(v1::executor_info::Type::Custom.into()),
             executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
             framework_id: self.driver.framework_id(),
             command: Some(command(executor)),
-            resources: vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)],
+            resources,
             ..Default::default()
         })
     }

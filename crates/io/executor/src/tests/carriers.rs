@@ -10,8 +10,7 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        RootCertStore, ServerConfig, crypto::ring, pki_types::PrivateKeyDer,
-        server::WebPkiClientVerifier,
+        RootCertStore, ServerConfig, crypto::ring, pki_types::PrivateKeyDer, server::WebPkiClientVerifier,
     },
 };
 

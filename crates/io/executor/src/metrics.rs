@@ -23,7 +23,8 @@ pub(crate) struct MetricsFile {
     directory: PathBuf,
     executor: String,
     due: Instant,
-    written: Option<String>,
+    /// The connection, as the file has it.
+    written: Option<bool>,
 }
 
 impl MetricsFile {
@@ -33,17 +34,13 @@ impl MetricsFile {
 
     /// Writes the file if its time has come, or the connection has changed. Answers when to come again.
     pub(crate) fn keep(&mut self, driver: &ExecutorDriver) -> Instant {
-        let text = series(&self.executor, driver.is_subscribed(), driver.counters());
-        let now = Instant::now();
-        let connection =
-            |text: &str| text.lines().find(|line| line.starts_with(CONNECTION)).map(str::to_owned);
-        let changed = self.written.as_deref().and_then(connection) != connection(&text);
-        if now >= self.due || changed {
+        let (now, connected) = (Instant::now(), driver.is_subscribed());
+        if now >= self.due || self.written != Some(connected) {
             self.due = now + INTERVAL;
-            if let Err(error) = self.write(&text) {
+            self.written = Some(connected);
+            if let Err(error) = self.write(&series(&self.executor, connected, driver.counters())) {
                 tracing::warn!(%error, file = %self.path().display(), "cannot write the metrics file");
             }
-            self.written = Some(text);
         }
         self.due
     }
@@ -72,8 +69,6 @@ impl Drop for MetricsFile {
     }
 }
 
-const CONNECTION: &str = "bkbcs_executor_slave_connection ";
-
 fn series(executor: &str, connected: bool, counters: Counters) -> String {
     let label = executor.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n");
     let mut text = String::new();
@@ -82,7 +77,7 @@ fn series(executor: &str, connected: bool, counters: Counters) -> String {
     };
     let taskgroup = format!("{{taskgroup=\"{label}\"}}");
     put(
-        CONNECTION.trim_end(),
+        "bkbcs_executor_slave_connection",
         "gauge",
         "Whether the executor is connected to its agent.",
         "",

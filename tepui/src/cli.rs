@@ -303,6 +303,14 @@ pub(crate) struct Agent {
         default_value = "15secs"
     )]
     pub(crate) container_disk_watch_interval: Span,
+    /// How long a fetch may go without a byte before it has failed.
+    #[arg(
+        long,
+        alias = "fetcher_stall_timeout",
+        env = "TEPUI_FETCHER_STALL_TIMEOUT",
+        default_value = "1mins"
+    )]
+    pub(crate) fetcher_stall_timeout: Span,
     /// How long an executor may take to register.
     #[arg(
         long,

@@ -118,6 +118,7 @@ fn agent_options(arguments: cli::Agent) -> Result<tepui_agent::Options, Failure>
         enforce_disk_quota: arguments.enforce_container_disk_quota,
     };
     options.cgroups_root = arguments.cgroups_root;
+    options.fetcher_stall_timeout = arguments.fetcher_stall_timeout.0;
     options.executor_registration_timeout = arguments.executor_registration_timeout.0;
     options.executor_reregistration_timeout = arguments.executor_reregistration_timeout.0;
     options.executor_shutdown_grace_period = arguments.executor_shutdown_grace_period.0;

@@ -41,6 +41,8 @@ pub struct Options {
     pub isolation: Isolation,
     /// Name of the cgroup that all containers are under.
     pub cgroups_root: String,
+    /// Without a byte for this long a fetch has failed.
+    pub fetcher_stall_timeout: Duration,
     /// Rotation of `stdout` and `stderr`; `None`: never.
     pub rotation: Option<Rotation>,
     /// How long an executor may take to subscribe once it was started.
@@ -95,6 +97,7 @@ impl Options {
             switch_user: true,
             isolation: Isolation::default(),
             cgroups_root: "mesos".to_owned(),
+            fetcher_stall_timeout: Duration::from_secs(60),
             rotation: None,
             executor_registration_timeout: Duration::from_secs(60),
             executor_reregistration_timeout: Duration::from_secs(2),
@@ -132,6 +135,7 @@ impl Options {
             ("executor_registration_timeout", duration(self.executor_registration_timeout)),
             ("executor_reregistration_timeout", duration(self.executor_reregistration_timeout)),
             ("executor_shutdown_grace_period", duration(self.executor_shutdown_grace_period)),
+            ("fetcher_stall_timeout", duration(self.fetcher_stall_timeout)),
             ("gc_delay", duration(self.gc_delay)),
             ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
             ("hostname", hostname.to_owned()),
@@ -174,13 +178,12 @@ fn quoted(names: &str) -> String {
 }
 
 /// Flags of Mesos that are no settings here, with the values that describe what this agent does.
-const FIXED_FLAGS: [(&str, &str); 24] = [
+const FIXED_FLAGS: [(&str, &str); 23] = [
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("cgroups_destroy_timeout", "1mins"),
     ("cgroups_hierarchy", "/sys/fs/cgroup"),
     ("containerizers", "mesos"),
-    ("fetcher_stall_timeout", "1mins"),
     ("frameworks_home", ""),
     ("gc_non_executor_container_sandboxes", "false"),
     ("help", "false"),

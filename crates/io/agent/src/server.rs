@@ -229,6 +229,7 @@ fn containerizer_options(options: &Options) -> tepui_containment::Options {
         supervisor: options.supervisor.clone(),
         isolation: options.isolation.clone(),
         cgroups_root: options.cgroups_root.clone(),
+        fetcher_stall_timeout: options.fetcher_stall_timeout,
         rotation: options.rotation,
         ..tepui_containment::Options::new(&options.runtime_dir)
     }

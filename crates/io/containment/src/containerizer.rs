@@ -11,7 +11,7 @@ mod limitation;
 mod prepare;
 mod watch;
 
-use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -46,6 +46,8 @@ pub struct Options {
     pub isolation: Isolation,
     /// Name of the cgroup that all containers are under (Mesos's `--cgroups_root`).
     pub cgroups_root: String,
+    /// Without a byte for this long a fetch has failed.
+    pub fetcher_stall_timeout: Duration,
     /// When `stdout` and `stderr` are rotated; `None`: never.
     pub rotation: Option<Rotation>,
 }
@@ -61,6 +63,7 @@ impl Options {
             supervisor: SupervisorCommand::default(),
             isolation: Isolation::default(),
             cgroups_root: "mesos".to_owned(),
+            fetcher_stall_timeout: Duration::from_secs(60),
             rotation: None,
         }
     }

@@ -13,8 +13,9 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt as _,
     path::{Component, Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Gid, Uid};
@@ -31,6 +32,35 @@ pub struct FetchError {
     pub reason: String,
 }
 
+/// How long a fetch goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience<'a> {
+    /// Without a byte for this long it has failed (Mesos's `--fetcher_stall_timeout`).
+    pub stall: Duration,
+    /// It is not wanted any more when this becomes true.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// How often it is looked whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Patience<'_> {
+    /// An error when it is not wanted any more, or when nothing has happened since `last` for too long.
+    fn check(&self, last: Instant) -> io::Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(io::Error::other("cancelled"));
+        }
+        if last.elapsed() >= self.stall {
+            let seconds = self.stall.as_secs_f64();
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("it has stalled: not a byte came for {seconds} seconds"),
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Fetches all of them, one after the other, as `credentials` says (`None`: as ourselves).
 ///
 /// # Errors
@@ -39,11 +69,11 @@ pub fn fetch_all(
     uris: &[Uri],
     sandbox: &Path,
     credentials: Option<&Credentials>,
-    cancelled: &AtomicBool,
+    patience: Patience<'_>,
 ) -> Result<(), FetchError> {
     let all = || {
         uris.iter().try_for_each(|uri| {
-            fetch(uri, sandbox, cancelled)
+            fetch(uri, sandbox, patience)
                 .map_err(|reason| FetchError { uri: uri.value.clone(), reason: reason.to_string() })
         })
     };
@@ -73,7 +103,8 @@ fn become_user(credentials: &Credentials) -> Result<(), rustix::io::Errno> {
     rustix::thread::set_thread_res_uid(uid, uid, uid)
 }
 
-fn fetch(uri: &Uri, sandbox: &Path, cancelled: &AtomicBool) -> io::Result<()> {
+fn fetch(uri: &Uri, sandbox: &Path, patience: Patience<'_>) -> io::Result<()> {
+    let cancelled = patience.cancelled;
     let target = sandbox.join(output_name(uri)?);
     if let Some(directory) = target.parent() {
         fs::create_dir_all(directory)?;
@@ -85,8 +116,8 @@ fn fetch(uri: &Uri, sandbox: &Path, cancelled: &AtomicBool) -> io::Result<()> {
             let path = uri.value.get("file://".len()..).unwrap_or_default();
             copy_local(Path::new(path.strip_prefix("localhost").unwrap_or(path)), &target, cancelled)?;
         }
-        Some("http") => http::get(&uri.value, &target, cancelled)?,
-        Some("https" | "ftp" | "ftps") => with_curl(&uri.value, &target)?,
+        Some("http") => http::get(&uri.value, &target, patience)?,
+        Some("https" | "ftp" | "ftps") => with_curl(&uri.value, &target, patience)?,
         Some(scheme) => return Err(io::Error::other(format!("the scheme '{scheme}' is not supported"))),
     }
     if uri.executable {
@@ -153,24 +184,35 @@ fn copy_all(source: &mut impl Read, target: &mut impl Write, cancelled: &AtomicB
     }
 }
 
-fn with_curl(uri: &str, target: &Path) -> io::Result<()> {
-    let output = Command::new("curl")
+fn with_curl(uri: &str, target: &Path, patience: Patience<'_>) -> io::Result<()> {
+    let stall = patience.stall.as_secs().max(1).to_string();
+    let mut curl = Command::new("curl")
         .args(["--fail", "--silent", "--show-error", "--location"])
-        .args(["--connect-timeout", "60", "--speed-limit", "1", "--speed-time", "60", "--output"])
+        .args(["--connect-timeout", &stall, "--speed-limit", "1", "--speed-time", &stall, "--output"])
         .arg(target)
         .args(["--", uri])
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 io::Error::other("this scheme needs the program 'curl', which is not installed on this agent")
             }
             _ => error,
         })?;
-    said_no(&output)
+    // It says little more than a line: its pipe cannot fill up.
+    while curl.try_wait()?.is_none() {
+        if patience.cancelled.load(Ordering::Relaxed) {
+            let _ = curl.kill();
+        }
+        std::thread::sleep(LOOK);
+    }
+    said_no(&curl.wait_with_output()?)
 }
 
 /// Turns a program's failure into an error with its own words.
-fn said_no(output: &std::process::Output) -> io::Result<()> {
+fn said_no(output: &Output) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }

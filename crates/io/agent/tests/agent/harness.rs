@@ -323,7 +323,7 @@ impl Master {
     }
 }
 
-fn scalar(name: &str, value: f64) -> v1::Resource {
+pub fn scalar(name: &str, value: f64) -> v1::Resource {
     v1::Resource {
         name: name.to_owned(),
         r#type: v1::value::Type::Scalar.into(),

@@ -4,11 +4,16 @@
 //! own `main`, which runs the tests below one after the other (or those whose names contain an argument).
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, unreachable_pub, reason = "tests")]
 
+mod containment;
 mod harness;
 mod nested;
 
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
+use containment::{
+    a_fetch_that_fails_is_told, a_user_that_does_not_exist_is_told, containers_are_measured,
+    too_much_disk_is_told_with_figures, too_much_memory_is_told_with_figures,
+};
 use harness::{Executor, Master, Work, command, get, is_alive, post, until};
 use nested::{
     a_slow_reader_slows_its_session_down, attaching_to_a_task, calls_about_containers_that_are_wrong,
@@ -55,6 +60,11 @@ fn main() -> ExitCode {
         a_master_that_comes_back_is_found
         an_ephemeral_agent_leaves_nothing
         bad_settings_are_errors
+        too_much_memory_is_told_with_figures
+        too_much_disk_is_told_with_figures
+        a_user_that_does_not_exist_is_told
+        a_fetch_that_fails_is_told
+        containers_are_measured
         containers_in_a_task
         containers_that_stand_alone
         containers_outlive_a_killed_agent

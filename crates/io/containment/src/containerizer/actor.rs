@@ -369,12 +369,14 @@ impl Actor {
 
     fn prepare(&mut self, launches: Vec<Admitted>) {
         let (held, isolation) = (Arc::clone(&self.held), self.options.isolation.clone());
+        let fetcher_stall_timeout = self.options.fetcher_stall_timeout;
         self.work.spawn_blocking(move || {
             let prepare = |Admitted { launch, parents_cgroup, cancelled }| {
                 let container_id = launch.container_id.clone();
                 let surroundings = Surroundings {
                     held: &held,
                     isolation: &isolation,
+                    fetcher_stall_timeout,
                     parents_cgroup: parents_cgroup.as_ref(),
                 };
                 (container_id, prepare::prepare(launch, &surroundings, &cancelled))

@@ -1,11 +1,11 @@
 //! What is done before a process can start: user, sandbox, files, cgroup. Runs where blocking is allowed.
 
-use std::sync::atomic::AtomicBool;
+use std::{sync::atomic::AtomicBool, time::Duration};
 
 use crate::{
     cgroup::Cgroup,
     containerizer::{FailureKind, confine},
-    fetcher,
+    fetcher::{self, Patience},
     isolation::{Held, Isolation},
     launch::{Launch, Limits, Program},
     sandbox,
@@ -41,6 +41,7 @@ impl PrepareError {
 pub(crate) struct Surroundings<'a> {
     pub(crate) held: &'a Held,
     pub(crate) isolation: &'a Isolation,
+    pub(crate) fetcher_stall_timeout: Duration,
     /// Of a nested container.
     pub(crate) parents_cgroup: Option<&'a Cgroup>,
 }
@@ -70,7 +71,8 @@ pub(crate) fn prepare(
         return Err(PrepareError::new(FailureKind::Sandbox, message));
     }
     if !launch.uris.is_empty() {
-        fetcher::fetch_all(&launch.uris, &launch.sandbox, credentials.as_ref(), cancelled)
+        let patience = Patience { stall: surroundings.fetcher_stall_timeout, cancelled };
+        fetcher::fetch_all(&launch.uris, &launch.sandbox, credentials.as_ref(), patience)
             .map_err(|error| PrepareError::new(FailureKind::Fetch, error.to_string()))?;
     }
     let (cgroup, cgroup_procs) = cgroups(&launch, surroundings)?;
@@ -178,7 +180,12 @@ mod tests {
         let mut launch = launch(&sandbox);
         launch.latest_link_in = Some(work.path().join("runs"));
         let (held, isolation) = (Held::default(), Isolation::posix());
-        let surroundings = Surroundings { held: &held, isolation: &isolation, parents_cgroup: None };
+        let surroundings = Surroundings {
+            held: &held,
+            isolation: &isolation,
+            fetcher_stall_timeout: Duration::from_secs(1),
+            parents_cgroup: None,
+        };
         let prepared = prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap();
         assert_eq!(prepared.spawn.arguments, ["sh", "-c", "true"]);
         assert_eq!(prepared.spawn.environment, ["A=b".to_owned(), format!("PATH={DEFAULT_PATH}")]);
@@ -189,7 +196,12 @@ mod tests {
     fn says_what_went_wrong() {
         let work = tempfile::tempdir().unwrap();
         let (held, isolation) = (Held::default(), Isolation::posix());
-        let surroundings = Surroundings { held: &held, isolation: &isolation, parents_cgroup: None };
+        let surroundings = Surroundings {
+            held: &held,
+            isolation: &isolation,
+            fetcher_stall_timeout: Duration::from_secs(1),
+            parents_cgroup: None,
+        };
         let prepare = |launch| prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap_err();
         let mut no_user = launch(&work.path().join("a"));
         no_user.user = Some("no-such-user-here".to_owned());

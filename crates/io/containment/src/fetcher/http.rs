@@ -5,32 +5,49 @@ use std::{
     io::{self, BufRead as _, BufReader, Read, Write as _},
     net::{TcpStream, ToSocketAddrs as _},
     path::Path,
-    sync::atomic::AtomicBool,
-    time::Duration,
+    time::Instant,
 };
 
-use super::{copy_all, with_curl};
+use super::{LOOK, Patience, copy_all, with_curl};
 
-/// Without a byte for this long the fetch has failed (Mesos's `--fetcher_stall_timeout`).
-const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 const REDIRECTS_MAX: usize = 10;
 const HEAD_MAX: u64 = 64 << 10;
 
 /// Fetches `uri` into `target`.
-pub(super) fn get(uri: &str, target: &Path, cancelled: &AtomicBool) -> io::Result<()> {
+pub(super) fn get(uri: &str, target: &Path, patience: Patience<'_>) -> io::Result<()> {
     let mut uri = uri.to_owned();
     for _ in 0..REDIRECTS_MAX {
-        let Some(rest) = strip_scheme(&uri) else { return with_curl(&uri, target) };
+        let Some(rest) = strip_scheme(&uri) else { return with_curl(&uri, target, patience) };
         let (authority, path) = split(rest);
-        let mut answer = BufReader::new(request(authority, path)?);
+        let mut answer = BufReader::new(request(authority, path, patience)?);
         let head = read_head(&mut answer)?;
         match (head.status, head.location) {
-            (200, _) => return save(answer, head.body, target, cancelled),
+            (200, _) => return save(answer, head.body, target, patience),
             (301 | 302 | 303 | 307 | 308, Some(location)) => uri = resolve(authority, path, &location),
             (status, _) => return Err(io::Error::other(format!("the server answered {status}"))),
         }
     }
-    Err(io::Error::other("too many redirects"))
+    Err(io::Error::other(format!("more than {REDIRECTS_MAX} redirects, the last one to '{uri}'")))
+}
+
+/// A connection whose reads end when nothing comes for too long, or when nobody wants it any more.
+struct Connection<'a> {
+    stream: TcpStream,
+    patience: Patience<'a>,
+}
+
+impl Read for Connection<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    self.patience.check(start)?;
+                }
+                other => return other,
+            }
+        }
+    }
 }
 
 fn strip_scheme(uri: &str) -> Option<&str> {
@@ -61,16 +78,16 @@ fn resolve(authority: &str, path: &str, location: &str) -> String {
     }
 }
 
-fn request(authority: &str, path: &str) -> io::Result<TcpStream> {
+fn request<'a>(authority: &str, path: &str, patience: Patience<'a>) -> io::Result<Connection<'a>> {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let address = if has_port { host.to_owned() } else { format!("{host}:80") };
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("'{host}' has no address"));
     for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, STALL_TIMEOUT) {
+        match TcpStream::connect_timeout(&address, patience.stall) {
             Ok(mut stream) => {
-                stream.set_read_timeout(Some(STALL_TIMEOUT))?;
-                stream.set_write_timeout(Some(STALL_TIMEOUT))?;
+                stream.set_read_timeout(Some(LOOK))?;
+                stream.set_write_timeout(Some(patience.stall))?;
                 let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
                 if path.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, "it has blanks in it"));
@@ -79,7 +96,7 @@ fn request(authority: &str, path: &str) -> io::Result<TcpStream> {
                     "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
                 );
                 stream.write_all(text.as_bytes())?;
-                return Ok(stream);
+                return Ok(Connection { stream, patience });
             }
             Err(error) => last = error,
         }
@@ -100,7 +117,7 @@ enum Body {
     UntilClosed,
 }
 
-fn read_head(answer: &mut BufReader<TcpStream>) -> io::Result<Head> {
+fn read_head(answer: &mut BufReader<Connection<'_>>) -> io::Result<Head> {
     let mut limited = answer.take(HEAD_MAX);
     let mut line = || -> io::Result<String> {
         let mut line = String::new();
@@ -139,17 +156,26 @@ fn read_head(answer: &mut BufReader<TcpStream>) -> io::Result<Head> {
 }
 
 fn save(
-    mut answer: BufReader<TcpStream>,
+    mut answer: BufReader<Connection<'_>>,
     body: Body,
     target: &Path,
-    cancelled: &AtomicBool,
+    patience: Patience<'_>,
 ) -> io::Result<()> {
+    let cancelled = patience.cancelled;
     let mut file = File::create(target)?;
     match body {
         Body::UntilClosed => copy_all(&mut answer, &mut file, cancelled).map(drop),
         Body::Length(length) => {
-            let got = copy_all(&mut answer.take(length), &mut file, cancelled)?;
-            if got == length { Ok(()) } else { Err(cut_short(got, length)) }
+            let got = copy_all(&mut (&mut answer).take(length), &mut file, cancelled)?;
+            if got < length {
+                return Err(cut_short(got, length));
+            }
+            // It was asked to close the connection after its answer: what came after belongs to the file, and
+            // the announcement was wrong.
+            if !answer.buffer().is_empty() {
+                return Err(io::Error::other(format!("more than the announced {length} bytes came")));
+            }
+            Ok(())
         }
         Body::Chunked => loop {
             let mut line = String::new();

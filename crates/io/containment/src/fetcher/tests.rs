@@ -1,12 +1,17 @@
 use std::{
     io::{BufRead as _, BufReader},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
 };
 
 use super::*;
 
+fn patience(cancelled: &AtomicBool) -> Patience<'_> {
+    Patience { stall: Duration::from_millis(300), cancelled }
+}
+
 fn get(uri: &Uri, sandbox: &Path) -> Result<(), String> {
-    fetch_all(std::slice::from_ref(uri), sandbox, None, &AtomicBool::new(false)).map_err(|error| error.reason)
+    fetch_all(std::slice::from_ref(uri), sandbox, None, patience(&AtomicBool::new(false)))
+        .map_err(|error| error.reason)
 }
 
 /// A server that gives these answers, one for each connection; gives its address.
@@ -98,6 +103,7 @@ fn a_server_that_lies_is_an_error() {
     let cases = [
         ("HTTP/1.1 404 Not Found\r\n\r\n", "answered 404"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", "only 5 of the announced 50"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhello", "more than the announced 3 bytes came"),
         ("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "not a number"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello", "only 5 of the announced 9"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "chunk's size"),
@@ -175,7 +181,7 @@ fn reads_with_the_rights_of_the_user() {
     let nobody = Credentials { uid: 65534, gid: 65534, groups: vec![65534] };
     let fetch = |path: &Path| {
         let uri = Uri::new(path.to_str().unwrap());
-        fetch_all(&[uri], &sandbox, Some(&nobody), &AtomicBool::new(false))
+        fetch_all(&[uri], &sandbox, Some(&nobody), patience(&AtomicBool::new(false)))
     };
     fetch(&open).unwrap();
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(sandbox.join("open")).unwrap());
@@ -188,6 +194,57 @@ fn reads_with_the_rights_of_the_user() {
 fn stops_when_cancelled() {
     let sandbox = tempfile::tempdir().unwrap();
     let uri = Uri::new("/etc/passwd");
-    let error = fetch_all(&[uri], sandbox.path(), None, &AtomicBool::new(true)).unwrap_err();
+    let error = fetch_all(&[uri], sandbox.path(), None, patience(&AtomicBool::new(true))).unwrap_err();
     assert_eq!(error.reason, "cancelled");
+}
+
+/// A server that says these bytes to whoever comes, and then nothing, until the test is over.
+fn silent_after(bytes: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.write_all(bytes);
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn what_stalls_is_given_up() {
+    for bytes in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+    ] {
+        let sandbox = tempfile::tempdir().unwrap();
+        let error = get(&Uri::new(format!("http://{}/x", silent_after(bytes))), sandbox.path()).unwrap_err();
+        assert_eq!(error, "it has stalled: not a byte came for 0.3 seconds", "{bytes:?}");
+    }
+}
+
+#[test]
+fn what_stalls_can_be_cancelled() {
+    let sandbox = tempfile::tempdir().unwrap();
+    let cancelled = AtomicBool::new(false);
+    let patience = Patience { stall: Duration::from_secs(1000), cancelled: &cancelled };
+    let uri = Uri::new(format!("http://{}/x", silent_after(b"")));
+    std::thread::scope(|scope| {
+        let fetching = scope.spawn(|| fetch_all(&[uri], sandbox.path(), None, patience));
+        cancelled.store(true, Ordering::Relaxed);
+        assert_eq!(fetching.join().unwrap().unwrap_err().reason, "cancelled");
+    });
+}
+
+#[test]
+fn redirects_end() {
+    let sandbox = tempfile::tempdir().unwrap();
+    let answer = "HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n".to_owned();
+    let (address, server) = serve(vec![answer; 10]);
+    let error = get(&Uri::new(format!("http://{address}/x")), sandbox.path()).unwrap_err();
+    assert_eq!(error, format!("more than 10 redirects, the last one to 'http://{address}/again'"));
+    assert_eq!(server.join().unwrap().len(), 10);
 }

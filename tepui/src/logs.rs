@@ -68,5 +68,15 @@ fn sandbox(task: &Value) -> String {
         none if none.is_empty() => text(task, "/task_id/value"),
         executor => executor,
     };
-    format!("/frameworks/{}/executors/{executor}/runs/latest", text(task, "/framework_id/value"))
+    let sandbox =
+        format!("/frameworks/{}/executors/{executor}/runs/latest", text(task, "/framework_id/value"));
+    // A task of a group has a container of its own in its executor's.
+    let status = items(task, "/statuses")
+        .iter()
+        .rev()
+        .find_map(|status| status.pointer("/container_status/container_id"));
+    match status.filter(|container| container.get("parent").is_some()) {
+        Some(container) => format!("{sandbox}/containers/{}", text(container, "/value")),
+        None => sandbox,
+    }
 }

@@ -29,7 +29,7 @@ struct Server {
     done: tokio::task::JoinHandle<()>,
 }
 
-/// `/echo` answers with the body, `/slow` after it was asked twice, `/stream` opens a stream, `/big` is worth compressing.
+/// `/echo` answers with the body, `/records` with the records that a client sends, `/slow` after it was asked twice, `/stream` opens a stream, `/big` is worth compressing.
 async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
     let (stream_sender, streams) = mpsc::channel(16);
     let (inbox, messages) = mpsc::channel(2);
@@ -44,6 +44,11 @@ async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
     let echo = |request: Request| async move { Response::message(JSON, request.body) };
     let router = Router::new("master")
         .route("master", "/echo", &[], echo)
+        .route("master", "/records", &[Method::POST], records)
+        .route("master", "/never", &[Method::POST], |request: Request| async move {
+            let _unread = request;
+            std::future::pending::<Response>().await
+        })
         .route("master", "/post", &[Method::POST], echo)
         .route("master", "/accepted", &[], |_: Request| async { Response::accepted() })
         .route("master", "/redirect", &[], |_: Request| async { Response::redirect("//127.0.0.1:15050") })
@@ -59,6 +64,22 @@ async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
     let shutdown = CancellationToken::new();
     let done = tokio::spawn(serve(listener, options, Arc::new(router), shutdown.clone()));
     Server { address, shutdown, streams, messages, done }
+}
+
+/// Joins the records with commas. `stop` is the last that is read; what breaks is answered with its words.
+async fn records(request: Request) -> Response {
+    let Some(upload) = request.upload else { return Response::text(StatusCode::OK, "no stream") };
+    let (mut records, mut all) = (upload.records(1 << 20), Vec::new());
+    loop {
+        match records.next().await {
+            Ok(Some(record)) => all.push(String::from_utf8(record.to_vec()).unwrap()),
+            Ok(None) => return Response::text(StatusCode::OK, all.join(",")),
+            Err(error) => return Response::bad_request(error.to_string()),
+        }
+        if all.last().is_some_and(|last| last == "stop") {
+            return Response::text(StatusCode::OK, all.join(","));
+        }
+    }
 }
 
 async fn ordinary() -> Server {
@@ -231,6 +252,73 @@ async fn half_a_request_does_not_hold_a_connection_for_ever() {
     tokio::time::sleep(Duration::from_millis(150)).await;
     idle.write_all(b"GET /accepted HTTP/1.1\r\n\r\n").await.unwrap();
     read_until(&mut idle, "\r\n\r\n").await;
+}
+
+const STREAMED: &str =
+    "POST /records HTTP/1.1\r\nContent-Type: application/recordio\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+#[tokio::test]
+async fn records_are_handled_while_they_arrive() {
+    let server = ordinary().await;
+    // In any pieces, and the connection goes on.
+    let next = "GET /accepted HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let body = "6\r\n3\none5\r\n6\r\n\nthree\r\n2\r\n4\n\r\n4\r\nfour\r\n0\r\n\r\n";
+    let whole = format!("{STREAMED}{body}{next}");
+    for step in [1, 7, whole.len()] {
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        for piece in whole.as_bytes().chunks(step) {
+            socket.write_all(piece).await.unwrap();
+        }
+        let answer = read_to_end(&mut socket).await;
+        assert!(answer.contains("\r\n\r\none,three,fourHTTP/1.1 202 Accepted"), "{answer}");
+    }
+    // A length will do, too; what is not a stream is not handled as one.
+    let length =
+        "POST /records HTTP/1.1\r\nContent-Type: application/recordio\r\nContent-Length: 5\r\n\r\n3\none";
+    let plain = "POST /records HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    let answer = exchange(&server, format!("{length}{plain}{next}").as_bytes()).await;
+    assert!(answer.contains("\r\n\r\noneHTTP/1.1 200 OK") && answer.contains("no stream"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stream_of_records_may_be_answered_before_its_end_and_may_be_broken() {
+    let server = ordinary().await;
+    let early = exchange(&server, format!("{STREAMED}6\r\n4\nstop\r\n").as_bytes()).await;
+    assert!(early.starts_with("HTTP/1.1 200 OK") && early.ends_with("stop"), "{early}");
+    let closing = STREAMED.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    for (body, words) in [
+        ("3\r\nxyz\r\n0\r\n\r\n", "the connection ended in the middle of the request"),
+        ("4\r\nxyz\n\r\n", "Failed to decode length 'xyz'"),
+        ("zz\r\n", "Malformed request body: a chunk without a valid length"),
+        ("8\r\n9999999\n\r\n", "a record of 9999999 bytes, where at most 1048576 are allowed"),
+    ] {
+        let answer = exchange(&server, format!("{closing}{body}").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with(words), "{body}: {answer}");
+    }
+    // A client that leaves half-way is noticed.
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(format!("{STREAMED}6\r\n4\nha").as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    let answer = read_to_end(&mut socket).await;
+    assert!(answer.ends_with("the connection ended in the middle of the request"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_handler_that_does_not_read_bounds_what_is_sent_to_it() {
+    let server = ordinary().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(STREAMED.replace("/records", "/never").as_bytes()).await.unwrap();
+    let chunk = format!("{:x}\r\n{}\r\n", 60_000, "x".repeat(60_000));
+    // Far more than all buffers on the way hold: sooner or later nothing more is taken.
+    let stuck = async {
+        for _ in 0..100_000 {
+            if timeout(Duration::from_millis(300), socket.write_all(chunk.as_bytes())).await.is_err() {
+                return true;
+            }
+        }
+        false
+    };
+    assert!(timeout(SOON * 6, stuck).await.unwrap());
 }
 
 #[tokio::test]

@@ -180,6 +180,9 @@ impl Agent {
                     self.update_durable(now, &framework, &task, &uuid, executor.as_deref());
                 }
                 After::Container { container } => self.container_durable(&container),
+                After::Process { framework, executor, container } => {
+                    self.process_durable(now, &framework, &executor, &container);
+                }
                 After::Acknowledgement { framework, task } => {
                     self.acknowledgement_durable(now, &framework, &task)
                 }

@@ -15,8 +15,9 @@ use crate::{
     contact::Contact,
     effect::{Checkpoint, Effect},
     executor_api::check_status,
+    outbox::After,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Queued},
+    state::{Executor, Framework, Queued},
     status::Report,
     timers::Timer,
 };
@@ -44,20 +45,61 @@ impl Agent {
             ExecutorState::Running if is_it && listens => {
                 return self.confirm_registration(from, &framework, &executor_id);
             }
+            // The answer waits.
+            ExecutorState::Running if is_it && executor.unwritten => return,
             ExecutorState::Running if is_it => {}
             ExecutorState::Registering => {}
             ExecutorState::Running | ExecutorState::Terminating | ExecutorState::Terminated => {
                 return self.refuse_executor(from);
             }
         }
-        let useless = executor.is_useless();
-        self.meet_process(&framework, &executor_id, from);
-        if !useless {
-            self.confirm_registration(from, &framework, &executor_id);
+        if !is_it && self.frameworks.get(&framework).is_some_and(Framework::checkpoint) {
+            // The next agent has to call it back: if this one was killed now, an executor with something to do would be
+            // lost, and that with it.
+            return self.write_process(&framework, &executor_id, from);
         }
-        let Some(id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else { return };
-        self.refuse_groups(now, &id, &executor_id);
-        self.resume_executor(now, &id, &executor_id, call::Subscribe::default());
+        self.meet_process(&framework, &executor_id, from);
+        self.welcome(now, &framework, &executor_id, from);
+    }
+
+    fn write_process(&mut self, framework: &str, executor_id: &str, from: &Upid) {
+        self.meet_process(framework, executor_id, from);
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        executor.contact = None;
+        executor.unwritten = true;
+        let container = executor.container_id.value.clone();
+        let (framework, executor) = (framework.to_owned(), executor_id.to_owned());
+        self.out.then(After::Process { framework, executor, container });
+    }
+
+    /// Where an executor listens is written down: it hears that it is registered, and what is to do.
+    pub(crate) fn process_durable(&mut self, now: Tick, framework: &str, executor_id: &str, container: &str) {
+        let relinking = self.timers.at(&Timer::Reconnect(container.to_owned())).is_some();
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        if executor.container_id.value != container || !std::mem::take(&mut executor.unwritten) {
+            return;
+        }
+        let Some(process) = executor.process.clone() else { return };
+        match executor.state {
+            // Its link broke meanwhile: it is asked to come back.
+            ExecutorState::Running if relinking => {}
+            ExecutorState::Running => {
+                executor.contact = Some(Contact::Process(process.clone()));
+                self.welcome(now, framework, executor_id, &process);
+            }
+            _ => self.refuse_executor(&process),
+        }
+    }
+
+    /// A registered executor hears that it is, and gets what waits for it.
+    fn welcome(&mut self, now: Tick, framework: &str, executor_id: &str, from: &Upid) {
+        let Some(state) = self.frameworks.get(framework) else { return };
+        let id = state.id.clone();
+        if state.executors.get(executor_id).is_some_and(|executor| !executor.is_useless()) {
+            self.confirm_registration(from, framework, executor_id);
+        }
+        self.refuse_groups(now, &id, executor_id);
+        self.resume_executor(now, &id, executor_id, call::Subscribe::default());
     }
 
     fn confirm_registration(&mut self, from: &Upid, framework: &str, executor: &str) {
@@ -142,6 +184,7 @@ impl Agent {
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
         executor.state = ExecutorState::Running;
         executor.contact = Some(Contact::Process(from.clone()));
+        executor.unwritten = false;
         let known = executor.process.replace(from.clone());
         let (run, container) = (executor.run(&id), executor.container_id.value.clone());
         for timer in [Timer::ExecutorRegistration(container.clone()), Timer::Reconnect(container)] {

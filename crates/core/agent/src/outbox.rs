@@ -44,6 +44,15 @@ pub(crate) enum After {
         /// Its flat id.
         container: String,
     },
+    /// Where an executor listens is known for good: it may be given something to do.
+    Process {
+        /// The framework's id.
+        framework: String,
+        /// The executor's id.
+        executor: String,
+        /// Its container.
+        container: String,
+    },
     /// An acknowledgement is known for good: the task's next update may go.
     Acknowledgement {
         /// The framework's id.
@@ -91,6 +100,11 @@ impl Outbox {
     /// Writes something that `after` waits for.
     pub(crate) fn write_then(&mut self, checkpoint: Checkpoint, after: After) {
         self.writes.push(checkpoint);
+        self.after.push(after);
+    }
+
+    /// Waits for what was just written.
+    pub(crate) fn then(&mut self, after: After) {
         self.after.push(after);
     }
 

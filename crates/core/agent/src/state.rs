@@ -86,6 +86,8 @@ pub(crate) struct Executor {
     pub(crate) contact: Option<Contact>,
     /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
     pub(crate) process: Option<Upid>,
+    /// That is being written down, and until then it is told nothing.
+    pub(crate) unwritten: bool,
     pub(crate) pid: Option<u32>,
     /// Its container waits until the executor and its first task are written down.
     pub(crate) held: bool,
@@ -123,6 +125,7 @@ impl Executor {
             origin: None,
             contact: None,
             process: None,
+            unwritten: false,
             pid: None,
             held: false,
             launching: false,

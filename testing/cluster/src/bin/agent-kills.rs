@@ -15,6 +15,7 @@ use cluster::{
     ledger::{Ledger, is_terminal},
 };
 use conformance::{Outcome, process::Yard};
+use tepui_executor::Protocol;
 
 /// Kill an agent at random moments under load, and see whether anything is lost.
 #[derive(Parser)]
@@ -36,13 +37,17 @@ struct Arguments {
 enum Role {
     /// Be the executor of the tasks. Agents start this.
     #[command(hide = true)]
-    Executor,
+    Executor {
+        /// Speak libprocess instead of HTTP.
+        #[arg(long)]
+        v0: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.role.is_some() {
-        return kills::executor::main();
+    if let Some(Role::Executor { v0 }) = arguments.role {
+        return kills::executor::main(if v0 { Protocol::Libprocess } else { Protocol::Http });
     }
     match campaign(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::Value;
-use tepui_executor::{DriverStatus, Executor, ExecutorDriver, v1};
+use tepui_executor::{DriverStatus, Executor, ExecutorDriver, Protocol, v1};
 
 use super::notes;
 
@@ -38,14 +38,15 @@ struct Shared {
 }
 
 /// Runs the executor.
-pub fn main() -> ExitCode {
+pub fn main(protocol: Protocol) -> ExitCode {
     let notes = PathBuf::from(std::env::var_os(NOTES).unwrap_or_default());
     let shared = Arc::new(Mutex::new(Shared {
         live: BTreeMap::new(),
         unacknowledged: 0,
         since: Instant::now() + Duration::from_secs(60),
     }));
-    match ExecutorDriver::from_env(Noting { notes, shared }).map(|driver| driver.run()) {
+    let driver = ExecutorDriver::builder().protocol(protocol).build(Noting { notes, shared });
+    match driver.map(|driver| driver.run()) {
         Ok(DriverStatus::Stopped) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }

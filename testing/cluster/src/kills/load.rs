@@ -120,10 +120,12 @@ impl Load {
     /// A new executor and its tasks.
     fn executor(&mut self, round: u32) -> Vec<Job> {
         let name = self.id(round, "e");
-        let command = format!("exec {} executor", quoted(&self.program));
+        // Task groups have no message in the older protocol.
+        let together = self.dice.below(3) == 0;
+        let protocol = if !together && self.dice.below(2) == 0 { "--v0" } else { "" };
+        let command = format!("exec {} executor {protocol}", quoted(&self.program));
         let command = v1::CommandInfo { environment: Some(self.environment()), ..shell(command) };
         let info = scheduler::executor(name.clone(), command);
-        let together = self.dice.below(3) == 0;
         let ids: Vec<String> = (0..=self.dice.below(5)).map(|_| self.id(round, "t")).collect();
         ids.iter()
             .map(|id| {

@@ -93,6 +93,41 @@ impl Rig {
     }
 }
 
+/// An agent that was killed before would not find an executor again that has something to do.
+#[test]
+fn nothing_is_to_do_before_it_is_written_down_where() {
+    let mut rig = Rig::registered();
+    let container = launch(&rig.run(aware(), executor_task("t", "e"))).container_id.clone();
+    rig.launched(&container);
+    rig.durable = false;
+    let effects = rig.from(&process(), register(FRAMEWORK, "e"));
+    assert_matches!(checkpoints(&effects)[..], [Checkpoint::Registered { .. }]);
+    assert_eq!(to_executor(&effects), [] as [&str; 0]);
+    assert_eq!(to_executor(&rig.from(&process(), register(FRAMEWORK, "e"))), [] as [&str; 0], "again");
+    assert_eq!(to_executor(&rig.persist()), ["ExecutorRegistered", "RunTask"]);
+    rig.durable = true;
+
+    // Its end is asked for meanwhile, or its link breaks.
+    for (broken, expected) in [(false, vec!["ShutdownExecutor"]), (true, vec![])] {
+        let mut rig = Rig::registered();
+        let container = launch(&rig.run(aware(), executor_task("t", "e"))).container_id.clone();
+        rig.launched(&container);
+        rig.durable = false;
+        rig.from(&process(), register(FRAMEWORK, "e"));
+        if broken {
+            rig.agent.handle_exited(rig.now, &process());
+        } else {
+            rig.kill("t");
+        }
+        assert_eq!(to_executor(&rig.persist()), expected);
+        if broken {
+            assert_eq!(to_executor(&rig.pass(Duration::from_secs(1))), ["ReconnectExecutor"]);
+            let effects = rig.from(&process(), reregister(&[], vec![]));
+            assert_eq!(to_executor(&effects), ["ExecutorReregistered", "RunTask"]);
+        }
+    }
+}
+
 #[test]
 fn registration_and_a_tasks_life() {
     let mut rig = Rig::registered();

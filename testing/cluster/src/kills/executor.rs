@@ -27,6 +27,25 @@ const IDLE: Duration = Duration::from_millis(1_500);
 struct Noting {
     notes: PathBuf,
     shared: Arc<Mutex<Shared>>,
+    watched: bool,
+}
+
+impl Noting {
+    /// Ends the driver when there is nothing to do for a while. An executor whose agent was killed before it heard that
+    /// it is registered only hears that it is registered again.
+    fn watch(&mut self, driver: &ExecutorDriver) {
+        lock(&self.shared).since = Instant::now();
+        if std::mem::replace(&mut self.watched, true) {
+            return;
+        }
+        let (shared, driver) = (Arc::clone(&self.shared), driver.clone());
+        thread::spawn(move || {
+            while !lock(&shared).is_idle() {
+                thread::sleep(IDLE / 10);
+            }
+            driver.stop();
+        });
+    }
 }
 
 struct Shared {
@@ -40,12 +59,9 @@ struct Shared {
 /// Runs the executor.
 pub fn main(protocol: Protocol) -> ExitCode {
     let notes = PathBuf::from(std::env::var_os(NOTES).unwrap_or_default());
-    let shared = Arc::new(Mutex::new(Shared {
-        live: BTreeMap::new(),
-        unacknowledged: 0,
-        since: Instant::now() + Duration::from_secs(60),
-    }));
-    let driver = ExecutorDriver::builder().protocol(protocol).build(Noting { notes, shared });
+    let shared =
+        Arc::new(Mutex::new(Shared { live: BTreeMap::new(), unacknowledged: 0, since: Instant::now() }));
+    let driver = ExecutorDriver::builder().protocol(protocol).build(Noting { notes, shared, watched: false });
     match driver.map(|driver| driver.run()) {
         Ok(DriverStatus::Stopped) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -64,14 +80,11 @@ impl Executor for Noting {
         _: v1::FrameworkInfo,
         _: v1::AgentInfo,
     ) {
-        lock(&self.shared).since = Instant::now();
-        let (shared, driver) = (Arc::clone(&self.shared), driver.clone());
-        thread::spawn(move || {
-            while !lock(&shared).is_idle() {
-                thread::sleep(IDLE / 10);
-            }
-            driver.stop();
-        });
+        self.watch(driver);
+    }
+
+    fn reregistered(&mut self, driver: &ExecutorDriver, _: v1::AgentInfo) {
+        self.watch(driver);
     }
 
     fn launch_task(&mut self, driver: &ExecutorDriver, task: v1::TaskInfo) {

@@ -34,9 +34,26 @@ pub fn processes(tag: &str) -> Vec<String> {
         .map(|entry| {
             let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
-            format!("process {} {arguments}", entry.file_name().to_string_lossy())
+            format!(
+                "process {} {arguments}({})",
+                entry.file_name().to_string_lossy(),
+                whereabouts(&entry.path())
+            )
         })
         .collect()
+}
+
+/// What tells where a process comes from.
+fn whereabouts(process: &Path) -> String {
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    let sandbox = environment
+        .split(|byte| *byte == 0)
+        .find_map(|one| Some(String::from_utf8_lossy(one.strip_prefix(b"MESOS_DIRECTORY=")?).into_owned()));
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    let parent = status.lines().find(|line| line.starts_with("PPid:")).unwrap_or_default();
+    let cgroups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+    let cgroup = cgroups.lines().find(|line| line.contains("memory")).unwrap_or_default();
+    format!("{}; {parent}; {cgroup}", sandbox.unwrap_or_default())
 }
 
 fn containers(port: Option<u16>) -> Vec<String> {

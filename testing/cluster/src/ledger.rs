@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tepui_scheduler::v1::{AgentId, TaskState, TaskStatus};
+use tepui_scheduler::v1::{AgentId, CheckStatusInfo, TaskState, TaskStatus};
 
 /// Why the master says something that it was asked.
 const RECONCILIATION: &str = "REASON_RECONCILIATION";
@@ -21,6 +21,10 @@ pub struct Entry {
     pub message: String,
     /// Mesos's name of the reason; empty: none.
     pub reason: &'static str,
+    /// Whether the task is healthy, if that was said.
+    pub healthy: Option<bool>,
+    /// What its check has shown, if it has one.
+    pub check: Option<CheckStatusInfo>,
 }
 
 /// One task.
@@ -81,6 +85,8 @@ impl Ledger {
             why: format!("{:?}, {reason}: {:?}", status.source(), status.message()),
             message: status.message().to_owned(),
             reason,
+            healthy: status.healthy,
+            check: status.check_status,
         };
         if entry.uuid.is_some() && task.entries.iter().any(|known| known.uuid == entry.uuid) {
             return;

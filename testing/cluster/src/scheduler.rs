@@ -41,6 +41,8 @@ pub struct Job {
     pub work: Work,
     /// Jobs with the same name here, one behind the other, are launched together, as a group.
     pub group: Option<String>,
+    /// What else is said of the task: checks, policies.
+    pub more: Box<v1::TaskInfo>,
 }
 
 /// What a task does.
@@ -50,19 +52,47 @@ pub enum Work {
     Command(Box<v1::CommandInfo>),
     /// A task of a framework's own executor, and what that is told.
     Executor(Box<v1::ExecutorInfo>, Bytes),
+    /// A command that the executor of its group runs.
+    Member(Box<v1::ExecutorInfo>, Box<v1::CommandInfo>),
 }
 
 impl Job {
     /// A command that a shell runs.
     pub fn command(id: impl Into<String>, command: impl Into<String>) -> Self {
-        let command = v1::CommandInfo { value: Some(command.into()), ..v1::CommandInfo::default() };
-        Self { id: id.into(), work: Work::Command(Box::new(command)), group: None }
+        Self::new(id, Work::Command(Box::new(shell(command))))
+    }
+
+    fn new(id: impl Into<String>, work: Work) -> Self {
+        Self { id: id.into(), work, group: None, more: Box::default() }
+    }
+
+    /// A command as a task of a group; its executor has the group's name.
+    pub fn member(group: &str, id: impl Into<String>, command: impl Into<String>) -> Self {
+        let executor = v1::ExecutorInfo {
+            r#type: Some(v1::executor_info::Type::Default.into()),
+            command: None,
+            ..executor(group, v1::CommandInfo::default())
+        };
+        let work = Work::Member(Box::new(executor), Box::new(shell(command)));
+        Self { group: Some(group.to_owned()), ..Self::new(id, work) }
+    }
+
+    /// With more to be said of the task.
+    #[must_use]
+    pub fn with(mut self, more: v1::TaskInfo) -> Self {
+        self.more = Box::new(more);
+        self
     }
 
     /// A task of an executor.
     pub fn executor(id: impl Into<String>, executor: v1::ExecutorInfo, data: impl Into<Bytes>) -> Self {
-        Self { id: id.into(), work: Work::Executor(Box::new(executor), data.into()), group: None }
+        Self::new(id, Work::Executor(Box::new(executor), data.into()))
     }
+}
+
+/// A command for a shell.
+pub fn shell(command: impl Into<String>) -> v1::CommandInfo {
+    v1::CommandInfo { value: Some(command.into()), ..v1::CommandInfo::default() }
 }
 
 /// An executor that a shell starts.
@@ -312,7 +342,7 @@ fn operations(jobs: &[Job], agent: &v1::AgentId) -> Vec<v1::offer::Operation> {
     let operation = |jobs: &[Job]| {
         let group = jobs.first().filter(|job| job.group.is_some());
         match group.map(|job| &job.work) {
-            Some(Work::Executor(executor, _)) => {
+            Some(Work::Executor(executor, _) | Work::Member(executor, _)) => {
                 let member = |job| v1::TaskInfo { executor: None, ..task(job, agent) };
                 launch_group((**executor).clone(), jobs.iter().map(member))
             }
@@ -328,10 +358,12 @@ fn task(job: &Job, agent: &v1::AgentId) -> v1::TaskInfo {
         task_id: task_id(&job.id),
         agent_id: agent.clone(),
         resources: vec![scalar("cpus", EACH.0), scalar("mem", EACH.1)],
-        ..v1::TaskInfo::default()
+        ..(*job.more).clone()
     };
     match &job.work {
-        Work::Command(command) => v1::TaskInfo { command: Some((**command).clone()), ..task },
+        Work::Command(command) | Work::Member(_, command) => {
+            v1::TaskInfo { command: Some((**command).clone()), ..task }
+        }
         Work::Executor(executor, data) => {
             v1::TaskInfo { executor: Some(executor.clone()), data: Some(data.clone()), ..task }
         }

@@ -16,6 +16,7 @@ use tepui_wire_mesos::{Message, v1};
 
 use crate::{
     Upid,
+    checks::CheckContainer,
     config::Config,
     drain::Drain,
     effect::{Effect, Exit, LaunchFailure},
@@ -51,6 +52,8 @@ pub struct Agent {
     pub(crate) connections: BTreeMap<ConnectionId, (String, String)>,
     /// Containers that were launched through the agent's own API.
     pub(crate) nested: Nested,
+    /// Containers in which checks' commands run, by flat id.
+    pub(crate) check_containers: BTreeMap<String, CheckContainer>,
     pub(crate) streams: Streams,
     pub(crate) timers: Timers,
     pub(crate) out: Outbox,
@@ -82,6 +85,7 @@ impl Agent {
             containers: BTreeMap::new(),
             connections: BTreeMap::new(),
             nested: Nested::default(),
+            check_containers: BTreeMap::new(),
             streams: Streams::new(),
             timers: Timers::default(),
             out: Outbox::default(),

@@ -5,7 +5,25 @@ use tepui_core_checks::{Checks, Effect as Wish, Outcome, Probe, ProbeId, empty_s
 use tepui_model::{Source, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
-use crate::{agent::Agent, command, effect::Effect, state::Executor, status::Report, timers::Timer};
+use crate::{
+    agent::Agent,
+    command,
+    effect::{Effect, Exit},
+    nested::flat_id,
+    state::Executor,
+    status::Report,
+    timers::Timer,
+};
+
+/// Where a check's command runs.
+#[derive(Debug)]
+pub(crate) struct CheckContainer {
+    /// The task's container.
+    task: String,
+    id: ProbeId,
+    /// Somebody wants to know how it ends.
+    wanted: bool,
+}
 
 impl Agent {
     /// A command runs: its checks begin.
@@ -30,7 +48,7 @@ impl Agent {
         checks.stop(now);
         while let Some(wish) = checks.poll_effect() {
             if let Wish::Cancel { id } = wish {
-                self.out.push(Effect::CancelProbe { container: container.clone(), id });
+                self.cancel_probe(now, container.clone(), id);
             }
         }
         self.timers.cancel(&Timer::Checks(container.value));
@@ -74,8 +92,8 @@ impl Agent {
                 return;
             };
             match wish {
-                Wish::Probe { id, probe } => self.probe(container, id, probe),
-                Wish::Cancel { id } => self.out.push(Effect::CancelProbe { container, id }),
+                Wish::Probe { id, probe } => self.probe(now, container, id, probe),
+                Wish::Cancel { id } => self.cancel_probe(now, container, id),
                 Wish::Report(report) => {
                     let Some(task) = live_task(executor) else { return };
                     let report = Report {
@@ -97,8 +115,43 @@ impl Agent {
         }
     }
 
-    fn probe(&mut self, container: v1::ContainerId, id: ProbeId, probe: Probe) {
-        self.out.push(Effect::Probe { container, id, probe });
+    /// A command runs in a container inside the task's; everything else is asked over the network.
+    fn probe(&mut self, now: Tick, container: v1::ContainerId, id: ProbeId, probe: Probe) {
+        let command = match probe {
+            Probe::Command(command) => *command,
+            probe => return self.out.push(Effect::Probe { container, id, probe }),
+        };
+        let task = container.value.clone();
+        let own = format!("check-{}", self.random_container_id().value);
+        let nested = v1::ContainerId { value: own, parent: Some(Box::new(container)) };
+        let flat = flat_id(&nested);
+        match self.launch_check(nested, command) {
+            Ok(()) => {
+                self.check_containers.insert(flat, CheckContainer { task, id, wanted: true });
+            }
+            Err(words) => self.probed(now, &task, id, &Outcome::Failed(words)),
+        }
+    }
+
+    fn cancel_probe(&mut self, now: Tick, container: v1::ContainerId, id: ProbeId) {
+        let mut running = self.check_containers.iter_mut();
+        match running.find(|(_, check)| check.task == container.value && check.id == id) {
+            Some((flat, check)) => {
+                check.wanted = false;
+                let flat = flat.clone();
+                self.destroy_container_tree(now, &flat);
+            }
+            None => self.out.push(Effect::CancelProbe { container, id }),
+        }
+    }
+
+    /// A container has ended: perhaps one in which a check's command ran.
+    pub(crate) fn check_ended(&mut self, now: Tick, flat: &str, exit: &Exit) {
+        let Some(check) = self.check_containers.remove(flat) else { return };
+        self.forget_check(flat);
+        if check.wanted {
+            self.probed(now, &check.task, check.id, &Outcome::of_command(exit.wait_status));
+        }
     }
 }
 

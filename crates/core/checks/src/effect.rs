@@ -56,3 +56,16 @@ pub enum Outcome {
     /// Nothing is concluded from it.
     Lost,
 }
+
+impl Outcome {
+    /// What the end of a container shows in which a command ran: its raw wait status, if it is known. One that was
+    /// killed was so because its task has ended.
+    pub fn of_command(wait_status: Option<i32>) -> Self {
+        const SIGKILL: i32 = 9;
+        match wait_status {
+            Some(raw) if raw & 0x7f == SIGKILL => Self::Lost,
+            Some(raw) => Self::Exited(raw),
+            None => Self::Failed("nobody knows how the command ended".to_owned()),
+        }
+    }
+}

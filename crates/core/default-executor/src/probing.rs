@@ -6,8 +6,6 @@ use tepui_wire_mesos::v1::TaskStatus;
 
 use crate::{Answer, DefaultExecutor, Effect, calls, container::Purpose, launch::status};
 
-const SIGKILL: i32 = 9;
-
 impl DefaultExecutor {
     pub(crate) fn begin_checks(&mut self, now: Tick, task_id: &str) {
         let Some(container) = self.containers.get_mut(task_id) else { return };
@@ -158,17 +156,12 @@ impl DefaultExecutor {
     }
 }
 
-/// What the end of a check's container shows. One that was killed was so because its task has ended.
+/// What the end of a check's container shows.
 fn outcome(answer: Result<Answer, String>) -> Outcome {
     let answer = match answer {
         Ok(answer) if answer.status == 200 => answer,
         Ok(answer) if answer.status < 500 => return Outcome::Failed(answer.text),
         _ => return Outcome::Lost,
     };
-    let status = answer.response.and_then(|response| response.wait_nested_container?.exit_status);
-    match status {
-        Some(raw) if raw & 0x7f == SIGKILL => Outcome::Lost,
-        Some(raw) => Outcome::Exited(raw),
-        None => Outcome::Failed("its exit status is not known".to_owned()),
-    }
+    Outcome::of_command(answer.response.and_then(|response| response.wait_nested_container?.exit_status))
 }

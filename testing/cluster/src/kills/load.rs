@@ -114,7 +114,7 @@ impl Load {
         let script = format!("{}\n{middle}\nexit {code}", notes::shell_start(&self.notes, &id));
         self.scripts.insert(id.clone(), Script { end, steps: None, group: Vec::new() });
         let command = v1::CommandInfo { environment: Some(self.environment()), ..shell(script) };
-        Job { id, work: scheduler::Work::Command(Box::new(command)), group: None }
+        Job { id, work: scheduler::Work::Command(Box::new(command)), group: None, more: Box::default() }
     }
 
     /// A new executor and its tasks.

@@ -32,7 +32,7 @@ impl Agent {
     }
 
     /// Ends a container and all below it.
-    pub(super) fn destroy_container_tree(&mut self, now: Tick, flat: &str) {
+    pub(crate) fn destroy_container_tree(&mut self, now: Tick, flat: &str) {
         self.destroy_below(now, flat);
         self.destroy_one(now, flat);
     }
@@ -83,6 +83,7 @@ impl Agent {
         self.nested.sessions.retain(|_, of| of != flat);
         self.answer_waiters(flat, &exit);
         self.remember_ended(flat);
+        self.check_ended(now, flat, &exit);
         if let Some(parent) = parent(flat).map(str::to_owned) {
             self.child_ended(now, &parent);
         }
@@ -115,6 +116,11 @@ impl Agent {
                 self.forget_container(&oldest);
             }
         }
+    }
+
+    /// Forgets a container in which a check's command ran.
+    pub(crate) fn forget_check(&mut self, flat: &str) {
+        self.forget_container(flat);
     }
 
     /// Forgets a container that has ended.

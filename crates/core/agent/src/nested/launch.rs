@@ -51,6 +51,26 @@ impl Agent {
         self.begin(&flat);
     }
 
+    /// Runs a check's command beside its task: it sees what the task sees, and what it prints is of no interest. Its end
+    /// is told to [`Agent::check_ended`].
+    pub(crate) fn launch_check(
+        &mut self,
+        id: v1::ContainerId,
+        command: v1::CommandInfo,
+    ) -> Result<(), String> {
+        let flat = flat_id(&id);
+        let around = self.around(&flat)?;
+        let command = Some(command);
+        let mut record =
+            call::LaunchContainer { container_id: id, command, ..call::LaunchContainer::default() };
+        let (mut container, mut launch) = self.plan(&flat, &mut record, around, true);
+        launch.stdio = Stdio::Files;
+        container.life = Life::Held(Box::new(launch));
+        self.nested.containers.insert(flat.clone(), container);
+        self.begin(&flat);
+        Ok(())
+    }
+
     /// A container is written down.
     pub(crate) fn container_durable(&mut self, flat: &str) {
         if let Some(container) = self.nested.containers.get_mut(flat) {

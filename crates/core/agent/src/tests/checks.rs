@@ -176,3 +176,65 @@ fn checks_begin_anew_with_the_agent() {
         assert_eq!(matches!(probe, Some(Probe::Tcp { .. })), !is_http);
     }
 }
+
+/// A task whose health check is a command.
+fn command_checked_task() -> v1::TaskInfo {
+    let mut task = health_checked_task();
+    if let Some(check) = &mut task.health_check {
+        check.r#type = Some(v1::health_check::Type::Command.into());
+        check.command = Some(v1::CommandInfo { value: Some("ok".to_owned()), ..v1::CommandInfo::default() });
+    }
+    task
+}
+
+#[test]
+fn a_command_runs_inside_the_tasks_container() {
+    let mut rig = Rig::registered();
+    let container = running(&mut rig, command_checked_task());
+    let begin = |rig: &mut Rig, after: u64| {
+        let effects = rig.pass(Duration::from_secs(after));
+        let launch = launch(&effects).clone();
+        rig.launched(&launch.container_id);
+        launch
+    };
+    let first = begin(&mut rig, 0);
+    assert_eq!(first.container_id.parent.as_deref(), Some(&container));
+    assert!(first.container_id.value.starts_with("check-"));
+    assert_eq!((first.class, first.stdio), (crate::ContainerClass::Debug, crate::Stdio::Files));
+    assert_eq!(first.command.value(), "ok");
+    assert_eq!(first.user.as_deref(), Some("root"));
+    let effects = rig.exited(&first.container_id, 0);
+    assert!(effects.contains(&Effect::RemoveSandbox { path: first.sandbox }));
+    let [update] = &updates(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(update.status.healthy, Some(true));
+    rig.acknowledge(update);
+    // One that takes too long is ended, and counts.
+    let second = begin(&mut rig, 1);
+    let effects = rig.pass(Duration::from_secs(20));
+    assert!(effects.contains(&Effect::Destroy { container: second.container_id.clone() }), "{effects:?}");
+    assert_eq!(updates(&effects)[0].status.healthy, Some(false));
+    assert!(updates(&rig.exited(&second.container_id, 9)).is_empty());
+    // The task's end waits for what is nested in it.
+    let third = begin(&mut rig, 1);
+    let effects = rig.exited(&container, 0);
+    assert!(effects.contains(&Effect::Destroy { container: third.container_id.clone() }));
+    rig.exited(&third.container_id, 9);
+    assert!(rig.agent.check_containers.is_empty());
+    assert!(rig.pass(Duration::from_secs(5)).iter().all(|effect| !matches!(effect, Effect::Launch(_))));
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_a_failure() {
+    let mut rig = Rig::registered();
+    running(&mut rig, command_checked_task());
+    let effects = rig.pass(Duration::ZERO);
+    let check = launch(&effects).container_id.clone();
+    let failure = crate::LaunchFailure {
+        reason: crate::LaunchFailureReason::Exec,
+        message: "no such program".to_owned(),
+    };
+    rig.agent.handle_launched(rig.now, &check, Err(failure));
+    let effects = rig.effects();
+    assert_eq!(updates(&effects)[0].status.healthy, Some(false));
+    assert!(rig.agent.check_containers.is_empty());
+}

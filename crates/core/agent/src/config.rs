@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tepui_wire_mesos::v1;
 
-use crate::Upid;
+use crate::{
+    Upid,
+    reconfiguration::{ReconfigurationPolicy, Recover},
+};
 
 /// The agent's settings. Names and defaults are those of Mesos's flags.
 #[derive(Clone, Debug)]
@@ -47,6 +50,10 @@ pub struct Config {
     pub registration_backoff_factor: Duration,
     /// Between SIGTERM and SIGKILL of a command task without a kill policy.
     pub kill_grace_period: Duration,
+    /// The first wait for a scheduler's acknowledgement of an update; each next one is twice as long.
+    pub status_update_retry_interval_min: Duration,
+    /// The longest wait for it.
+    pub status_update_retry_interval_max: Duration,
     /// How long a finished sandbox is kept on an empty disk.
     pub gc_delay: Duration,
     /// Part of the disk that is meant to stay free.
@@ -61,6 +68,14 @@ pub struct Config {
     pub executor_environment_variables: Vec<(String, String)>,
     /// Whether processes run as the framework's user.
     pub switch_user: bool,
+    /// What becomes of the executors of the last agent.
+    pub recover: Recover,
+    /// What may differ from the last agent's settings.
+    pub reconfiguration_policy: ReconfigurationPolicy,
+    /// Whether an agent that cannot read all that the last one wrote refuses to start.
+    pub strict: bool,
+    /// The port was asked for; otherwise the system chose it, and it may be another one at each start.
+    pub fixed_port: bool,
 }
 
 impl Config {
@@ -93,6 +108,8 @@ impl Config {
             recovery_timeout: Duration::from_secs(15 * 60),
             registration_backoff_factor: Duration::from_secs(1),
             kill_grace_period: Duration::from_secs(3),
+            status_update_retry_interval_min: Duration::from_secs(10),
+            status_update_retry_interval_max: Duration::from_secs(10 * 60),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             gc_disk_headroom: 0.1,
             max_completed_frameworks: 50,
@@ -100,6 +117,10 @@ impl Config {
             max_completed_tasks_per_executor: 200,
             executor_environment_variables: Vec::new(),
             switch_user: true,
+            recover: Recover::default(),
+            reconfiguration_policy: ReconfigurationPolicy::default(),
+            strict: true,
+            fixed_port: true,
         }
     }
 }

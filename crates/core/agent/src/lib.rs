@@ -22,6 +22,7 @@ mod messages;
 pub mod nested;
 mod outbox;
 mod picture;
+mod reconfiguration;
 pub mod recovered;
 mod recovery;
 mod registration;
@@ -46,6 +47,7 @@ pub use effect::{
     Limitation, Limits, Removal, Run, Stdio,
 };
 pub use nested::{ContainerCall, LaunchRequest, container_id, flat_id};
+pub use reconfiguration::{ReconfigurationPolicy, Recover, RecoveryRefused};
 pub use recovered::{
     ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox,
     RecoveredTask,

@@ -24,6 +24,10 @@ pub struct Recovered {
     pub drain: Option<v1::DrainConfig>,
     /// Files that could not be read and were skipped.
     pub errors: u64,
+    /// What is the matter with the first of them, for people.
+    pub complaints: Vec<String>,
+    /// The agent that was here before, which this one does not go on as.
+    pub replaced: Option<v1::AgentId>,
 }
 
 /// A framework as it was written down.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use tepui_model::{Reason, Source, TaskState, Tick, format_duration};
-use tepui_wire_mesos::v1;
+use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
     checks, command,
+    contact::Contact,
     drain::Drain,
-    effect::{Effect, Exit},
+    effect::{Checkpoint, Effect, Exit, Removal},
     environment, kill,
+    reconfiguration::Recover,
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
     resources::Sum,
     snapshot::{ExecutorState, Phase},
@@ -36,7 +38,10 @@ impl Agent {
         for sandbox in recovered.sandboxes {
             self.schedule_gc(sandbox.modified, sandbox.path);
         }
-        self.agent_id = recovered.agent.and_then(|info| info.id);
+        if recovered.replaced.is_some() {
+            self.out.remove(Removal::Agent);
+        }
+        self.recover_agent(recovered.agent);
         let mut ended = Vec::new();
         if self.agent_id.is_some() {
             self.drain = recovered.drain.map(|config| Drain { config, started: now });
@@ -49,9 +54,22 @@ impl Agent {
         }
         self.recover_containers(now, recovered.containers, recovered.rebooted);
         self.tidy_recovered(now);
+        if self.config.recover == Recover::Cleanup {
+            return self.shutdown(now);
+        }
         let timeout = self.config.executor_reregistration_timeout;
         self.timers.set(Timer::Recovery, now + timeout);
         self.recovery_progress(now);
+    }
+
+    /// Goes on as the agent that was here; what may have changed of it is written down.
+    fn recover_agent(&mut self, agent: Option<internal::SlaveInfo>) {
+        let Some(old) = agent else { return };
+        self.agent_id = old.id.clone();
+        let info = self.slave_info(old.id.clone());
+        if self.agent_id.is_some() && info != old {
+            self.out.write(Checkpoint::Agent(Box::new(info)));
+        }
     }
 
     fn recover_framework(
@@ -143,9 +161,18 @@ impl Agent {
     /// A container that still runs. A custom executor has to subscribe; a command is simply watched on.
     fn recover_alive(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
         let default_grace = self.config.kill_grace_period;
+        let cleanup = self.config.recover == Recover::Cleanup;
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
         if executor.command.is_none() {
-            return self.call_back(now, &framework_id.value, executor_id);
+            if !cleanup {
+                return self.call_back(now, &framework_id.value, executor_id);
+            }
+            if executor.delivered {
+                // It knows how to be asked to end: at once, or when it subscribes.
+                executor.state = ExecutorState::Running;
+                executor.contact = executor.process.clone().map(Contact::Process);
+            }
+            return;
         }
         executor.state = ExecutorState::Running;
         let container = executor.container_id.clone();

@@ -161,7 +161,7 @@ impl Agent {
     }
 
     /// The agent as the agent protocol describes it.
-    fn slave_info(&self, id: Option<v1::AgentId>) -> internal::SlaveInfo {
+    pub(crate) fn slave_info(&self, id: Option<v1::AgentId>) -> internal::SlaveInfo {
         let mut resources = self.config.resources.clone();
         resources::downgrade(&mut resources);
         internal::SlaveInfo {

@@ -11,8 +11,6 @@ use tepui_wire_mesos::internal;
 
 use crate::effect::Run;
 
-/// The first wait for an acknowledgement.
-pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(10);
 /// Acknowledged updates of a task that are recognised when an executor sends them again.
 const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
 
@@ -53,7 +51,7 @@ impl Stream {
             latest: TaskState::Staging,
             in_flight: false,
             acknowledging: false,
-            interval: FIRST_RETRY,
+            interval: Duration::ZERO,
             unknown,
         }
     }

@@ -8,6 +8,7 @@ mod kill;
 mod nested;
 mod process;
 mod random;
+mod reconfiguration;
 mod recorded;
 mod recovery;
 mod registration;

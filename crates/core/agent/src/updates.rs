@@ -1,7 +1,7 @@
 //! Status updates on their way from an executor to the master: one stream for each task, its head in flight until it is
 //! acknowledged. Must not live here: who may send an update (see `executor_api`), and what an executor's end means (see `exit`).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use tepui_model::{Reason, Source, TaskState, Tick};
@@ -16,11 +16,10 @@ use crate::{
     snapshot::Phase,
     state::{Executor, Framework, Stage},
     status::{self, Report},
-    stream::{FIRST_RETRY, Stream},
+    stream::Stream,
     timers::Timer,
 };
 
-const LAST_RETRY: Duration = Duration::from_secs(600);
 /// Statuses that are kept of a task that goes back and forth between states.
 const MAX_STATUSES: usize = 64;
 /// Streams of tasks that the agent does not know, for each framework: an executor must not fill the memory with them.
@@ -297,7 +296,7 @@ impl Agent {
         {
             return;
         }
-        stream.interval = FIRST_RETRY;
+        stream.interval = self.config.status_update_retry_interval_min;
         self.send_head(now, framework, task);
     }
 
@@ -334,7 +333,7 @@ impl Agent {
         if !stream.in_flight || self.phase != Phase::Running {
             return;
         }
-        stream.interval = (stream.interval * 2).min(LAST_RETRY);
+        stream.interval = (stream.interval * 2).min(self.config.status_update_retry_interval_max);
         self.stats.status_update_retries += 1;
         self.send_head(now, framework, task);
     }

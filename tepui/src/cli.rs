@@ -1,10 +1,14 @@
 //! The command line: what can be said, in words that teach. No behaviour here.
 
+mod executors;
+
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
 use tepui_containment::{Isolator, Launcher};
+
+pub(crate) use executors::{ExecutorAccess, Recovery, Times};
 
 use crate::values::{Assignment, Capabilities, Span};
 
@@ -311,36 +315,12 @@ pub(crate) struct Agent {
         default_value = "1mins"
     )]
     pub(crate) fetcher_stall_timeout: Span,
-    /// How long an executor may take to register.
-    #[arg(
-        long,
-        alias = "executor_registration_timeout",
-        env = "TEPUI_EXECUTOR_REGISTRATION_TIMEOUT",
-        default_value = "1mins"
-    )]
-    pub(crate) executor_registration_timeout: Span,
-    /// How long executors may take to come back after the agent's restart.
-    #[arg(
-        long,
-        alias = "executor_reregistration_timeout",
-        env = "TEPUI_EXECUTOR_REREGISTRATION_TIMEOUT",
-        default_value = "2secs"
-    )]
-    pub(crate) executor_reregistration_timeout: Span,
-    /// How long an executor may take to shut down before it is killed.
-    #[arg(
-        long,
-        alias = "executor_shutdown_grace_period",
-        env = "TEPUI_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
-        default_value = "5secs"
-    )]
-    pub(crate) executor_shutdown_grace_period: Span,
-    /// How long executors wait for a restarted agent.
-    #[arg(long, alias = "recovery_timeout", env = "TEPUI_RECOVERY_TIMEOUT", default_value = "15mins")]
-    pub(crate) recovery_timeout: Span,
-    /// How long sandboxes of ended executors are kept, while the disk has room.
-    #[arg(long, alias = "gc_delay", env = "TEPUI_GC_DELAY", default_value = "1weeks")]
-    pub(crate) gc_delay: Span,
+    #[command(flatten)]
+    pub(crate) times: Times,
+    #[command(flatten)]
+    pub(crate) recovery: Recovery,
+    #[command(flatten)]
+    pub(crate) access: ExecutorAccess,
     /// Variables for every executor, as a JSON object of strings.
     #[arg(
         long,

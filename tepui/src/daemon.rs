@@ -79,6 +79,7 @@ pub(crate) async fn agent(arguments: cli::Agent) -> Result<(), Failure> {
         match error {
             StartError::Resources(_)
             | StartError::Attributes(_)
+            | StartError::Option(_)
             | StartError::Containerizer(ContainmentError::Isolation(_)) => Failure::user(message),
             _ => Failure::fault(message),
         }
@@ -119,13 +120,34 @@ fn agent_options(arguments: cli::Agent) -> Result<tepui_agent::Options, Failure>
     };
     options.cgroups_root = arguments.cgroups_root;
     options.fetcher_stall_timeout = arguments.fetcher_stall_timeout.0;
-    options.executor_registration_timeout = arguments.executor_registration_timeout.0;
-    options.executor_reregistration_timeout = arguments.executor_reregistration_timeout.0;
-    options.executor_shutdown_grace_period = arguments.executor_shutdown_grace_period.0;
-    options.recovery_timeout = arguments.recovery_timeout.0;
-    options.gc_delay = arguments.gc_delay.0;
+    times(&mut options, &arguments.times);
+    let cli::Recovery { recover, reconfiguration_policy, strict, checkpoint_to_disk } = arguments.recovery;
+    options.recover = recover.0;
+    options.reconfiguration_policy = reconfiguration_policy.0;
+    options.strict = strict;
+    options.checkpoint_to_disk = checkpoint_to_disk;
+    options.authenticate_http_executors = arguments.access.authenticate_http_executors;
+    options.jwt_secret_key = arguments.access.jwt_secret_key;
+    options.http_executor_domain_sockets = arguments.access.http_executor_domain_sockets;
+    options.domain_socket_location = arguments.access.domain_socket_location;
     options.executor_environment_variables = variables;
     Ok(options)
+}
+
+fn times(options: &mut tepui_agent::Options, times: &cli::Times) {
+    options.executor_registration_timeout = times.executor_registration_timeout.0;
+    options.executor_reregistration_timeout = times.executor_reregistration_timeout.0;
+    options.executor_reregistration_retry_interval =
+        times.executor_reregistration_retry_interval.map(|span| span.0);
+    options.executor_shutdown_grace_period = times.executor_shutdown_grace_period.0;
+    options.recovery_timeout = times.recovery_timeout.0;
+    options.registration_backoff_factor = times.registration_backoff_factor.0;
+    options.status_update_retry_interval_min = times.status_update_retry_interval_min.0;
+    options.status_update_retry_interval_max = times.status_update_retry_interval_max.0;
+    options.gc_delay = times.gc_delay.0;
+    options.gc_disk_headroom = times.gc_disk_headroom;
+    options.disk_watch_interval = times.disk_watch_interval.0;
+    options.max_completed_executors_per_framework = times.max_completed_executors_per_framework;
 }
 
 /// A JSON object whose values are all text.

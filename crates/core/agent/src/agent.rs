@@ -30,6 +30,7 @@ use crate::{
     stats::Stats,
     stream::Streams,
     timers::{Timer, Timers},
+    token::Claims,
 };
 
 /// An agent.
@@ -120,7 +121,18 @@ impl Agent {
 
     /// An executor's call. Exactly one [`Effect::Reply`] or [`Effect::OpenStream`] follows for it.
     pub fn handle_call(&mut self, now: Tick, from: ConnectionId, call: v1::executor::Call) {
-        self.call(now, from, call);
+        self.call(now, from, None, call);
+    }
+
+    /// As [`Self::handle_call`], of a caller that has shown a token: the call must be of the executor that got it.
+    pub fn handle_authenticated_call(
+        &mut self,
+        now: Tick,
+        from: ConnectionId,
+        caller: &Claims,
+        call: v1::executor::Call,
+    ) {
+        self.call(now, from, Some(caller), call);
     }
 
     /// A stream ended, or was cut because its reader did not read. An executor may subscribe again; the container of a

@@ -7,6 +7,7 @@ use tepui_wire_mesos::v1;
 use crate::{
     Upid,
     reconfiguration::{ReconfigurationPolicy, Recover},
+    token::SecretKey,
 };
 
 /// The agent's settings. Names and defaults are those of Mesos's flags.
@@ -68,6 +69,10 @@ pub struct Config {
     pub executor_environment_variables: Vec<(String, String)>,
     /// Whether processes run as the framework's user.
     pub switch_user: bool,
+    /// What executors' tokens are signed with; `None`: they get none.
+    pub jwt_secret_key: Option<SecretKey>,
+    /// Where executors find the agent's domain socket (`MESOS_DOMAIN_SOCKET`).
+    pub domain_socket: Option<String>,
     /// What becomes of the executors of the last agent.
     pub recover: Recover,
     /// What may differ from the last agent's settings.
@@ -117,6 +122,8 @@ impl Config {
             max_completed_tasks_per_executor: 200,
             executor_environment_variables: Vec::new(),
             switch_user: true,
+            jwt_secret_key: None,
+            domain_socket: None,
             recover: Recover::default(),
             reconfiguration_policy: ReconfigurationPolicy::default(),
             strict: true,

@@ -3,7 +3,7 @@
 use tepui_model::format_duration;
 use tepui_wire_mesos::v1;
 
-use crate::{config::Config, state::Executor};
+use crate::{config::Config, state::Executor, token::Claims};
 
 /// What a process gets that has no `PATH` from elsewhere.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,11 +55,23 @@ pub(crate) fn environment(
     environment.set("MESOS_AGENT_ENDPOINT", config.endpoint.clone());
     environment.set("MESOS_CHECKPOINT", if checkpoint { "1" } else { "0" });
     environment.set("MESOS_HTTP_COMMAND_EXECUTOR", "0");
+    if let Some(socket) = &config.domain_socket {
+        environment.set("MESOS_DOMAIN_SOCKET", socket.clone());
+    }
     environment.set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", format_duration(executor.shutdown_grace(config)));
     if checkpoint {
         environment.set("MESOS_RECOVERY_TIMEOUT", format_duration(config.recovery_timeout));
         environment
             .set("MESOS_SUBSCRIPTION_BACKOFF_MAX", format_duration(config.executor_reregistration_timeout));
+    }
+    // A command has no executor of its own that could show it.
+    if let Some(key) = config.jwt_secret_key.as_ref().filter(|_| executor.command.is_none()) {
+        let claims = Claims {
+            framework: framework.id.as_ref().map_or_else(String::new, |id| id.value.clone()),
+            executor: executor.id().to_owned(),
+            container: executor.container_id.value.clone(),
+        };
+        environment.set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", key.token(&claims));
     }
     environment.set("MESOS_SANDBOX", executor.directory.clone());
     if let Some(role) = role {

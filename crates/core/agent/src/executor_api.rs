@@ -18,6 +18,7 @@ use crate::{
     state::{Stage, Task},
     status::{self, Report},
     timers::Timer,
+    token::Claims,
 };
 
 /// So that both ends notice a connection that is only half there.
@@ -33,7 +34,7 @@ enum Request {
 }
 
 impl Agent {
-    pub(crate) fn call(&mut self, now: Tick, from: ConnectionId, call: Call) {
+    pub(crate) fn call(&mut self, now: Tick, from: ConnectionId, caller: Option<&Claims>, call: Call) {
         let framework = call.framework_id.value.clone();
         let executor = call.executor_id.value.clone();
         let request = match validate(call) {
@@ -45,7 +46,7 @@ impl Agent {
                 return self.out.reply(from, Reply::error(400, words));
             }
         };
-        if let Err(refusal) = self.may_call(&framework, &executor, &request) {
+        if let Err(refusal) = self.may_call(&framework, &executor, caller, &request) {
             return self.out.reply(from, refusal);
         }
         match request {
@@ -62,7 +63,13 @@ impl Agent {
         }
     }
 
-    fn may_call(&self, framework: &str, executor: &str, request: &Request) -> Result<(), Reply> {
+    fn may_call(
+        &self,
+        framework: &str,
+        executor: &str,
+        caller: Option<&Claims>,
+        request: &Request,
+    ) -> Result<(), Reply> {
         let subscribing = matches!(request, Request::Subscribe(_));
         if self.phase == Phase::Recovering && !subscribing {
             return Err(Reply::error(503, "Agent has not finished recovery"));
@@ -74,6 +81,12 @@ impl Agent {
             .get(executor)
             .filter(|executor| executor.command.is_none() && !executor.held)
             .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
+        if let Some(caller) = caller {
+            let container = &executor.container_id.value;
+            caller
+                .check(&framework.id.value, executor.id(), container)
+                .map_err(|words| Reply::error(403, words))?;
+        }
         if executor.state == ExecutorState::Registering && !subscribing {
             return Err(Reply::error(403, "Executor is not subscribed"));
         }

@@ -34,6 +34,7 @@ pub mod stats;
 mod status;
 mod stream;
 mod timers;
+pub mod token;
 mod updates;
 pub mod views;
 
@@ -56,3 +57,4 @@ pub use snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Ph
 pub use stats::Stats;
 pub use tepui_core_checks::{Outcome, Probe, ProbeId, Scheme};
 pub use tepui_wire_libprocess::Upid;
+pub use token::{Claims, SecretKey};

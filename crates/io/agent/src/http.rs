@@ -1,6 +1,7 @@
 //! The HTTP side: which path is answered by what.
 
 mod containers;
+pub(crate) mod domain_socket;
 mod executor;
 mod files;
 mod legacy;
@@ -17,7 +18,7 @@ use std::{
 
 use http::{Method, StatusCode};
 use tepui_containment::Containerizer;
-use tepui_core_agent::Snapshot;
+use tepui_core_agent::{SecretKey, Snapshot};
 use tepui_telemetry::{Pacer, Sample, system};
 use tepui_transport::{Answer, IncomingMessage, Request, Response, Router};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +39,8 @@ struct Shared {
     version: String,
     work_dir: PathBuf,
     log_file: Option<PathBuf>,
+    /// What executors' tokens are signed with, if they have to show one.
+    secret_key: Option<SecretKey>,
     /// The last master that was seen, and the name that it was found to have.
     master_name: Mutex<Option<(SocketAddr, String)>>,
     /// The metrics' snapshot is for two requests a second, as clients know it.
@@ -53,6 +56,7 @@ impl Context {
         containerizer: Containerizer,
         flags: BTreeMap<String, String>,
         options: &Options,
+        secret_key: Option<SecretKey>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -62,6 +66,7 @@ impl Context {
                 version: options.version.clone(),
                 work_dir: options.work_dir.clone(),
                 log_file: options.log_file.clone(),
+                secret_key,
                 master_name: Mutex::new(None),
                 pacer: Pacer::new(2, Duration::from_secs(1)),
             }),

@@ -20,5 +20,6 @@ mod server;
 mod shell;
 mod switchboard;
 
-pub use options::Options;
+pub use options::{InvalidOption, Options};
 pub use server::{AgentServer, StartError};
+pub use tepui_core_agent::{ReconfigurationPolicy, Recover};

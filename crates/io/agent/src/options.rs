@@ -9,7 +9,12 @@ use std::{
 
 use tepui_containment::capabilities::CapabilitySet;
 use tepui_containment::{Isolation, Launcher, SupervisorCommand, rotation::Rotation};
+use tepui_core_agent::{ReconfigurationPolicy, Recover};
 use tepui_model::format_duration;
+
+mod check;
+
+pub use check::InvalidOption;
 
 /// An agent's settings. Names and defaults are those of Mesos's flags where Mesos has one.
 #[derive(Clone, Debug)]
@@ -45,16 +50,39 @@ pub struct Options {
     pub fetcher_stall_timeout: Duration,
     /// Rotation of `stdout` and `stderr`; `None`: never.
     pub rotation: Option<Rotation>,
+    /// What becomes of the executors of the last agent.
+    pub recover: Recover,
+    /// What may differ from the last agent's settings.
+    pub reconfiguration_policy: ReconfigurationPolicy,
+    /// Whether it refuses to start when it cannot read all that the last agent wrote.
+    pub strict: bool,
+    /// Force every checkpoint to the disk before anything relies on it: then it survives the machine as well.
+    pub checkpoint_to_disk: bool,
+    /// Only executors that show the token which they were started with may use the executor API
+    /// (`--authenticate_http_executors`).
+    pub authenticate_http_executors: bool,
+    /// The file with the key that those tokens are signed with.
+    pub jwt_secret_key: Option<PathBuf>,
+    /// Executors reach the agent through a domain socket.
+    pub http_executor_domain_sockets: bool,
+    /// Where that is; by default `agent.sock` in the runtime directory.
+    pub domain_socket_location: Option<PathBuf>,
     /// How long an executor may take to subscribe once it was started.
     pub executor_registration_timeout: Duration,
     /// How long executors have to subscribe again after the agent's restart.
     pub executor_reregistration_timeout: Duration,
+    /// How often executors that speak libprocess are asked again meanwhile.
+    pub executor_reregistration_retry_interval: Option<Duration>,
     /// Between SHUTDOWN and the end of the container.
     pub executor_shutdown_grace_period: Duration,
     /// How long checkpointed executors wait for the agent.
     pub recovery_timeout: Duration,
     /// First upper bound of the wait between registration attempts.
     pub registration_backoff_factor: Duration,
+    /// The first wait for a scheduler's acknowledgement of an update; each next one is twice as long.
+    pub status_update_retry_interval_min: Duration,
+    /// The longest wait for it.
+    pub status_update_retry_interval_max: Duration,
     /// How long a finished sandbox is kept on an empty disk.
     pub gc_delay: Duration,
     /// Part of the disk that is meant to stay free.
@@ -99,11 +127,22 @@ impl Options {
             cgroups_root: "mesos".to_owned(),
             fetcher_stall_timeout: Duration::from_secs(60),
             rotation: None,
+            recover: Recover::default(),
+            reconfiguration_policy: ReconfigurationPolicy::default(),
+            strict: true,
+            checkpoint_to_disk: false,
+            authenticate_http_executors: false,
+            jwt_secret_key: None,
+            http_executor_domain_sockets: false,
+            domain_socket_location: None,
             executor_registration_timeout: Duration::from_secs(60),
             executor_reregistration_timeout: Duration::from_secs(2),
+            executor_reregistration_retry_interval: None,
             executor_shutdown_grace_period: Duration::from_secs(5),
             recovery_timeout: Duration::from_secs(15 * 60),
             registration_backoff_factor: Duration::from_secs(1),
+            status_update_retry_interval_min: Duration::from_secs(10),
+            status_update_retry_interval_max: Duration::from_secs(10 * 60),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             gc_disk_headroom: 0.1,
             disk_watch_interval: Duration::from_secs(60),
@@ -118,6 +157,14 @@ impl Options {
         }
     }
 
+    /// The domain socket for executors, if there is to be one.
+    pub(crate) fn domain_socket(&self) -> Option<PathBuf> {
+        let default = || self.runtime_dir.join("agent.sock");
+        let path = self.domain_socket_location.clone().unwrap_or_else(default);
+        // Executors have a directory of their own.
+        self.http_executor_domain_sockets.then(|| std::path::absolute(&path).unwrap_or(path))
+    }
+
     /// Everything that `/flags` shows, by Mesos's names. `address` is where the agent listens.
     pub(crate) fn shown_flags(&self, address: SocketAddr, hostname: &str) -> BTreeMap<String, String> {
         let duration = format_duration;
@@ -128,16 +175,31 @@ impl Options {
             set.map(|set| format!(r#"{{"capabilities":[{}]}}"#, quoted(&set.to_string()))).unwrap_or_default()
         };
         for (name, value) in [
+            ("authenticate_http_executors", self.authenticate_http_executors.to_string()),
             ("attributes", self.attributes.clone().unwrap_or_default()),
             ("cgroups_root", self.cgroups_root.clone()),
             ("default_role", self.default_role.clone()),
             ("disk_watch_interval", duration(self.disk_watch_interval)),
             ("executor_registration_timeout", duration(self.executor_registration_timeout)),
             ("executor_reregistration_timeout", duration(self.executor_reregistration_timeout)),
+            (
+                "executor_reregistration_retry_interval",
+                self.executor_reregistration_retry_interval.map(duration).unwrap_or_default(),
+            ),
             ("executor_shutdown_grace_period", duration(self.executor_shutdown_grace_period)),
             ("fetcher_stall_timeout", duration(self.fetcher_stall_timeout)),
             ("gc_delay", duration(self.gc_delay)),
             ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
+            ("http_executor_domain_sockets", self.http_executor_domain_sockets.to_string()),
+            (
+                "domain_socket_location",
+                self.domain_socket().map(|path| path.display().to_string()).unwrap_or_default(),
+            ),
+            // Where the key is, not what.
+            (
+                "jwt_secret_key",
+                self.jwt_secret_key.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            ),
             ("hostname", hostname.to_owned()),
             ("ip", address.ip().to_string()),
             ("isolation", isolation.names()),
@@ -151,6 +213,9 @@ impl Options {
             ("master", self.master.clone()),
             ("max_completed_executors_per_framework", self.max_completed_executors_per_framework.to_string()),
             ("port", address.port().to_string()),
+            ("reconfiguration_policy", check::policy_name(self.reconfiguration_policy).to_owned()),
+            ("recover", check::recover_name(self.recover).to_owned()),
+            ("strict", self.strict.to_string()),
             ("recovery_timeout", duration(self.recovery_timeout)),
             ("registration_backoff_factor", duration(self.registration_backoff_factor)),
             ("resources", self.resources.clone().unwrap_or_default()),
@@ -178,7 +243,7 @@ fn quoted(names: &str) -> String {
 }
 
 /// Flags of Mesos that are no settings here, with the values that describe what this agent does.
-const FIXED_FLAGS: [(&str, &str); 23] = [
+const FIXED_FLAGS: [(&str, &str); 19] = [
     ("authenticate_http_readonly", "false"),
     ("authenticate_http_readwrite", "false"),
     ("cgroups_destroy_timeout", "1mins"),
@@ -189,16 +254,12 @@ const FIXED_FLAGS: [(&str, &str); 23] = [
     ("help", "false"),
     ("hostname_lookup", "true"),
     ("http_command_executor", "false"),
-    ("http_executor_domain_sockets", "false"),
     ("http_heartbeat_interval", "30secs"),
     ("logging_level", "INFO"),
     ("memory_profiling", "false"),
     ("oversubscribed_resources_interval", "15secs"),
     ("quiet", "false"),
-    ("reconfiguration_policy", "equal"),
-    ("recover", "reconnect"),
     ("sandbox_directory", "/mnt/mesos/sandbox"),
-    ("strict", "false"),
     ("systemd_enable_support", "false"),
     ("version", "false"),
     ("zk_session_timeout", "10secs"),

@@ -3,12 +3,13 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
-use tepui_core_agent::{Agent, Config, Upid};
+use tepui_core_agent::{Agent, Config, RecoveryRefused, SecretKey, Upid};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
 use tepui_transport::{LinkOptions, Links, ServerOptions, serve};
 use tepui_wire_mesos::{
@@ -22,7 +23,11 @@ use crate::{
     Options,
     checkpoint::{read, write::Writer},
     clock::Clock,
-    http,
+    http::{
+        self,
+        domain_socket::{self, ExecutorsOnly},
+    },
+    options::InvalidOption,
     shell::{Inboxes, Input, Shell},
 };
 
@@ -69,6 +74,20 @@ pub enum StartError {
     /// Containers cannot be run.
     #[error(transparent)]
     Containerizer(#[from] ContainerizerError),
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
+    /// What the last agent left cannot be taken up.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryRefused),
+    /// The domain socket cannot be listened on.
+    #[error("cannot listen on the domain socket {}: {source}", path.display())]
+    DomainSocket {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Something that the system always has, it does not.
     #[error("{what}: {source}")]
     System {
@@ -95,7 +114,9 @@ impl AgentServer {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(mut options: Options) -> Result<Self, StartError> {
+        options.check()?;
         let attributes = parse_attributes(options.attributes.as_deref().unwrap_or_default())?;
+        let secret_key = secret_key(&options)?;
         make_work_dir(&mut options)?;
         let machine = machine::detect(&options.work_dir);
         let text = options.resources.clone().unwrap_or_default();
@@ -117,15 +138,19 @@ impl AgentServer {
                 .and_then(|found| found)
                 .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
 
-        let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
-        let writer = Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()))
-            .map_err(|source| StartError::System { what: "cannot start a thread", source })?;
         let clock = Clock::start();
-        let config = core_config(&options, address, &resources, &attributes);
+        let mut config = core_config(&options, address, &resources, &attributes);
+        config.jwt_secret_key.clone_from(&secret_key);
+        let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
+        let writer =
+            Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()), options.checkpoint_to_disk)
+                .map_err(|source| StartError::System { what: "cannot start a thread", source })?;
+        let recovered = found.recovered.admit(&config, clock.now())?;
         let hostname = config.hostname.clone();
         let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
-        let core = Agent::new(config, seed, found.recovered, clock.now());
+        let core = Agent::new(config, seed, recovered, clock.now());
 
+        let domain_socket = options.domain_socket().map(|path| listen_at(&path)).transpose()?;
         let (exited, exits) = mpsc::channel(1024);
         let links = Links::new(address, exited, LinkOptions::default());
         let (inputs, input_queue) = mpsc::channel(INPUTS_MAX);
@@ -133,7 +158,7 @@ impl AgentServer {
         let shutdown = CancellationToken::new();
         let flags = options.shown_flags(bound, &hostname);
         let router = http::router(
-            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options),
+            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key),
             messages,
         );
         let inboxes =
@@ -141,10 +166,15 @@ impl AgentServer {
         let mut shell =
             Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
         shell.adopt(found.durable, found.forget, found.running).await;
+        let router = Arc::new(router);
         let mut tasks = vec![
-            tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone())),
+            tokio::spawn(serve(listener, ServerOptions::default(), router.clone(), shutdown.clone())),
             tokio::spawn(shell.run(inboxes)),
         ];
+        if let Some(socket) = domain_socket {
+            let handler = Arc::new(ExecutorsOnly(router));
+            tasks.push(tokio::spawn(serve(socket, ServerOptions::default(), handler, shutdown.clone())));
+        }
         tasks.push(tokio::spawn(crate::shell::master::watch(
             options.master.clone(),
             inputs.downgrade(),
@@ -194,6 +224,27 @@ impl Drop for AgentServer {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// Reads the key that executors' tokens are signed with.
+fn secret_key(options: &Options) -> Result<Option<SecretKey>, StartError> {
+    let Some(path) = options.jwt_secret_key.as_ref().filter(|_| options.authenticate_http_executors) else {
+        return Ok(None);
+    };
+    let fail = |source| InvalidOption::SecretKey { path: path.clone(), source };
+    let key = std::fs::read(path).map_err(fail)?;
+    let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        tracing::warn!("the key in {} (--jwt_secret_key) is accessible to everybody", path.display());
+    }
+    match SecretKey::new(&key) {
+        Some(key) => Ok(Some(key)),
+        None => Err(InvalidOption::EmptySecretKey(path.clone()).into()),
+    }
+}
+
+fn listen_at(path: &Path) -> Result<tokio::net::UnixListener, StartError> {
+    domain_socket::listen(path).map_err(|source| StartError::DomainSocket { path: path.to_owned(), source })
 }
 
 fn make_work_dir(options: &mut Options) -> Result<(), StartError> {
@@ -257,6 +308,14 @@ fn core_config(
     config.max_completed_executors_per_framework = options.max_completed_executors_per_framework;
     config.executor_environment_variables.clone_from(&options.executor_environment_variables);
     config.switch_user = options.switch_user;
+    config.executor_reregistration_retry_interval = options.executor_reregistration_retry_interval;
+    config.status_update_retry_interval_min = options.status_update_retry_interval_min;
+    config.status_update_retry_interval_max = options.status_update_retry_interval_max;
+    config.recover = options.recover;
+    config.reconfiguration_policy = options.reconfiguration_policy;
+    config.strict = options.strict;
+    config.fixed_port = options.listen.port() != 0;
+    config.domain_socket = options.domain_socket().map(|path| path.display().to_string());
     config
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use tepui_containment::{Containerizer, Event};
-use tepui_core_agent::{Agent, Exit, Outcome, ProbeId, Snapshot, Upid};
+use tepui_core_agent::{Agent, Claims, Exit, Outcome, ProbeId, Snapshot, Upid};
 use tepui_model::ConnectionId;
 use tepui_transport::{Exited, IncomingMessage, Links, Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
@@ -61,6 +61,8 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) call: v1::executor::Call,
+    /// Whose token it showed, where one has to be shown.
+    pub(crate) caller: Option<Claims>,
     /// How its events are to be written, if it becomes a stream.
     pub(crate) accept: ContentType,
     pub(crate) answer: oneshot::Sender<Response>,
@@ -210,11 +212,14 @@ impl Shell {
         let now = self.clock.now();
         match input {
             Input::Call(call) => {
-                let Call { call, accept, answer } = *call;
+                let Call { call, caller, accept, answer } = *call;
                 self.connections += 1;
                 let connection = ConnectionId(self.connections);
                 self.calls.insert(connection, (answer, accept));
-                self.core.handle_call(now, connection, call);
+                match caller {
+                    Some(caller) => self.core.handle_authenticated_call(now, connection, &caller, call),
+                    None => self.core.handle_call(now, connection, call),
+                }
             }
             Input::StreamClosed(connection) => {
                 self.streams.remove(&connection);

@@ -40,6 +40,6 @@ pub use exchange::{Body, Request, Response};
 pub use links::{Exited, LinkOptions, Links};
 pub use queue::{Backlog, Ended};
 pub use router::Router;
-pub use server::{Answer, Handler, IncomingMessage, ServerOptions, serve};
+pub use server::{Answer, Handler, IncomingMessage, Listen, ServerOptions, serve};
 pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};
 pub use upload::{Upload, UploadError, UploadRecords};

@@ -6,6 +6,7 @@
 //! handler, and TLS between the listener and [`serve_connection`].
 
 mod connection;
+mod listen;
 mod parse;
 mod write;
 
@@ -13,19 +14,14 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, mpsc},
-};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 pub use connection::serve_connection;
+pub use listen::Listen;
 
-use crate::{
-    exchange::{Request, Response},
-    net,
-};
+use crate::exchange::{Request, Response};
 
 /// A libprocess message that has arrived.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +98,7 @@ impl Default for ServerOptions {
 /// Serves `listener` until `shutdown`, then lets go of every connection (event streams get their last chunk)
 /// and returns.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Listen,
     options: ServerOptions,
     handler: Arc<dyn Handler>,
     shutdown: CancellationToken,
@@ -110,12 +106,10 @@ pub async fn serve(
     let options = Arc::new(options);
     let room = Arc::new(Semaphore::new(options.connections_max));
     let connections = TaskTracker::new();
-    while let Some((stream, peer, permit)) = accept(&listener, &room, &shutdown).await {
-        net::prepare(&stream);
+    while let Some((reader, writer, peer, permit)) = accept(&listener, &room, &shutdown).await {
         let (options, handler, shutdown) = (options.clone(), handler.clone(), shutdown.clone());
         connections.spawn(async move {
-            let (reader, writer) = stream.into_split();
-            serve_connection(reader, writer, Some(peer), &options, handler.as_ref(), &shutdown).await;
+            serve_connection(reader, writer, peer, &options, handler.as_ref(), &shutdown).await;
             drop(permit);
         });
     }
@@ -126,11 +120,14 @@ pub async fn serve(
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
+type Accepted<L> =
+    (<L as Listen>::Reader, <L as Listen>::Writer, Option<SocketAddr>, tokio::sync::OwnedSemaphorePermit);
+
+async fn accept<L: Listen>(
+    listener: &L,
     room: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<Accepted<L>> {
     loop {
         let permit = tokio::select! {
             permit = room.clone().acquire_owned() => permit.ok()?,
@@ -138,7 +135,7 @@ async fn accept(
         };
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => return Some((stream, peer, permit)),
+                Ok((reader, writer, peer)) => return Some((reader, writer, peer, permit)),
                 Err(error) => {
                     // Out of descriptors, or a client that left at once: neither is a reason to stop.
                     warn!(%error, "cannot accept a connection");

@@ -262,3 +262,40 @@ fn the_end_of_a_task_that_is_over_is_only_acknowledged() {
     assert!(updates(&effects).is_empty());
     assert_eq!(events(&effects)[0].acknowledged.clone().unwrap_or_default().uuid, uuid(1));
 }
+
+#[test]
+fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
+    use crate::{Claims, Config, Recovered, SecretKey};
+
+    let key = SecretKey::new(b"key").unwrap();
+    let config = Config {
+        jwt_secret_key: Some(key.clone()),
+        domain_socket: Some("/run/agent.sock".to_owned()),
+        ..super::config()
+    };
+    let mut rig = Rig::with(config, Recovered::default());
+    rig.register();
+    let effects = rig.run(aware(), executor_task("t", "e"));
+    let launch = launch(&effects).clone();
+    let variable = |name: &str| {
+        launch.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    assert_eq!(variable("MESOS_DOMAIN_SOCKET").as_deref(), Some("/run/agent.sock"));
+    let token = variable("MESOS_EXECUTOR_AUTHENTICATION_TOKEN").unwrap();
+    let own = key.verify(&token, rig.now).unwrap();
+    assert_eq!((own.framework.as_str(), own.executor.as_str()), (FRAMEWORK, "e"));
+    assert_eq!(own.container, launch.container_id.value);
+    rig.launched(&launch.container_id);
+    let subscribe =
+        Call { subscribe: Some(call::Subscribe::default()), ..call_of(call::Type::Subscribe, "e") };
+    let stale = Claims { container: "another run".to_owned(), ..own.clone() };
+    for (claims, code) in [(stale, Some(403)), (own, None)] {
+        let connection = tepui_model::ConnectionId(99);
+        rig.agent.handle_authenticated_call(rig.now, connection, &claims, subscribe.clone());
+        let effects = rig.effects();
+        assert_eq!(replies(&effects).first().map(|(code, _)| *code), code);
+    }
+    let effects = rig.run(aware(), super::command_task("c", "env"));
+    let environment = &super::launch(&effects).environment;
+    assert!(environment.iter().all(|(name, _)| name != "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"));
+}

@@ -20,6 +20,10 @@ impl Layout {
         Self { work_dir: work_dir.into() }
     }
 
+    pub(crate) fn work_dir(&self) -> &Path {
+        &self.work_dir
+    }
+
     pub(crate) fn meta(&self) -> PathBuf {
         self.work_dir.join("meta")
     }

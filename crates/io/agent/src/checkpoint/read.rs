@@ -61,7 +61,7 @@ pub(crate) fn recover(
     reader.unknown_containers();
     reader.old_sandboxes();
     reader.nested_sandboxes();
-    record::replace(&reader.layout.boot_id(), boot_id.as_bytes(), false)?;
+    record::replace(&reader.layout.boot_id(), boot_id.as_bytes(), Some(work_dir))?;
     Ok(reader.found)
 }
 
@@ -94,7 +94,18 @@ impl Reader<'_> {
     }
 
     fn framework(&mut self, files: &layout::Framework) -> Option<RecoveredFramework> {
-        let info: v1::FrameworkInfo = self.read(&files.info())?;
+        // The last agent was stopped before it had written this, or while it deleted it.
+        if !files.info().exists() {
+            self.remove_rest(&files.directory);
+            return None;
+        }
+        let name = file_name(&files.directory)?;
+        let info = self.read(&files.info()).unwrap_or_else(|| v1::FrameworkInfo {
+            name: format!("framework {name}, whose description cannot be read"),
+            id: Some(v1::FrameworkId { value: name }),
+            checkpoint: Some(true),
+            ..v1::FrameworkInfo::default()
+        });
         let pid = fs::read_to_string(files.pid()).unwrap_or_default();
         let executors: Vec<RecoveredExecutor> = directories(&files.executors())
             .into_iter()
@@ -104,12 +115,16 @@ impl Reader<'_> {
     }
 
     fn executor(&mut self, files: &layout::Executor) -> Option<RecoveredExecutor> {
-        let Some(container) = fs::read_link(files.latest_run()).ok().and_then(|latest| file_name(&latest))
-        else {
+        let latest = fs::read_link(files.latest_run()).ok().and_then(|latest| file_name(&latest));
+        let Some(container) = latest.or_else(|| self.run_before_reboot(files)) else {
             self.remove_rest(&files.directory);
             return None;
         };
-        let info: v1::ExecutorInfo = self.read(&files.info())?;
+        let name = file_name(&files.directory)?;
+        let info = self.read(&files.info()).unwrap_or_else(|| v1::ExecutorInfo {
+            executor_id: v1::ExecutorId { value: name },
+            ..v1::ExecutorInfo::default()
+        });
         let run = files.run(&container).ok()?;
         for other in directories(&files.runs()) {
             if other != run.directory {
@@ -140,6 +155,12 @@ impl Reader<'_> {
             pid: fs::read_to_string(run.forked_pid()).ok().and_then(|text| text.trim().parse().ok()),
             tasks,
         })
+    }
+
+    /// The machine may have gone down before the link to a run was on its disk, and after its tasks were.
+    fn run_before_reboot(&self, files: &layout::Executor) -> Option<String> {
+        let mut runs = directories(&files.runs()).into_iter().filter(|run| run.join("tasks").exists());
+        runs.next_back().filter(|_| self.found.recovered.rebooted).and_then(|run| file_name(&run))
     }
 
     /// Containers that were launched through the agent's own API, nested or standing alone.
@@ -202,13 +223,17 @@ impl Reader<'_> {
         if !files.info().exists() {
             return None;
         }
-        let task: v1::Task = self.read(&files.info())?;
+        let records = self.updates(&files.updates());
+        let task = match self.read(&files.info()) {
+            Some(task) => task,
+            // Its updates may have been acknowledged to its executor: they must not be lost with the rest.
+            None => task_of(records.first()?.update.as_ref()?),
+        };
         let deadline = fs::read_to_string(files.deadline())
             .ok()
             .and_then(|text| text.trim().parse().ok())
             .map(Tick::from_nanos);
         let check = if files.check().exists() { self.read(&files.check()).map(Box::new) } else { None };
-        let records = self.updates(&files.updates());
         Some(RecoveredTask { task, deadline, check, records })
     }
 
@@ -294,8 +319,25 @@ impl Reader<'_> {
     }
 
     fn skip(&mut self, path: &Path, why: &str) {
-        tracing::warn!("cannot recover {}: {why}", path.display());
+        let complaint = format!("cannot recover {}: {why}", path.display());
+        tracing::warn!("{complaint}");
         self.found.recovered.errors += 1;
+        if self.found.recovered.complaints.is_empty() {
+            self.found.recovered.complaints.push(complaint);
+        }
+    }
+}
+
+/// What an update tells of its task.
+fn task_of(update: &internal::StatusUpdate) -> v1::Task {
+    v1::Task {
+        name: update.status.task_id.value.clone(),
+        task_id: update.status.task_id.clone(),
+        framework_id: update.framework_id.clone(),
+        executor_id: update.executor_id.clone(),
+        agent_id: update.slave_id.clone().unwrap_or_default(),
+        state: v1::TaskState::TaskStaging.into(),
+        ..v1::Task::default()
     }
 }
 

@@ -1,12 +1,10 @@
 //! Records: four bytes of length in the machine's own order, and that many bytes.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use prost::Message;
+
+use super::disk;
 
 /// Longest record that is believed, in bytes.
 const RECORD_MAX: usize = 256 << 20;
@@ -48,29 +46,27 @@ pub(crate) fn read_one<M: Message + Default>(path: &Path) -> io::Result<M> {
     }
 }
 
-/// Puts `contents` where `path` is, all or nothing. Directories are made as needed.
-pub(crate) fn replace(path: &Path, contents: &[u8], to_disk: bool) -> io::Result<()> {
+/// Puts `contents` where `path` is, all or nothing. Directories are made as needed. Below `on_disk`, if it is given, it is on
+/// the disk when this returns, whatever the machine does then.
+pub(crate) fn replace(path: &Path, contents: &[u8], on_disk: Option<&Path>) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
     let temporary = path.with_file_name(name);
-    let mut file = with_parents(&temporary, || File::create(&temporary))?;
-    file.write_all(contents)?;
-    if to_disk {
-        file.sync_all()?;
+    let mut file = with_parents(&temporary, || disk::create(&temporary))?;
+    disk::fill(&mut file, contents)?;
+    if on_disk.is_some() {
+        disk::sync(&file)?;
     }
     drop(file);
-    fs::rename(&temporary, path)?;
-    if let (true, Some(directory)) = (to_disk, path.parent()) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
+    disk::rename(&temporary, path)?;
+    sync_names(path, on_disk)
 }
 
 /// Appends a record. What a failed write leaves behind is cut off again.
-pub(crate) fn append(path: &Path, record: &[u8]) -> io::Result<()> {
-    let mut file = with_parents(path, || File::options().append(true).create(true).open(path))?;
-    let result = file.write_all(record);
+pub(crate) fn append(path: &Path, record: &[u8], on_disk: Option<&Path>) -> io::Result<()> {
+    let mut file = with_parents(path, || disk::open_to_append(path))?;
+    let result = disk::write(&mut file, record);
     if result.is_err()
         && let Ok(metadata) = file.metadata()
     {
@@ -78,17 +74,32 @@ pub(crate) fn append(path: &Path, record: &[u8]) -> io::Result<()> {
             .map(|bytes| decode_all::<tepui_wire_mesos::internal::StatusUpdateRecord>(&bytes))
             .unwrap_or_default();
         if whole as u64 != metadata.len() {
-            let _ = file.set_len(whole as u64);
+            let _ = disk::cut(&file, whole as u64);
         }
     }
-    result
+    result?;
+    if on_disk.is_some() {
+        disk::sync(&file)?;
+        // A file that grows keeps its name.
+        if file.metadata()?.len() == record.len() as u64 {
+            sync_names(path, on_disk)?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_names(path: &Path, on_disk: Option<&Path>) -> io::Result<()> {
+    match (on_disk, path.parent()) {
+        (Some(top), Some(directory)) => disk::sync_names(directory, top),
+        _ => Ok(()),
+    }
 }
 
 /// Does something to a file, and once more with its directories when they are missing.
-pub(crate) fn with_parents<T>(path: &Path, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn with_parents<T>(path: &Path, mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     match action() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+            disk::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
             action()
         }
         other => other,
@@ -96,15 +107,13 @@ pub(crate) fn with_parents<T>(path: &Path, mut action: impl FnMut() -> io::Resul
 }
 
 /// Points the link at `target`, replacing it at once.
-pub(crate) fn link(link: &Path, target: &Path) -> io::Result<()> {
+pub(crate) fn link(link: &Path, target: &Path, on_disk: Option<&Path>) -> io::Result<()> {
     if fs::read_link(link).is_ok_and(|old| old == target) {
         return Ok(());
     }
     let temporary = link.with_file_name(".latest.new");
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    with_parents(&temporary, || std::os::unix::fs::symlink(target, &temporary))?;
-    fs::rename(temporary, link)
+    disk::remove_file(&temporary)?;
+    with_parents(&temporary, || disk::symlink(target, &temporary))?;
+    disk::rename(&temporary, link)?;
+    sync_names(link, on_disk)
 }

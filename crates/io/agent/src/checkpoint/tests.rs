@@ -7,8 +7,10 @@ use tepui_wire_mesos::{internal, v1};
 
 use super::{layout::Layout, read, record, write::Files};
 
+mod torn;
+
 fn files(work_dir: &Path) -> Files {
-    Files { layout: Layout::new(work_dir), agent_id: None }
+    Files { layout: Layout::new(work_dir), agent_id: None, to_disk: false }
 }
 
 fn run(container: &str) -> Run {

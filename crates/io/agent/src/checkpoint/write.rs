@@ -11,6 +11,7 @@ use tepui_model::Token;
 use tokio::sync::mpsc;
 
 use super::{
+    disk,
     layout::{self, InvalidName, Layout, RunFiles},
     record,
 };
@@ -48,11 +49,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `agent_id` is the id that is known already.
-    pub(crate) fn start(work_dir: &Path, agent_id: Option<String>) -> io::Result<Self> {
+    /// Starts the thread. `agent_id` is the id that is known already; `to_disk`: what is written survives the machine.
+    pub(crate) fn start(work_dir: &Path, agent_id: Option<String>, to_disk: bool) -> io::Result<Self> {
         let (batches, queue) = std::sync::mpsc::channel::<Vec<Job>>();
         let (done, written) = mpsc::channel(1);
-        let mut files = Files { layout: Layout::new(work_dir), agent_id };
+        let mut files = Files { layout: Layout::new(work_dir), agent_id, to_disk };
         std::thread::Builder::new().name("checkpoints".to_owned()).stack_size(256 << 10).spawn(
             move || {
                 while let Ok(batch) = queue.recv() {
@@ -103,6 +104,8 @@ impl Writer {
 pub(crate) struct Files {
     pub(crate) layout: Layout,
     pub(crate) agent_id: Option<String>,
+    /// Everything is forced to the disk before anything relies on it.
+    pub(crate) to_disk: bool,
 }
 
 /// Why a job was not done.
@@ -172,92 +175,105 @@ impl Files {
 
     /// Writes one checkpoint.
     pub(crate) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), WriteError> {
+        let top = self.layout.work_dir().to_owned();
+        let always = Some(top.as_path());
+        let on_disk = always.filter(|_| self.to_disk);
         match checkpoint {
             Checkpoint::Agent(info) => {
                 let id = info.id.as_ref().ok_or(WriteError::NoAgent)?.value.clone();
                 let agent = self.layout.agent(&id)?;
-                record::replace(&agent.info(), &record::encode(info.as_ref()), true)?;
-                record::link(&self.layout.latest_agent(), &agent.directory)?;
+                record::replace(&agent.info(), &record::encode(info.as_ref()), always)?;
+                record::link(&self.layout.latest_agent(), &agent.directory, always)?;
                 self.agent_id = Some(id);
             }
             Checkpoint::Framework { info, pid } => {
                 let id = info.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
                 let framework = self.agent()?.framework(id)?;
-                record::replace(&framework.info(), &record::encode(info.as_ref()), false)?;
-                record::replace(&framework.pid(), pid.as_bytes(), false)?;
+                record::replace(&framework.info(), &record::encode(info.as_ref()), on_disk)?;
+                record::replace(&framework.pid(), pid.as_bytes(), on_disk)?;
             }
             Checkpoint::Executor { run, info, command_task } => {
                 let run = self.run(run)?;
-                record::replace(&run.executor.info(), &record::encode(info.as_ref()), false)?;
+                record::replace(&run.executor.info(), &record::encode(info.as_ref()), on_disk)?;
                 let flag: &[u8] = if *command_task { b"1" } else { b"0" };
-                record::replace(&run.executor.command_task(), flag, false)?;
-                fs::create_dir_all(&run.directory)?;
-                record::link(&run.executor.latest_run(), &run.directory)?;
+                record::replace(&run.executor.command_task(), flag, on_disk)?;
+                disk::create_dir_all(&run.directory)?;
+                record::link(&run.executor.latest_run(), &run.directory, on_disk)?;
             }
-            Checkpoint::Subscribed { run } => record::replace(&self.run(run)?.http_marker(), b"", false)?,
+            Checkpoint::Subscribed { run } => record::replace(&self.run(run)?.http_marker(), b"", on_disk)?,
             Checkpoint::Registered { run, process } => {
-                record::replace(&self.run(run)?.libprocess_pid(), process.to_string().as_bytes(), false)?;
+                record::replace(&self.run(run)?.libprocess_pid(), process.to_string().as_bytes(), on_disk)?;
             }
             Checkpoint::ForkedPid { run, pid } => {
-                record::replace(&self.run(run)?.forked_pid(), pid.to_string().as_bytes(), false)?;
+                record::replace(&self.run(run)?.forked_pid(), pid.to_string().as_bytes(), on_disk)?;
             }
             Checkpoint::Task { run, task, deadline, check } => {
                 let files = self.run(run)?.task(&task.task_id.value)?;
                 // First the deadline: a task without it would never be ended.
                 if let Some(deadline) = deadline {
-                    record::replace(&files.deadline(), deadline.as_nanos().to_string().as_bytes(), false)?;
+                    record::replace(&files.deadline(), deadline.as_nanos().to_string().as_bytes(), on_disk)?;
                 }
                 if let Some(check) = check {
-                    record::replace(&files.check(), &record::encode(check.as_ref()), false)?;
+                    record::replace(&files.check(), &record::encode(check.as_ref()), on_disk)?;
                 }
-                record::replace(&files.info(), &record::encode(task.as_ref()), false)?;
+                record::replace(&files.info(), &record::encode(task.as_ref()), on_disk)?;
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
                 let files = self.run(run)?.task(task_id)?;
-                record::append(&files.updates(), &record::encode(record.as_ref()))?;
+                record::append(&files.updates(), &record::encode(record.as_ref()), on_disk)?;
             }
-            Checkpoint::Sentinel { run } => record::replace(&self.run(run)?.sentinel(), b"", false)?,
+            Checkpoint::Sentinel { run } => record::replace(&self.run(run)?.sentinel(), b"", on_disk)?,
             Checkpoint::Drain(Some(config)) => {
-                record::replace(&self.agent()?.drain(), &record::encode(config), true)?;
+                record::replace(&self.agent()?.drain(), &record::encode(config), always)?;
             }
-            Checkpoint::Drain(None) => remove_file(&self.agent()?.drain())?,
+            Checkpoint::Drain(None) => disk::remove_file(&self.agent()?.drain())?,
             Checkpoint::Container { container, launch } => {
                 let container = self.layout.container(container)?;
-                record::replace(&container.launch(), &record::encode(launch.as_ref()), false)?;
+                record::replace(&container.launch(), &record::encode(launch.as_ref()), on_disk)?;
             }
             Checkpoint::ContainerEnded { container, exit } => {
                 let container = self.layout.container(container)?;
-                record::replace(&container.termination(), &record::encode(exit.as_ref()), false)?;
+                record::replace(&container.termination(), &record::encode(exit.as_ref()), on_disk)?;
             }
         }
         Ok(())
     }
 
-    /// Deletes what need not be remembered.
+    /// Deletes what need not be remembered: first that without which the rest is not read.
     pub(crate) fn remove(&mut self, removal: &Removal) -> Result<(), WriteError> {
         match removal {
             Removal::Agent => {
-                remove_file(&self.layout.latest_agent())?;
+                disk::remove_file(&self.layout.latest_agent())?;
                 if let Ok(agent) = self.agent() {
-                    remove_all(&agent.directory)?;
+                    disk::remove_all(&agent.directory)?;
                 }
                 self.agent_id = None;
             }
             Removal::Framework { framework_id } => {
-                remove_all(&self.agent()?.framework(framework_id)?.directory)?
+                let framework = self.agent()?.framework(framework_id)?;
+                disk::remove_file(&framework.info())?;
+                disk::remove_all(&framework.directory)?;
             }
             Removal::Run(run) => {
                 let run = self.run(run)?;
                 if fs::read_link(run.executor.latest_run()).is_ok_and(|latest| latest == run.directory) {
-                    remove_file(&run.executor.latest_run())?;
+                    disk::remove_file(&run.executor.latest_run())?;
                 }
-                remove_all(&run.directory)?;
-                if fs::remove_dir(run.executor.runs()).is_ok() {
-                    remove_all(&run.executor.directory)?;
+                disk::remove_all(&run.directory)?;
+                if disk::remove_empty(&run.executor.runs())? {
+                    disk::remove_all(&run.executor.directory)?;
                 }
             }
-            Removal::Task { run, task_id } => remove_all(&self.run(run)?.task(task_id)?.directory)?,
-            Removal::Container { container } => remove_all(&self.layout.container(container)?.directory)?,
+            Removal::Task { run, task_id } => {
+                let task = self.run(run)?.task(task_id)?;
+                disk::remove_file(&task.info())?;
+                disk::remove_all(&task.directory)?;
+            }
+            Removal::Container { container } => {
+                let container = self.layout.container(container)?;
+                disk::remove_file(&container.launch())?;
+                disk::remove_all(&container.directory)?;
+            }
         }
         Ok(())
     }
@@ -274,7 +290,7 @@ impl Files {
         if !standalone && depth(&top).is_none_or(|depth| depth <= 1) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not below the work directory"));
         }
-        remove_all(path)?;
+        disk::remove_all(path)?;
         if let Some(containers) = path.parent().filter(|parent| parent.ends_with("containers")) {
             // Above it is the sandbox of another.
             let _ = fs::remove_dir(containers);
@@ -285,7 +301,7 @@ impl Files {
         {
             let latest = empty.join("latest");
             if latest.is_symlink() && !latest.exists() {
-                remove_file(&latest)?;
+                disk::remove_file(&latest)?;
             }
             if fs::remove_dir(empty).is_err() {
                 break;
@@ -293,19 +309,5 @@ impl Files {
             directory = empty.parent();
         }
         Ok(())
-    }
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn remove_all(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }

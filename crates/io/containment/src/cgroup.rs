@@ -182,6 +182,15 @@ impl Place {
         }
     }
 
+    /// The file that a process of one thread writes itself into. In version 1 not `cgroup.procs`: for whole
+    /// processes the kernel first waits until all of its processors have come to rest, some 10 ms.
+    fn joined_by(&self) -> PathBuf {
+        match self.version {
+            Version::One => self.directory.join("tasks"),
+            Version::Two => self.leaf().join("cgroup.procs"),
+        }
+    }
+
     fn read(&self, file: &str) -> Option<String> {
         fs::read_to_string(self.directory.join(file)).ok()
     }
@@ -225,16 +234,16 @@ impl Cgroup {
 
     /// The files that a process writes itself into.
     pub fn procs(&self) -> Vec<String> {
-        self.places
-            .iter()
-            .filter_map(|place| place.leaf().join("cgroup.procs").into_os_string().into_string().ok())
-            .collect()
+        self.places.iter().filter_map(|place| place.joined_by().into_os_string().into_string().ok()).collect()
     }
 
     /// Kills whatever is inside until nothing is, and removes it. To be called where blocking is allowed.
     pub fn destroy(&self) {
-        self.kill();
-        self.remove();
+        // Mostly nothing is inside any more, which the system says at once.
+        if self.places.iter().any(|place| remove_tree(&place.directory).is_err()) {
+            self.kill();
+            self.remove();
+        }
     }
 
     /// Kills whatever is inside until nothing is. To be called where blocking is allowed.

@@ -3,7 +3,7 @@
 pub(crate) mod containers;
 pub(crate) mod disk;
 mod effects;
-mod launch;
+pub(crate) mod launch;
 pub(crate) mod master;
 mod probes;
 

@@ -85,7 +85,7 @@ struct Place {
 pub struct Hierarchies {
     places: Vec<Place>,
     /// Shared locks on the directories: who has one is at work in them.
-    _locks: Arc<Vec<File>>,
+    locks: Arc<Vec<File>>,
 }
 
 /// The cgroups of one container.
@@ -95,8 +95,8 @@ pub struct Cgroup {
 }
 
 impl Hierarchies {
-    /// Finds the hierarchies of these controllers, makes the cgroup `root` in them, and clears away what is
-    /// empty in it. The second result is what cannot be had, and why.
+    /// Finds the hierarchies of these controllers and makes the cgroup `root` in them. The second result is
+    /// what cannot be had, and why.
     pub fn prepare(wanted: &[Controller], root: &str) -> (Self, Vec<(Controller, String)>) {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         Self::prepare_in(&find::Mounts::read(&mounts), wanted, root)
@@ -117,8 +117,12 @@ impl Hierarchies {
                 Err(why) => missing.push((*controller, why)),
             }
         }
-        let locks = places.iter().filter_map(|place| clear(&place.directory).ok()).collect();
-        (Self { places, _locks: Arc::new(locks) }, missing)
+        (Self { places, locks: Arc::default() }, missing)
+    }
+
+    /// Clears away what is empty, and says by a lock that somebody is at work from now on.
+    pub fn clear(&mut self) {
+        self.locks = Arc::new(self.places.iter().filter_map(|place| clear(&place.directory).ok()).collect());
     }
 
     /// Whether there are none.
@@ -154,19 +158,6 @@ impl Hierarchies {
         });
         let place = |place: &Place| Place { directory: place.directory.join(&path), ..place.clone() };
         Cgroup { places: self.places.iter().map(place).collect() }
-    }
-
-    /// The ids of all containers that have cgroups, without nested ones.
-    pub fn container_ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self
-            .places
-            .iter()
-            .flat_map(|place| directories(&place.directory))
-            .filter_map(|directory| directory.file_name()?.to_str().map(str::to_owned))
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
     }
 }
 

@@ -173,6 +173,8 @@ pub struct RecoveredContainer {
     pub pid: i32,
     /// `None`: it runs. `Some(None)`: it ended and nobody knows how. `Some(Some(status))`: raw wait status.
     pub exited: Option<Option<i32>>,
+    /// A limit that ended it.
+    pub limitation: Option<Limitation>,
 }
 
 /// Why containers cannot be run at all.

@@ -343,10 +343,11 @@ fn task_of(update: &internal::StatusUpdate) -> v1::Task {
 
 /// What the supervisor says of a container.
 fn state_of(listed: Option<&RecoveredContainer>) -> ContainerState {
-    match listed.map(|listed| listed.exited) {
-        Some(None) => ContainerState::Alive,
-        Some(Some(status)) => ContainerState::Exited(Exit { wait_status: status, limitation: None }),
-        None => ContainerState::Unknown,
+    let Some(listed) = listed else { return ContainerState::Unknown };
+    let limitation = listed.limitation.clone().map(crate::shell::launch::limitation);
+    match listed.exited {
+        None => ContainerState::Alive,
+        Some(wait_status) => ContainerState::Exited(Exit { wait_status, limitation }),
     }
 }
 

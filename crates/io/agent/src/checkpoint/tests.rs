@@ -108,7 +108,7 @@ fn write_everything(files: &mut Files) {
 fn everything_comes_back() {
     let work = tempfile::tempdir().unwrap();
     write_everything(&mut files(work.path()));
-    let list = |exited| RecoveredContainer { container_id: "c1".into(), pid: 4711, exited };
+    let list = |exited| RecoveredContainer { container_id: "c1".into(), pid: 4711, exited, limitation: None };
     for (containers, state) in [
         (vec![list(None)], ContainerState::Alive),
         (vec![], ContainerState::Unknown),
@@ -230,7 +230,8 @@ fn unknown_containers_are_orphans_or_forgotten() {
     for id in ["c1", "old"] {
         fs::create_dir_all(sandbox.join(id)).unwrap();
     }
-    let list = |id: &str, exited| RecoveredContainer { container_id: id.into(), pid: 1, exited };
+    let list =
+        |id: &str, exited| RecoveredContainer { container_id: id.into(), pid: 1, exited, limitation: None };
     let containers = [list("alive", None), list("over", Some(Some(0))), list("c1", Some(Some(0)))];
     let found = read::recover(work.path(), &containers, "boot").unwrap();
     assert_eq!(found.recovered.orphans, [v1::ContainerId { value: "alive".into(), parent: None }]);

@@ -133,7 +133,7 @@ fn capabilities_of(info: &v1::CapabilityInfo) -> Result<CapabilitySet, String> {
 }
 
 /// What ended a container, for the core.
-pub(super) fn limitation(limitation: tepui_containment::Limitation) -> Limitation {
+pub(crate) fn limitation(limitation: tepui_containment::Limitation) -> Limitation {
     let (reason, name) = match limitation.limited {
         Limited::Memory => (v1::task_status::Reason::ContainerLimitationMemory, "mem"),
         Limited::Disk => (v1::task_status::Reason::ContainerLimitationDisk, "disk"),

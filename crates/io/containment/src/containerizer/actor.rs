@@ -141,6 +141,22 @@ pub(super) struct Actor {
     _lock: File,
 }
 
+/// Finds out why containers ended while nobody was there, and clears away what is left of them and of those
+/// that an agent made cgroups for and never started.
+fn look_back(mut held: Held, mut listed: Vec<RecoveredContainer>) -> (Held, Vec<RecoveredContainer>) {
+    for container in &mut listed {
+        if let Some(status) = container.exited {
+            let cgroup = held.hierarchies.of(&container.container_id);
+            if cgroup.exists() {
+                container.limitation = limitation::of_memory(&cgroup, status);
+                cgroup.destroy();
+            }
+        }
+    }
+    held.hierarchies.clear();
+    (held, listed)
+}
+
 /// Starts the task.
 pub(super) async fn start(
     options: Options,
@@ -155,6 +171,9 @@ pub(super) async fn start(
     })?;
     let Connection { stream, inbox, descriptors, version, containers: listed, child } =
         connect::connect(&options).await?;
+    let (held, listed) = tokio::task::spawn_blocking(move || look_back(held, listed))
+        .await
+        .unwrap_or_else(|_| (Held::default(), Vec::new()));
     let (reader, writer) = stream.into_split();
     let mut watch = tokio::time::interval(WATCH_INTERVAL);
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -606,24 +625,6 @@ impl Actor {
             if let Some(parent) = self.containers.get_mut(&parent) {
                 parent.nested += 1;
             }
-        }
-        // Cgroups without a process that we know of: an agent died between making and using them, or the
-        // container ended while nobody was there.
-        let leftovers: Vec<Cgroup> = self
-            .held
-            .hierarchies
-            .container_ids()
-            .iter()
-            .filter(|id| {
-                listed.iter().any(|container| container.exited.is_some() && container.container_id == **id)
-            })
-            .map(|id| self.held.hierarchies.of(id))
-            .collect();
-        if !leftovers.is_empty() {
-            self.work.spawn_blocking(move || {
-                leftovers.iter().for_each(Cgroup::destroy);
-                Done::Nothing
-            });
         }
     }
 

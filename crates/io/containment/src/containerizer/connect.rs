@@ -156,7 +156,12 @@ async fn greet(connection: &mut Connection) -> io::Result<()> {
                     )));
                 }
                 Event::Container { container_id, pid, exited } => {
-                    connection.containers.push(RecoveredContainer { container_id, pid, exited });
+                    connection.containers.push(RecoveredContainer {
+                        container_id,
+                        pid,
+                        exited,
+                        limitation: None,
+                    });
                 }
                 Event::ListEnd => {
                     connection.inbox.drain(..start);

@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 use tepui_containment::{
-    Event, Isolation, Isolator, Launch, Launcher, Limitation, Limited, Limits, Stdio, rotation::Rotation,
+    Event, FailureKind, Isolation, Isolator, Launch, Launcher, Limitation, Limited, Limits, Stdio,
+    rotation::Rotation,
 };
 
 use crate::harness::{Cluster, exited, is_alive, next, read_pid, started, until};
@@ -229,5 +230,106 @@ async fn a_flood_of_output_is_bounded_by_rotation() {
     assert!(sizes < 20 << 20, "{sizes}");
     assert!(!Path::new(&sandbox).join("stdout.3").exists());
     assert_eq!(exited(&mut events, "a").await, Some(0));
+    containerizer.stop().await;
+}
+
+#[tokio::test]
+async fn too_much_memory_while_the_agent_is_away_is_told_after_it() {
+    let Some(cluster) = Cluster::with(memory()) else { return };
+    let (containerizer, mut events, _) = cluster.start().await;
+    let line = format!("until [ -e go ]; do sleep 0.02; done; {HUNGRY}");
+    containerizer.launch(Launch { limits: limits(32), ..cluster.shell("a", &line) }).await.unwrap();
+    containerizer.launch(Launch { limits: limits(32), ..cluster.shell("b", "sleep 1000") }).await.unwrap();
+    for _ in 0..2 {
+        assert!(matches!(next(&mut events).await, Event::Started { .. }));
+    }
+    drop((containerizer, events));
+    fs::write(cluster.sandbox("a").join("go"), "").unwrap();
+    let status = cluster.options.runtime_dir.join("containers/a/status");
+    until("it has ended", || read_pid(&status) == Some(9)).await;
+    let (containerizer, mut events, recovered) = cluster.start_again().await;
+    assert_eq!(recovered[0].exited, Some(Some(9)));
+    let limitation = recovered[0].limitation.as_ref().unwrap();
+    assert!(limitation.message.starts_with("Memory limit exceeded: Requested: 32MB"));
+    assert_eq!((recovered[1].exited, &recovered[1].limitation), (None, &None));
+    assert!(cluster.cgroups("a").is_empty());
+    containerizer.destroy("b").await.unwrap();
+    assert_eq!(exited(&mut events, "b").await, Some(9));
+    containerizer.stop().await;
+}
+
+/// A file system of its own for sandboxes, as long as this lives.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn new(directory: &Path, options: &str) -> Option<Self> {
+        fs::create_dir_all(directory).unwrap();
+        let arguments = ["-t", "tmpfs", "-o", options, "none"];
+        let mount = std::process::Command::new("mount").args(arguments).arg(directory).status();
+        if mount.is_ok_and(|status| status.success()) {
+            return Some(Self(directory.to_owned()));
+        }
+        eprintln!("skipped: cannot mount");
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn sandboxes_that_cannot_be_written() {
+    let cluster = Cluster::new();
+    let (containerizer, mut events, _) = cluster.start().await;
+    let places = cluster.sandbox("");
+    for (id, options, words) in [
+        ("read-only", "ro", "Read-only file system"),
+        ("no-room", "size=64k,nr_inodes=1", "No space left on device"),
+    ] {
+        let Some(_mounted) = Mounted::new(&places.join(id), options) else { return };
+        let mut launch = cluster.shell(id, "true");
+        launch.sandbox = places.join(id).join("sandbox");
+        containerizer.launch(launch).await.unwrap();
+        match next(&mut events).await {
+            Event::LaunchFailed { kind: FailureKind::Sandbox, message, .. } => {
+                assert!(message.starts_with("Failed to create the sandbox '"), "{message}");
+                assert!(message.contains(words), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Room for the sandbox, but not for what is in it.
+    let Some(_mounted) = Mounted::new(&places.join("little"), "size=64k,nr_inodes=2") else { return };
+    let mut launch = cluster.shell("little", "true");
+    launch.sandbox = places.join("little/sandbox");
+    containerizer.launch(launch).await.unwrap();
+    match next(&mut events).await {
+        Event::LaunchFailed { kind: FailureKind::Spawn, message, .. } => {
+            assert!(message.starts_with("Failed to open the files '"), "{message}");
+            assert!(message.contains("No space left on device"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // A full disk is the task's own affair, and its end is told.
+    let Some(_mounted) = Mounted::new(&places.join("full"), "size=64k") else { return };
+    let mut launch = cluster.shell("full", "head -c 1000000 /dev/zero > file || exit 7");
+    launch.sandbox = places.join("full/sandbox");
+    let uri = cluster.directory.path().join("large");
+    fs::write(&uri, vec![0; 1 << 20]).unwrap();
+    containerizer.launch(launch.clone()).await.unwrap();
+    started(&mut events, "full").await;
+    assert_eq!(exited(&mut events, "full").await, Some(7 << 8));
+    launch.container_id = "fetching".to_owned();
+    launch.uris = vec![tepui_containment::Uri::new(uri.to_str().unwrap())];
+    containerizer.launch(launch).await.unwrap();
+    match next(&mut events).await {
+        Event::LaunchFailed { kind: FailureKind::Fetch, message, .. } => {
+            assert!(message.contains("No space left on device"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
     containerizer.stop().await;
 }

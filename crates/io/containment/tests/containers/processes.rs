@@ -172,7 +172,8 @@ async fn a_killed_supervisor_is_replaced_and_its_containers_adopted() {
     cluster.kill_supervisor().await;
     assert!(is_alive(pid));
     let (containerizer, mut events, recovered) = cluster.start_again().await;
-    assert_eq!(recovered, [RecoveredContainer { container_id: "a".to_owned(), pid, exited: None }]);
+    let adopted = RecoveredContainer { container_id: "a".to_owned(), pid, exited: None, limitation: None };
+    assert_eq!(recovered, [adopted]);
     containerizer.destroy("a").await.unwrap();
     // Somebody else was its parent: nobody knows how it ended.
     assert_eq!(exited(&mut events, "a").await, None);

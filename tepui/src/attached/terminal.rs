@@ -25,7 +25,8 @@ impl Terminal {
 
     /// How large it is now.
     pub(super) fn size() -> v1::TtyInfo {
-        let size = tcgetwinsize(stdin()).ok();
+        // Some terminals do not know.
+        let size = tcgetwinsize(stdin()).ok().filter(|size| size.ws_row > 0 && size.ws_col > 0);
         let window_size = size.map(|size| v1::tty_info::WindowSize {
             rows: u32::from(size.ws_row),
             columns: u32::from(size.ws_col),

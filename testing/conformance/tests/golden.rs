@@ -12,8 +12,10 @@ use conformance::{
         shape::{Comparison, normal},
         transcript::{self, Exchange},
     },
+    http,
     process::{Yard, in_yard, wait_for},
 };
+use serde_json::json;
 
 /// Every directory of exchanges.
 const DIRECTORIES: &[&str] = &[
@@ -23,6 +25,7 @@ const DIRECTORIES: &[&str] = &[
     "agent/files",
     "agent/legacy-idle",
     "agent/legacy-with-running-task",
+    "agent/nested",
     "executor",
     "master/api-after-teardown",
     "master/api-idle",
@@ -43,6 +46,8 @@ const DIRECTORIES: &[&str] = &[
 
 /// The framework whose life `scheduler/main` and the failovers after it tell.
 const FRAMEWORK: &str = "290f69b5-048f-44eb-9a6a-ba892ceb7d93-0000";
+/// The container that others were nested in.
+const ROOT: &str = "60a375f7-9e6b-4104-bd7e-f76ebf301f0f";
 /// The one without a failover timeout.
 const FLEETING: &str = "290f69b5-048f-44eb-9a6a-ba892ceb7d93-0001";
 
@@ -135,6 +140,22 @@ fn reads_of_an_idle_cluster() {
         }
         replay.exchange(&Exchange::load("master/SUBSCRIBE-stream-recordio-accept")?)?;
         replay.exchange(&Exchange::load("scheduler/protobuf/SUBSCRIBE-json-accept-protobuf")?)?;
+        replay.verdict()
+    });
+}
+
+/// Calls about containers. They were nested in an executor's; here it is one that stands alone and has its id.
+#[test]
+fn containers() {
+    in_yard(|yard| {
+        let (_master, agent, mut replay) = ours(yard)?;
+        let launch = json!({ "type": "LAUNCH_CONTAINER", "launch_container": {
+            "container_id": { "value": ROOT }, "command": { "value": "exec sleep 1000" } } });
+        let launched = http::post(agent.port, "/api/v1", &launch, "")?;
+        if launched.code() != 200 {
+            return Err(format!("{}: {}", launched.status, launched.text()).into());
+        }
+        replay.directory("agent/nested")?;
         replay.verdict()
     });
 }

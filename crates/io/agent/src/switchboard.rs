@@ -96,9 +96,11 @@ impl Switchboard {
 
 /// The answer that a stream of output begins with.
 pub(crate) fn response(accept: ContentType, body: StreamBody) -> Response {
-    let mut response = Response::new(http::StatusCode::OK)
+    let response = Response::new(http::StatusCode::OK)
         .header(header::CONTENT_TYPE, HeaderValue::from_static(negotiate::RECORDIO))
         .header(http::HeaderName::from_static("message-content-type"), negotiate::content_type_value(accept));
+    // In Mesos another process answers, which orders its header fields otherwise.
+    let mut response = response.header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     response.body = tepui_transport::Body::Stream(body);
     response
 }

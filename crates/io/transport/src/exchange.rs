@@ -101,7 +101,8 @@ pub enum Body {
 pub struct Response {
     /// Status code.
     pub status: StatusCode,
-    /// Header fields. A `Content-Length` in here (its value does not matter) keeps that place.
+    /// Header fields. A `Content-Length` in here (its value does not matter) keeps that place. A stream's
+    /// `Transfer-Encoding: chunked` keeps it, too, and the date comes last then.
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,

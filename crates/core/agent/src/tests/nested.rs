@@ -1,6 +1,12 @@
 //! Containers that are launched through the agent's own API.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use assert_matches::assert_matches;
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
 use tepui_model::{ConnectionId, TaskState};
 use tepui_wire_mesos::{
     ContentType,
@@ -558,4 +564,159 @@ fn only_so_many_ended_ones_are_remembered() {
     }
     assert_eq!(replies(&rig.on("WAIT_CONTAINER", &format!("{root}.0")))[0].0, 404);
     assert_eq!(waited(&rig.on("WAIT_CONTAINER", &format!("{root}.1"))), [Some(0)]);
+}
+
+/// A walk through everything that can come, in any order.
+struct Walk {
+    rig: Rig,
+    rng: ChaCha8Rng,
+    root: String,
+    /// Calls that were not answered yet.
+    open: BTreeSet<ConnectionId>,
+    /// What the containerizer has: asked for, or running.
+    processes: BTreeMap<String, bool>,
+    streams: BTreeSet<ConnectionId>,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Self {
+        let mut rig = Rig::new();
+        rig.disk = Some(Disk::default());
+        rig.register();
+        let (root, _) = rig.with_executor(aware());
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        let (open, processes, streams) = Default::default();
+        Self { rig, rng, root: root.value, open, processes, streams }
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.rng.next_u64() % n.max(1) as u64).unwrap()
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+        let index = self.below(from.len());
+        from.get(index).cloned()
+    }
+
+    fn name(&mut self) -> String {
+        let root = self.root.clone();
+        let top = self.pick(&[root, "alone".to_owned()]).unwrap();
+        match self.below(4) {
+            0 => top,
+            1 | 2 => format!("{top}.{}", self.below(3)),
+            _ => format!("{top}.{}.{}", self.below(3), self.below(2)),
+        }
+    }
+
+    fn take(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Launch(launch) => {
+                    let flat = flat_id(&launch.container_id);
+                    if let Some((parent, _)) =
+                        flat.rsplit_once('.').filter(|(parent, _)| *parent != self.root)
+                    {
+                        assert_eq!(self.processes.get(parent), Some(&true), "{flat} before its parent");
+                    }
+                    assert!(self.processes.insert(flat, false).is_none(), "launched twice");
+                }
+                Effect::Reply { to, .. } | Effect::Answer { to, .. } | Effect::AttachInput { to, .. } => {
+                    assert!(self.open.remove(to), "{to} is answered again");
+                }
+                Effect::AttachOutput { to, .. } => {
+                    assert!(self.open.remove(to), "{to} is answered again");
+                    self.streams.insert(*to);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        let processes: Vec<(String, bool)> =
+            self.processes.iter().map(|(flat, runs)| (flat.clone(), *runs)).collect();
+        let effects = match self.below(12) {
+            0..=2 => self.call(&["LAUNCH_CONTAINER"], SLEEP),
+            3 => self.call(&["LAUNCH_NESTED_CONTAINER_SESSION"], SLEEP),
+            4 => self.call(
+                &["KILL_CONTAINER", "REMOVE_CONTAINER", "WAIT_CONTAINER", "ATTACH_CONTAINER_OUTPUT"],
+                "",
+            ),
+            5..=7 => match self.pick(&processes) {
+                Some((flat, false)) if self.below(4) > 0 => {
+                    self.processes.insert(flat.clone(), true);
+                    self.rig.launched(&container_id(&flat))
+                }
+                Some((flat, false)) => {
+                    self.processes.remove(&flat);
+                    let failure =
+                        LaunchFailure { reason: LaunchFailureReason::Other, message: String::new() };
+                    self.rig.agent.handle_launched(self.rig.now, &container_id(&flat), Err(failure));
+                    self.rig.effects()
+                }
+                Some((flat, true)) => {
+                    self.processes.remove(&flat);
+                    self.rig.ends(&flat, 9)
+                }
+                None => Vec::new(),
+            },
+            8 => {
+                let streams: Vec<ConnectionId> = self.streams.iter().copied().collect();
+                let Some(stream) = self.pick(&streams) else { return };
+                self.streams.remove(&stream);
+                self.rig.agent.handle_stream_closed(self.rig.now, stream);
+                self.rig.effects()
+            }
+            9 => {
+                self.rig.durable = !self.rig.durable;
+                self.rig.persist()
+            }
+            _ => Vec::new(),
+        };
+        self.take(&effects);
+    }
+
+    fn call(&mut self, kinds: &[&str], fields: &str) -> Vec<Effect> {
+        let (kind, flat) = (self.pick(kinds).unwrap(), self.name());
+        let Ok(Some(call)) = read(&text(kind, &flat, fields)) else { return Vec::new() };
+        self.rig.connections += 1;
+        let connection = ConnectionId(self.rig.connections);
+        self.open.insert(connection);
+        self.rig.agent.handle_container_call(self.rig.now, connection, call);
+        self.rig.effects()
+    }
+
+    /// Everything ends: every call has its answer then, and the task its end.
+    fn finish(mut self) {
+        self.rig.durable = true;
+        let effects = self.rig.persist();
+        self.take(&effects);
+        let mut effects = self.rig.ends(&self.root.clone(), 0);
+        let mut told = states(&effects);
+        effects.extend(self.call(&["KILL_CONTAINER"], ""));
+        self.take(&effects);
+        while let Some((flat, _)) = self.processes.pop_last() {
+            let effects = self.rig.ends(&flat, 9);
+            told.extend(states(&effects));
+            self.take(&effects);
+        }
+        assert_eq!(told, [TaskState::Failed]);
+        assert!(self.open.is_empty(), "{:?} were not answered", self.open);
+        // And the next agent agrees.
+        let mut disk = self.rig.disk.take().unwrap();
+        let gone = ContainerState::Unknown;
+        let mut rig = recovered(&mut disk, &gone, &gone);
+        assert!(!rig.effects().iter().any(|effect| matches!(effect, Effect::Launch(_))));
+    }
+}
+
+#[test]
+fn a_random_walk() {
+    for seed in 0..60 {
+        let mut walk = Walk::new(seed);
+        for _ in 0..200 {
+            walk.step();
+        }
+        walk.finish();
+    }
 }

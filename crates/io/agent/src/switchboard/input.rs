@@ -93,9 +93,7 @@ impl Input {
         let Sink::Tty(tty) = &*self.sink else {
             return Err(InputError::Invalid("The container has no terminal"));
         };
-        let Some(size) = control.tty_info.and_then(|info| info.window_size) else {
-            return Err(InputError::Invalid("Expecting 'tty_info.window_size' to be present"));
-        };
+        let Some(size) = control.tty_info.and_then(|info| info.window_size) else { return Ok(()) };
         let side = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
         // A terminal that is gone has no size.
         let _ = tty.resize(side(size.rows), side(size.columns));

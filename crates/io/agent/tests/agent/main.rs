@@ -17,8 +17,8 @@ use containment::{
 use harness::{Executor, Master, Work, command, get, is_alive, post, until};
 use nested::{
     a_slow_reader_slows_its_session_down, attaching_to_a_task, calls_about_containers_that_are_wrong,
-    containers_in_a_task, containers_outlive_a_killed_agent, containers_that_stand_alone,
-    sessions_with_a_terminal, sessions_with_pipes,
+    containers_in_a_task, containers_outlive_a_killed_agent, containers_that_cannot_be_launched,
+    containers_that_stand_alone, sessions_with_a_terminal, sessions_with_pipes,
 };
 use tepui_agent::AgentServer;
 use tepui_wire_mesos::v1::TaskState;
@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         containers_in_a_task
         containers_that_stand_alone
         containers_outlive_a_killed_agent
+        containers_that_cannot_be_launched
         sessions_with_pipes
         a_slow_reader_slows_its_session_down
         sessions_with_a_terminal

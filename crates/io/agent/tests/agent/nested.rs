@@ -422,6 +422,40 @@ pub async fn attaching_to_a_task() {
     agent.stop().await;
 }
 
+pub async fn containers_that_cannot_be_launched() {
+    let work = Work::new();
+    let (_master, agent, root) = with_task(&work, "exec sleep 1000", true).await;
+    let at = agent.address();
+    let table = [
+        (
+            json!({ "command": { "value": "true", "user": "no-such-user-here" } }),
+            "No such user 'no-such-user-here'",
+        ),
+        (json!({ "command": { "value": "true", "uris": [{ "value": "/no/such/file" }] } }), "/no/such/file"),
+        (json!({ "command": { "value": "" } }), "must have a value"),
+        (json!({}), "must have a value"),
+        (
+            json!({ "command": { "value": "true" }, "container": { "type": "DOCKER", "docker": { "image": "x" } } }),
+            "not supported",
+        ),
+    ];
+    for (fields, words) in table {
+        for flat in [format!("{root}.x"), "alone".to_owned()] {
+            let answer = ask(at, &call("LAUNCH_CONTAINER", &flat, fields.clone())).await;
+            assert_eq!(answer.status(), 400, "{fields}: {}", answer.text());
+            assert!(answer.text().contains(words), "{fields}: {}", answer.text());
+            // Nothing is left of it: its id is free.
+            assert_eq!(ask(at, &call("WAIT_CONTAINER", &flat, json!({}))).await.status(), 404);
+        }
+    }
+    // A program that is not there is an end like any other, as in Mesos.
+    let fields = json!({ "command": { "value": "/no/such/program", "shell": false } });
+    let flat = format!("{root}.x");
+    assert_eq!(ask(at, &call("LAUNCH_CONTAINER", &flat, fields)).await.status(), 200);
+    assert_eq!(status(at, &flat).await, 1 << 8);
+    agent.stop().await;
+}
+
 pub async fn calls_about_containers_that_are_wrong() {
     let work = Work::new();
     let master = Master::start().await;

@@ -41,10 +41,15 @@ pub(super) fn response(out: &mut BytesMut, response: Response, gzip: bool, head_
         }
         Body::Stream(stream) => {
             status_line(out, status);
-            date(out);
-            out.put_slice(b"Transfer-Encoding: chunked\r\n");
             headers.remove(header::CONTENT_LENGTH);
-            fields(out, &headers, 0);
+            if headers.contains_key(header::TRANSFER_ENCODING) {
+                fields(out, &headers, 0);
+                date(out);
+            } else {
+                date(out);
+                out.put_slice(b"Transfer-Encoding: chunked\r\n");
+                fields(out, &headers, 0);
+            }
             out.put_slice(b"\r\n");
             return if head_only { Rest::Nothing } else { Rest::Stream(stream) };
         }

@@ -21,6 +21,7 @@ use serde_json::json;
 const DIRECTORIES: &[&str] = &[
     "agent/api-idle",
     "agent/api-with-running-task",
+    "agent/api-with-task-group",
     "agent/errors",
     "agent/files",
     "agent/legacy-idle",
@@ -31,6 +32,7 @@ const DIRECTORIES: &[&str] = &[
     "master/api-idle",
     "master/api-with-disconnected-framework",
     "master/api-with-running-task",
+    "master/api-with-task-group",
     "master/errors",
     "master/legacy-after-teardown",
     "master/legacy-idle",
@@ -113,7 +115,9 @@ fn the_genuine_mesos_agrees() {
 
 fn ours(yard: &Yard) -> Outcome<(Master, Agent, Replay)> {
     let mut master = Master::start(yard, &["--cluster", "golden"])?;
-    let agent = Agent::start(yard, master.port, &["--attributes", "rack:r1;zone:z1"])?;
+    // As the recorded one was started.
+    let flags = ["--attributes", "rack:r1;zone:z1", "--isolation", "posix/cpu,posix/mem"];
+    let agent = Agent::start(yard, master.port, &flags)?;
     master.wait_for_agents(1)?;
     let mut replay = Replay::new(master.port, agent.port);
     replay.names.bind("/opt/mesos-run/agent", agent.work.display().to_string());
@@ -192,6 +196,13 @@ fn main_story(replay: &mut Replay, agent_work: &Path, wanted: impl Fn(u32) -> bo
             42 => framework.without_offers(replay, |replay| {
                 for kind in ["master/api", "master/legacy", "agent/api", "agent/legacy"] {
                     replay.directory(&format!("{kind}-with-running-task"))?;
+                }
+                Ok(())
+            })?,
+            // A task group runs.
+            61 => framework.without_offers(replay, |replay| {
+                for kind in ["master", "agent"] {
+                    replay.directory(&format!("{kind}/api-with-task-group"))?;
                 }
                 Ok(())
             })?,

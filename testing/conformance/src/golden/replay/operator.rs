@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{ANSWER, Replay, framework::text};
 use crate::{
     Outcome,
-    golden::{exceptions::NEVER_LAUNCHED, transcript::Exchange},
+    golden::transcript::Exchange,
     http::{Connection, Stream},
 };
 
@@ -82,10 +82,7 @@ fn by_key(events: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
 
 /// What events are put together under: those of a task by its id, the others by what they are about.
 fn key(event: &Value) -> Option<String> {
-    let task = |path| {
-        let id = text(event, path);
-        (!NEVER_LAUNCHED.contains(&id.as_str())).then(|| format!("task {id}"))
-    };
+    let task = |path| Some(format!("task {}", text(event, path)));
     match event["type"].as_str()? {
         "HEARTBEAT" => None,
         "TASK_ADDED" => task("/task_added/task/task_id/value"),

@@ -11,7 +11,10 @@
 //! target/release/examples/test_scheduler --master 127.0.0.1:5050 --tasks 3 --command 'echo hello; sleep 1'
 //! target/release/examples/test_scheduler --master 127.0.0.1:5050 --tasks 5000 --quiet \
 //!     --executor "$PWD/target/release/examples/test_executor --quiet --finish"
+//! target/release/examples/test_scheduler --tasks 2 --mem 32 --group --command 'echo hello; sleep 1'
 //! ```
+//!
+//! The last one is a task group: each task is a container of its own, they end as one.
 //!
 //! Under a real Mesos the same, with `--master` naming its master. Exit code: 0 all tasks finished, 1 some did
 //! not, 2 the driver failed or the time was over. The last line tells how long it took from the first ACCEPT
@@ -47,8 +50,9 @@ struct Arguments {
     /// Tasks of a custom executor: its command, run by a shell on the agent.
     #[arg(long, value_name = "COMMAND")]
     executor: Option<String>,
-    /// Launch what fits into an offer as one task group of the custom executor, which gets `--command` with each task.
-    #[arg(long, requires = "executor")]
+    /// Launch what fits into an offer as one task group. The agent's default executor runs it, or the custom one, which
+    /// gets `--command` with each task.
+    #[arg(long)]
     group: bool,
     /// Tasks that are a command, run by a shell on the agent.
     #[arg(long, default_value = "true")]
@@ -138,7 +142,7 @@ impl TestScheduler {
     fn offer(&mut self, offer: v1::Offer) {
         let (mut cpus, mut mem) = (scalar(&offer, "cpus"), scalar(&offer, "mem"));
         let agent = offer.agent_id.value.clone();
-        if self.arguments.executor.is_some() && !self.agents.contains(&agent) {
+        if self.executor().is_some() && !self.agents.contains(&agent) {
             cpus -= EXECUTOR_CPUS;
             mem -= EXECUTOR_MEM;
         }
@@ -181,17 +185,22 @@ impl TestScheduler {
     }
 
     fn executor(&self) -> Option<v1::ExecutorInfo> {
-        let executor = self.arguments.executor.as_deref()?;
+        use v1::executor_info::Type;
+        let own = self.arguments.executor.as_deref();
+        if own.is_none() && !self.arguments.group {
+            return None;
+        }
+        let kind = if own.is_some() { Type::Custom } else { Type::Default };
         let mut resources = vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)];
         if self.arguments.group {
             // Masters insist.
             resources.push(resource("disk", EXECUTOR_DISK));
         }
         Some(v1::ExecutorInfo {
-            r#type: Some(v1::executor_info::Type::Custom.into()),
+            r#type: Some(kind.into()),
             executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
             framework_id: self.driver.framework_id(),
-            command: Some(command(executor)),
+            command: own.map(command),
             resources,
             ..Default::default()
         })

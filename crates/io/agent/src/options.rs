@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tepui_containment::capabilities::CapabilitySet;
-use tepui_containment::{Isolation, Launcher, SupervisorCommand, rotation::Rotation};
+use tepui_containment::{Isolation, SupervisorCommand, capabilities::CapabilitySet, rotation::Rotation};
 use tepui_core_agent::{ReconfigurationPolicy, Recover};
 use tepui_model::format_duration;
 
@@ -203,7 +202,7 @@ impl Options {
             ("hostname", hostname.to_owned()),
             ("ip", address.ip().to_string()),
             ("isolation", isolation.names()),
-            ("launcher", isolation.launcher.unwrap_or(Launcher::Linux).to_string()),
+            ("launcher", isolation.launcher().to_string()),
             ("bounding_capabilities", capabilities(isolation.bounding_capabilities)),
             ("cgroups_enable_cfs", isolation.enable_cfs.to_string()),
             ("cgroups_limit_swap", isolation.limit_swap.to_string()),

@@ -338,6 +338,9 @@ impl Isolation {
             }
             // The limits, without what would only count.
             let (hierarchies, missing) = Hierarchies::prepare(&[Controller::Cpu, Controller::Memory], root);
+            if self.launcher == Some(Launcher::Linux) && hierarchies.is_empty() {
+                return self.freezer(root);
+            }
             for (controller, why) in missing {
                 tracing::warn!("containers are not limited in {controller}: {why}");
             }
@@ -426,9 +429,16 @@ impl Isolation {
         self.prepare(cgroups_root).map(drop)
     }
 
+    /// The launcher; where none was asked for, what the agent's user lets us expect.
+    pub fn launcher(&self) -> Launcher {
+        let expected = if crate::user::is_root() { Launcher::Linux } else { Launcher::Posix };
+        self.launcher.unwrap_or(expected)
+    }
+
     /// The value of `--isolation` that says the same.
     pub fn names(&self) -> String {
         match &self.isolators {
+            None if self.launcher() == Launcher::Posix => "posix/cpu,posix/mem".to_owned(),
             None => "cgroups/cpu,cgroups/mem".to_owned(),
             Some(isolators) => isolators.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         }

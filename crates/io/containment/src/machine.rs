@@ -24,10 +24,10 @@ pub fn detect(work_dir: &Path) -> Machine {
 #[expect(clippy::cast_precision_loss, reason = "a fraction")]
 pub fn disk_usage(path: &Path) -> io::Result<f64> {
     let statistics = rustix::fs::statvfs(path)?;
-    if statistics.f_blocks == 0 {
-        return Ok(0.0);
-    }
-    Ok(1.0 - (statistics.f_bavail as f64 / statistics.f_blocks as f64).min(1.0))
+    // As df has it: what is set aside for others is neither used nor to be had.
+    let used = statistics.f_blocks.saturating_sub(statistics.f_bfree) as f64;
+    let usable = used + statistics.f_bavail as f64;
+    Ok(if usable > 0.0 { used / usable } else { 0.0 })
 }
 
 /// The machine's own name; `otherwise` when it has none that is text.

@@ -114,7 +114,9 @@ mod tests {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = [0; 1024];
                 let read = stream.read(&mut request).await.unwrap();
-                assert!(request[..read].starts_with(b"GET /"));
+                if !request[..read].starts_with(b"GET /") {
+                    return;
+                }
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
@@ -134,6 +136,43 @@ mod tests {
         // A redirect to nowhere is an answer.
         let port = server(&["HTTP/1.1 304 Not Modified\r\n\r\n"]).await;
         assert_eq!(status(Scheme::Http, V4, port, "/").await.unwrap(), 304);
+    }
+
+    /// A server of one answer, with a certificate that nobody knows.
+    async fn tls_server(answer: &'static str) -> u32 {
+        use tokio_rustls::{
+            TlsAcceptor,
+            rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+        };
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind((V4, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+        });
+        port.into()
+    }
+
+    #[tokio::test]
+    async fn https_of_whomever() {
+        let port = tls_server("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").await;
+        let probe = Probe::Http { scheme: Scheme::Https, address: V4, port, path: "/".to_owned() };
+        assert_eq!(ask(probe).await, Outcome::Answered(202));
+        // Nobody speaks TLS there.
+        let port = server(&["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]).await;
+        assert!(status(Scheme::Https, V4, port, "/").await.is_err());
     }
 
     #[tokio::test]

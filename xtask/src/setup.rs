@@ -6,6 +6,7 @@
 
 mod debian;
 mod genuine;
+mod go;
 mod node;
 mod python;
 
@@ -45,8 +46,11 @@ pub(crate) fn run() -> Outcome {
         python::install(home, python::Parser::Pure)
     })?;
     once("mesos-framework", "mesos-framework 0.5.3, recipe 1", node::install)?;
+    once("mesos-go", "mesos-go 0.0.6 of Debian, recipe 1", go::install)?;
     match genuine::python27() {
         Some(python) => {
+            let recipe = format!("compactor 0.3.0 for {}, recipe 1", python.display());
+            once("compactor", &recipe, |home| python::install_compactor(home, &python))?;
             let recipe = format!("genuine Mesos 1.11.0 for {}, recipe 1", python.display());
             once("genuine-mesos", &recipe, |home| genuine::install(home, &python))
         }

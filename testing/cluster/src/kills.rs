@@ -39,12 +39,12 @@ use crate::{
 const AUDIT_EVERY: u32 = 50;
 /// Lines of the story that are told when something is wrong.
 const STORY: usize = 40;
-/// Logs of agents that are kept.
-const LOGS: u32 = 10;
+/// Logs of agents that are kept: all since the last audit.
+const LOGS: u32 = AUDIT_EVERY + 10;
 
 /// What the agents are started with. Executors that come back late are not what is looked for here, so they have much
 /// time; sandboxes do not pile up.
-const FLAGS: [&str; 4] = ["--executor-reregistration-timeout", "15secs", "--gc-delay", "20secs"];
+const FLAGS: [&str; 4] = ["--executor-reregistration-timeout", "15secs", "--gc-delay", "2mins"];
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -249,7 +249,9 @@ impl<'a> Campaign<'a> {
         }
         for (id, task) in &ledger.tasks {
             if self.audited.insert(id.clone()) {
-                audit::task(&self.load, &self.notes, id, task)?;
+                audit::task(&self.load, &self.notes, id, task).map_err(|problem| {
+                    format!("{problem}; its stderr: {:?}", remains::stderr(&self.work, id))
+                })?;
                 self.summary.count(id, task, &self.notes);
             }
         }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A scheduler on pymesos with a custom executor on pymesos: one framework's whole life.
 
-    pymesos_scheduler.py MASTER_HOST:PORT explicit|implicit
+    pymesos_scheduler.py MASTER_HOST:PORT explicit|implicit [NAME COMMAND]
 
-The second argument says who acknowledges updates: this program, or the driver by itself.
+The second argument says who acknowledges updates: this program, or the driver by itself. Another executor that does the
+same can be given by its name and command.
 Prints a transcript; exits 0 only when all that it expected was seen.
 """
 import logging
@@ -14,13 +15,15 @@ from pymesos import MesosSchedulerDriver, Scheduler, decode_data, encode_data
 
 from transcript import Events, check, finish, say
 
-MASTER, ACKNOWLEDGE = sys.argv[1:]
+MASTER, ACKNOWLEDGE = sys.argv[1:3]
 EXPLICIT = {"explicit": True, "implicit": False}[ACKNOWLEDGE]
 HERE = os.path.dirname(os.path.abspath(__file__))
+OURS = ["pymesos", "exec %s %s" % (sys.executable, os.path.join(HERE, "pymesos_executor.py"))]
+NAME, COMMAND = sys.argv[3:] or OURS
 EXECUTOR = dict(
-    executor_id=dict(value="pymesos"),
-    name="pymesos executor",
-    command=dict(value="exec %s %s" % (sys.executable, os.path.join(HERE, "pymesos_executor.py"))),
+    executor_id=dict(value=NAME),
+    name=NAME + " executor",
+    command=dict(value=COMMAND),
     resources=[
         dict(name="cpus", type="SCALAR", scalar=dict(value=0.1)),
         dict(name="mem", type="SCALAR", scalar=dict(value=32)),
@@ -141,7 +144,7 @@ def life():
     running = updated("finish", "TASK_RUNNING")
     check(running["source"] == "SOURCE_EXECUTOR", "the executor as the source: %s" % running)
     check(running["agent_id"] == agent_id, "the agent that was asked: %s" % running)
-    check(running["message"] == "started by pymesos", "the executor's own words: %s" % running)
+    check(running["message"] == "started by " + NAME, "the executor's own words: %s" % running)
     finished = updated("finish", "TASK_FINISHED")
     check(decode_data(finished["data"]) == b"result", "the task's data: %s" % finished)
     check(finished["uuid"] != running["uuid"], "two updates have two uuids")
@@ -153,7 +156,7 @@ def life():
     say("-> MESSAGE")
     driver.sendFrameworkMessage(EXECUTOR["executor_id"], agent_id, encode_data(b"hello"))
     sender, text = events.expect("message", ignoring=("heartbeat", "offers"))
-    check((sender, text) == ("pymesos", "echo: hello"), "the executor's echo, not %r" % text)
+    check((sender, text) == (NAME, "echo: hello"), "the executor's echo, not %r" % text)
 
     say("-> RECONCILE wait")
     driver.reconcileTasks([dict(task_id=dict(value="wait"))])

@@ -56,18 +56,39 @@ pub fn node(program: &str) -> Outcome<Command> {
     Ok(command)
 }
 
+/// The command with which an agent starts our executor on mesos-go's v0 driver.
+pub fn mesos_go_executor() -> Outcome<String> {
+    Ok(format!("exec '{}'", home("mesos-go")?.join("executor").display()))
+}
+
+/// The command with which an agent starts our executor on compactor. None, with a loud remark, where there is no Python
+/// 2.7; an error in continuous integration.
+pub fn compactor_executor() -> Outcome<Option<String>> {
+    let found = home("compactor").map(|home| {
+        let program = ours("clients").join("compactor_executor.py");
+        format!("exec '{}' -B '{}'", home.join("bin/python").display(), program.display())
+    });
+    or_skipped("compactor", found)
+}
+
 /// The Python that has the genuine Mesos in it, running our script that starts it. None, with a loud remark, where there
 /// is no Python 2.7; an error in continuous integration.
 pub fn genuine() -> Outcome<Option<Command>> {
-    match home("genuine-mesos") {
-        Ok(home) => {
-            let mut command = Command::new(home.join("bin/mesos-python"));
-            command.arg(ours("peers").join("genuine_mesos.py"));
-            Ok(Some(command))
-        }
+    let found = home("genuine-mesos").map(|home| {
+        let mut command = Command::new(home.join("bin/mesos-python"));
+        command.arg(ours("peers").join("genuine_mesos.py"));
+        command
+    });
+    or_skipped("the genuine Mesos 1.11.0", found)
+}
+
+/// What cannot be had without Python 2.7.
+fn or_skipped<T>(what: &str, found: Outcome<T>) -> Outcome<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
         Err(problem) if env::var("CI").is_ok_and(|value| value == "true" || value == "1") => Err(problem),
         Err(problem) => {
-            remark(&format!("!! SKIPPED: a test against the genuine Mesos 1.11.0: {problem}"));
+            remark(&format!("!! SKIPPED: a test against {what}: {problem}"));
             Ok(None)
         }
     }

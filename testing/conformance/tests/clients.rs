@@ -70,3 +70,25 @@ fn mesos_framework_runs_command_tasks() {
         nothing_is_left(&cluster)
     });
 }
+
+/// Executors on other people's libprocess, with a scheduler that is known to be good.
+fn foreign_executor(yard: &Yard, name: &str, command: &str) -> Outcome {
+    let cluster = ours(yard)?;
+    let master = format!("127.0.0.1:{}", cluster.master.port);
+    let mut scheduler = peers::pymesos(Parser::Native, "pymesos_scheduler.py")?;
+    run_to_end(name, scheduler.args([&master, "explicit", name, command]), yard.path(), LIMIT)?;
+    nothing_is_left(&cluster)
+}
+
+#[test]
+fn an_executor_on_mesos_gos_older_driver() {
+    in_yard(|yard| foreign_executor(yard, "mesos-go", &peers::mesos_go_executor()?));
+}
+
+#[test]
+fn an_executor_on_compactor() {
+    in_yard(|yard| match peers::compactor_executor()? {
+        Some(command) => foreign_executor(yard, "compactor", &command),
+        None => Ok(()),
+    });
+}

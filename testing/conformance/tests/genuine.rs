@@ -29,6 +29,13 @@ fn clients(yard: &Yard) -> Outcome {
             run_to_end(acknowledge, client.args([&master, acknowledge]), yard.path(), LIMIT)?;
         }
     }
+    let executors =
+        [("mesos-go", Some(peers::mesos_go_executor()?)), ("compactor", peers::compactor_executor()?)];
+    for (name, command) in executors {
+        let Some(command) = command else { continue };
+        let mut client = peers::pymesos(Parser::Native, "pymesos_scheduler.py")?;
+        run_to_end(name, client.args([&master, "explicit", name, &command]), yard.path(), LIMIT)?;
+    }
     // Without Mesos's command executor, which is not part of the package, command tasks fail there.
     let mut client = peers::node("mesos_framework.js")?;
     client.args([&master, "failed"]).current_dir(yard.path());

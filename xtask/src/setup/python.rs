@@ -59,6 +59,35 @@ pub(super) fn install(home: &Path, parser: Parser) -> Outcome {
     check(home, parser)
 }
 
+/// Makes a directory `home/modules` with compactor, libprocess in Python, and a `home/bin/python` that finds it. It is of
+/// the time of Python 2.7.
+pub(super) fn install_compactor(home: &Path, python: &Path) -> Outcome {
+    use std::os::unix::fs::PermissionsExt as _;
+    let modules = home.join("modules");
+    run(command(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--target"])
+        .arg(&modules)
+        .args(["compactor==0.3.0", "mesos.interface==1.11.0", "protobuf==3.17.3"])
+        .env("PYTHONWARNINGS", "ignore"))?;
+    // One directory holds all of these namespaces now; outside of site-packages each needs a file that says so.
+    for namespace in ["mesos", "google", "twitter", "twitter/common", "backports"] {
+        let init = modules.join(namespace).join("__init__.py");
+        if modules.join(namespace).is_dir() && !init.exists() {
+            fs::write(init, "")?;
+        }
+    }
+    let script = home.join("bin/python");
+    fs::create_dir_all(home.join("bin"))?;
+    fs::write(
+        &script,
+        format!("#!/bin/sh\nPYTHONPATH='{}' exec '{}' \"$@\"\n", modules.display(), python.display()),
+    )?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    run(&mut command(
+        script,
+        ["-c", "import compactor.process, compactor.context, mesos.interface.mesos_pb2"],
+    ))
+}
+
 fn pip(home: &Path, packages: &[&str]) -> Outcome {
     run(command(home.join("bin/pip"), ["install", "-q", "--disable-pip-version-check"]).args(packages))
 }

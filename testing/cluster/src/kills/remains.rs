@@ -88,6 +88,13 @@ fn files(work: &Path) -> Vec<String> {
     executors.iter().chain(&kept).map(|path| format!("file {}", path.display())).collect()
 }
 
+/// What a command task wrote to its stderr, or its agent for it.
+pub fn stderr(work: &Path, task: &str) -> String {
+    let path = ["*", "frameworks", "*", "executors", task, "runs", "*", "stderr"];
+    let files = grandchildren(&work.join("slaves"), &path);
+    files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
+}
+
 /// What is below a directory at this path, with `*` for any name. Links are not followed.
 fn grandchildren(directory: &Path, path: &[&str]) -> Vec<std::path::PathBuf> {
     let Some((first, rest)) = path.split_first() else { return vec![directory.to_owned()] };

@@ -66,11 +66,15 @@ impl Place<'_> {
         Ok(Launched { scheduler, before })
     }
 
+    /// The executor's sandbox.
+    fn sandbox(&self, launched: &Launched) -> Option<PathBuf> {
+        sandboxes(self.work).into_iter().find(|path| !launched.before.contains(path))
+    }
+
     /// Waits until the executor has said so many lines.
     fn said(&self, launched: &Launched, count: usize) -> Outcome<Vec<String>> {
         wait_for(&format!("{count} lines of the executor"), LIMIT, || {
-            let new = sandboxes(self.work).into_iter().find(|path| !launched.before.contains(path))?;
-            let text = fs::read_to_string(new.join("said")).ok()?;
+            let text = fs::read_to_string(self.sandbox(launched)?.join("said")).ok()?;
             let lines: Vec<_> = text.lines().map(str::to_owned).collect();
             (lines.len() >= count).then_some(lines)
         })
@@ -180,6 +184,32 @@ fn over_a_restart_of_tepui_s_agent() {
             );
             assert_eq!(before, LONG_LIVED_EXECUTOR, "{tongue}");
         }
+        Ok(())
+    });
+}
+
+/// An agent that wants a token from its executors, and serves them through a socket in the file system.
+#[test]
+fn with_a_token_through_a_socket() {
+    in_yard(|yard| {
+        let key = yard.path().join("key");
+        fs::write(&key, "a secret of the agent's own, long enough")?;
+        let key = key.display().to_string();
+        let mut master = Master::start(yard, &[])?;
+        let agent = Agent::start(
+            yard,
+            master.port,
+            &["--authenticate-http-executors", "--jwt-secret-key", &key, "--http-executor-domain-sockets"],
+        )?;
+        master.wait_for_agents(1)?;
+        let place = Place { yard, master: format!("127.0.0.1:{}", master.port), work: &agent.work };
+        // What a task inherits is what the executor has left in its environment.
+        let command =
+            "env | grep -c ^MESOS_EXECUTOR_AUTHENTICATION_TOKEN= > token; test -n \"$MESOS_DOMAIN_SOCKET\"";
+        let mut launched = place.launch("task_group_executor", &["--group", "--command", command])?;
+        place.finished(&mut launched)?;
+        let sandbox = place.sandbox(&launched).ok_or("no sandbox")?;
+        assert_eq!(fs::read_to_string(sandbox.join("token"))?.trim(), "0");
         Ok(())
     });
 }

@@ -36,6 +36,9 @@ const LONG_LIVED_EXECUTOR: &[&str] = &[
     "Starting task test-2",
 ];
 
+/// Sandboxes are looked at after their executors have ended, also on a disk that is nearly full.
+const KEEP: [&str; 2] = ["--gc-disk-headroom", "0"];
+
 /// Where tasks are to run.
 struct Place<'a> {
     yard: &'a Yard,
@@ -153,7 +156,7 @@ fn under_the_genuine_mesos() {
 fn under_tepui() {
     in_yard(|yard| {
         let mut master = Master::start(yard, &[])?;
-        let agent = Agent::start(yard, master.port, &[])?;
+        let agent = Agent::start(yard, master.port, &KEEP)?;
         master.wait_for_agents(1)?;
         Place { yard, master: format!("127.0.0.1:{}", master.port), work: &agent.work }.examples()
     });
@@ -163,7 +166,7 @@ fn under_tepui() {
 fn over_a_restart_of_tepui_s_agent() {
     in_yard(|yard| {
         let mut master = Master::start(yard, &[])?;
-        let mut agent = Agent::start(yard, master.port, &[])?;
+        let mut agent = Agent::start(yard, master.port, &KEEP)?;
         master.wait_for_agents(1)?;
         let (port, work) = (agent.port, agent.work.clone());
         let place = Place { yard, master: format!("127.0.0.1:{}", master.port), work: &work };
@@ -173,7 +176,7 @@ fn over_a_restart_of_tepui_s_agent() {
             place.said(&launched, LONG_LIVED_EXECUTOR.len())?;
             agent.process.signal(rustix::process::Signal::KILL)?;
             agent.process.wait(LIMIT)?;
-            agent = Agent::start_at(&peers::tepui()?, port, work.clone(), master.port, &[])?;
+            agent = Agent::start_at(&peers::tepui()?, port, work.clone(), master.port, &KEEP)?;
             place.finished(&mut launched)?;
             let said = place.said(&launched, LONG_LIVED_EXECUTOR.len() + 1)?;
             let (last, before) = said.split_last().ok_or("nothing")?;

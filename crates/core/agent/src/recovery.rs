@@ -163,6 +163,10 @@ impl Agent {
         let default_grace = self.config.kill_grace_period;
         let cleanup = self.config.recover == Recover::Cleanup;
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        // What a new agent's shell does not know, and what the last one may not have come to do.
+        let (container, limits) = (executor.container_id.clone(), executor.limits());
+        self.out.set_limits(&container, limits);
+        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
         if executor.command.is_none() {
             if !cleanup {
                 return self.call_back(now, &framework_id.value, executor_id);

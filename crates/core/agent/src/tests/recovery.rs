@@ -68,6 +68,19 @@ fn a_running_command_is_simply_watched_on() {
 }
 
 #[test]
+fn limits_of_what_still_runs_are_said_again() {
+    for (mut disk, container) in [command(true), custom()] {
+        let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+        let effects = rig.effects();
+        let limits = effects.iter().find_map(|effect| match effect {
+            Effect::UpdateLimits { container: of, limits } if *of == container => Some(limits),
+            _ => None,
+        });
+        assert!(limits.is_some_and(|limits| limits.cpus_milli > 0 && limits.mem_bytes > 0), "{effects:?}");
+    }
+}
+
+#[test]
 fn updates_that_were_not_acknowledged_are_sent_again() {
     let (mut disk, _) = command(false);
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));

@@ -124,6 +124,8 @@ pub enum Effect {
     },
     /// Forget what was written.
     RemoveCheckpoint(Removal),
+    /// Something for the operator's log.
+    Log(String),
     /// End the process: the master said so. Everything is stopped by now.
     Shutdown,
 }

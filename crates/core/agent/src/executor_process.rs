@@ -25,6 +25,9 @@ use crate::{
 /// Between attempts to reach an executor whose link broke although its container lives.
 const RELINK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Whatever the settings say.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
 impl Agent {
     /// A new executor says that it is there. One that is not expected is told to shut down.
     pub(crate) fn register_executor(
@@ -298,7 +301,7 @@ impl Agent {
         self.out.push(Effect::Link { to: process.clone() });
         self.out.send(&process, internal::ReconnectExecutorMessage { slave_id });
         if let Some(interval) = interval {
-            self.timers.set(Timer::Reconnect(container), now + interval);
+            self.timers.set(Timer::Reconnect(container), now + interval.max(SHORTEST_INTERVAL));
         }
     }
 

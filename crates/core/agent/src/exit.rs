@@ -142,7 +142,12 @@ impl Agent {
         }
     }
 
-    fn tell_executor_exited(&mut self, framework_id: v1::FrameworkId, executor_id: &str, exit: &Exit) {
+    pub(crate) fn tell_executor_exited(
+        &mut self,
+        framework_id: v1::FrameworkId,
+        executor_id: &str,
+        exit: &Exit,
+    ) {
         let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
         if self.phase == Phase::Running {
             let message = internal::ExitedExecutorMessage {

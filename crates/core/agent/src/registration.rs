@@ -35,6 +35,9 @@ pub(crate) struct Registration {
     ping_timeout: Duration,
     /// The id that is being written down, and the master that gave it, unless that was lost meanwhile.
     new_id: Option<(v1::AgentId, Option<Upid>)>,
+    /// Executors that were added so far, and how many of them the last re-registration told of.
+    pub(crate) executors: u64,
+    told_executors: u64,
     /// The connection broke since the last attempt: an answer to that attempt is worth nothing.
     broken: bool,
     /// What came meanwhile.
@@ -48,6 +51,8 @@ impl Registration {
             backoff: config.registration_backoff_factor,
             ping_timeout: DEFAULT_PING_TIMEOUT,
             new_id: None,
+            executors: 0,
+            told_executors: 0,
             broken: false,
             held: VecDeque::new(),
         }
@@ -102,6 +107,7 @@ impl Agent {
             return;
         }
         self.registration.broken = false;
+        self.registration.told_executors = self.registration.executors;
         self.out.push(Effect::Link { to: master.clone() });
         match self.agent_id.clone() {
             None => self.out.send(&master, self.register_message()),
@@ -263,6 +269,15 @@ impl Agent {
         }
         self.take_ping_timeout(message.connection);
         self.running(now);
+        // A registration that was repeated crossed the launch of an executor: the master has compared itself with what was
+        // here before, and counts that executor no more.
+        if self.registration.told_executors != self.registration.executors
+            && let Some(master) = &self.master
+        {
+            self.registration.told_executors = self.registration.executors;
+            let again = self.reregister_message(message.slave_id);
+            self.out.send(master, again);
+        }
         for reconciliation in message.reconciliations {
             self.reconcile(now, reconciliation);
         }
@@ -292,6 +307,8 @@ impl Agent {
             return;
         }
         let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
+        let text = format!("registered with {master} as agent {}", slave_id.value);
+        self.out.push(Effect::Log(text));
         let update = internal::UpdateSlaveMessage {
             slave_id: slave_id.clone(),
             update_oversubscribed_resources: Some(false),

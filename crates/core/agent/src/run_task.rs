@@ -71,6 +71,7 @@ impl Agent {
         if let Some(error) = ids.map(validate_id).find_map(Result::err) {
             let report = Report::new(Reason::TaskInvalid, error.to_string());
             self.refuse(now, &framework_id, &tasks, TaskState::Error, &report);
+            self.give_up_executor(&framework_id, &executor_id, &request);
             return;
         }
         self.know_framework(&framework_id, &request);
@@ -78,10 +79,20 @@ impl Agent {
             let framework = self.frameworks.get(&framework_id.value);
             let dropped = status::dropped(kill::is_partition_aware(framework));
             self.refuse(now, &framework_id, &tasks, dropped, &report);
+            self.give_up_executor(&framework_id, &executor_id, &request);
             self.finish_framework(now, &framework_id.value);
             return;
         }
         self.take(now, &framework_id, &executor_id, request, tasks);
+    }
+
+    /// The master has counted an executor since it sent its first task: it is told that there is none.
+    fn give_up_executor(&mut self, framework: &v1::FrameworkId, executor: &str, request: &Request) {
+        let known =
+            self.frameworks.get(&framework.value).is_some_and(|known| known.executors.contains_key(executor));
+        if request.launch_executor && request.executor.is_some() && !known {
+            self.tell_executor_exited(framework.clone(), executor, &Exit::default());
+        }
     }
 
     /// Why a task cannot be taken, although it is well formed.
@@ -245,6 +256,7 @@ impl Agent {
         let owner = (framework_id.value.clone(), executor_id.clone());
         self.containers.insert(executor.container_id.value.clone(), owner);
         framework.executors.insert(executor_id, executor);
+        self.registration.executors += 1;
     }
 
     fn add_task(

@@ -1,7 +1,7 @@
 //! Status updates on their way from an executor to the master: one stream for each task, its head in flight until it is
 //! acknowledged. Must not live here: who may send an update (see `executor_api`), and what an executor's end means (see `exit`).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tepui_model::{Reason, Source, TaskState, Tick};
@@ -20,6 +20,8 @@ use crate::{
     timers::Timer,
 };
 
+/// Whatever the settings say.
+const SHORTEST_RETRY: Duration = Duration::from_millis(10);
 /// Statuses that are kept of a task that goes back and forth between states.
 const MAX_STATUSES: usize = 64;
 /// Streams of tasks that the agent does not know, for each framework: an executor must not fill the memory with them.
@@ -296,7 +298,7 @@ impl Agent {
         {
             return;
         }
-        stream.interval = self.config.status_update_retry_interval_min;
+        stream.interval = self.config.status_update_retry_interval_min.max(SHORTEST_RETRY);
         self.send_head(now, framework, task);
     }
 
@@ -333,7 +335,8 @@ impl Agent {
         if !stream.in_flight || self.phase != Phase::Running {
             return;
         }
-        stream.interval = (stream.interval * 2).min(self.config.status_update_retry_interval_max);
+        stream.interval =
+            (stream.interval * 2).min(self.config.status_update_retry_interval_max).max(SHORTEST_RETRY);
         self.stats.status_update_retries += 1;
         self.send_head(now, framework, task);
     }

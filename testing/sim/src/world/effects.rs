@@ -118,6 +118,7 @@ impl World {
             | agent::Effect::AttachOutput { .. }
             | agent::Effect::AttachInput { .. } => {}
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}
+            agent::Effect::Log(text) => trace!(self, "{node}: {text}"),
             agent::Effect::Shutdown => {
                 trace!(self, Life: "{node} ends, as it was told to");
                 self.crash(&node);

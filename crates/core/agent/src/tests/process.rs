@@ -455,3 +455,74 @@ fn an_agent_that_ends_takes_nobody() {
     let effects = rig.from(&process(), register(FRAMEWORK, "e"));
     assert_eq!(to_executor(&effects), ["ShutdownExecutor"]);
 }
+
+#[test]
+fn an_executor_that_reconnects_all_the_time_gets_nothing_twice() {
+    let mut rig = Rig::registered();
+    rig.with_process();
+    let effects = rig.from(&process(), update_message(update(status("t", TaskState::Running, 1))));
+    rig.acknowledge_all(&effects);
+    let mut again = Vec::new();
+    for _ in 0..50 {
+        rig.agent.handle_exited(rig.now, &process());
+        again.extend(rig.from(&process(), reregister(&[], vec![update(status("t", TaskState::Running, 1))])));
+        again.extend(rig.pass(Duration::from_millis(100)));
+    }
+    assert!(updates(&again).is_empty(), "{again:?}");
+    let count = |name| to_executor(&again).iter().filter(|said| **said == name).count();
+    assert_eq!((count("ExecutorReregistered"), count("StatusUpdateAcknowledgement")), (50, 50));
+    assert_eq!(count("RunTask") + count("ReconnectExecutor"), 0);
+    // And of the newer kind.
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    rig.acknowledge_all(&effects);
+    for _ in 0..50 {
+        let (stream, effects) = rig.subscribe("e");
+        assert_eq!(super::event_types(&effects), [v1::executor::event::Type::Subscribed]);
+        assert!(updates(&effects).is_empty());
+        rig.agent.handle_stream_closed(rig.now, stream);
+    }
+    assert_eq!(rig.agent.connections.len(), 0);
+}
+
+/// Everything that waits for a time happens at once, and each task still ends once.
+#[test]
+fn a_clock_that_jumps() {
+    let mut rig = Rig::registered();
+    let (container, _) = rig.with_process();
+    let starting = launch(&rig.run(aware(), executor_task("never", "late"))).container_id.clone();
+    rig.launched(&starting);
+    rig.agent.handle_exited(rig.now, &process());
+    rig.now = rig.now + Duration::from_secs(10 * 365 * 24 * 3600);
+    rig.agent.handle_timeout(rig.now);
+    let effects = rig.effects();
+    assert!(
+        effects.contains(&Effect::Destroy { container: starting.clone() }),
+        "it did not register in time"
+    );
+    assert_eq!(to_executor(&effects), ["ReconnectExecutor"]);
+    assert!(rig.agent.poll_timeout().is_none_or(|next| next > rig.now), "nothing is due any more");
+    rig.register();
+    let mut ends = rig.exited(&starting, 9);
+    ends.extend(rig.exited(&container, 9));
+    assert_eq!(states(&ends), [TaskState::Failed, TaskState::Failed]);
+    assert_eq!(updates(&ends)[0].status.reason(), Reason::ExecutorRegistrationTimeout);
+}
+
+/// Killing is the executor's business; ending the executor is the agent's.
+#[test]
+fn an_executor_that_does_not_listen_to_kills() {
+    let mut rig = Rig::registered();
+    let (container, _) = rig.with_process();
+    for _ in 0..3 {
+        assert_eq!(to_executor(&rig.kill("t")), ["KillTask"]);
+        assert!(rig.pass(Duration::from_secs(10)).is_empty());
+    }
+    rig.message(internal::ShutdownExecutorMessage {
+        executor_id: Some(executor_id("e")),
+        framework_id: Some(framework_id(FRAMEWORK)),
+    });
+    assert_eq!(rig.pass(Duration::from_secs(5)), [Effect::Destroy { container: container.clone() }]);
+    assert_eq!(states(&rig.exited(&container, 9)), [TaskState::Failed]);
+}

@@ -245,3 +245,43 @@ fn sandboxes_go_when_old_or_when_the_disk_is_full() {
     assert_eq!(rig.effects(), gone);
     rig.agent.handle_disk_usage(rig.now, f64::NAN);
 }
+
+/// The agent repeats its registration, and before the second one arrives the master launches an executor: comparing itself with
+/// the second, the master counts that executor no more. It is told.
+#[test]
+fn a_repeated_registration_that_crossed_a_launch_is_put_right() {
+    let mut rig = Rig::registered();
+    rig.agent.handle_exited(rig.now, &master());
+    rig.effects();
+    rig.pass(std::time::Duration::from_secs(4));
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    let answer = || internal::SlaveReregisteredMessage { slave_id: slave_id.clone(), ..Default::default() };
+    assert!(!sent(&rig.message(answer())).iter().any(|m| matches!(m, Message::ReregisterSlave(_))));
+    rig.run(super::aware(), super::executor_task("t", "e"));
+    let effects = rig.message(answer());
+    let [Message::ReregisterSlave(again)] = sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(again.executor_infos[0].executor_id.value, "e");
+    assert!(sent(&rig.message(answer())).is_empty(), "said once");
+}
+
+/// The master counts an executor from its first task on; when it is not to be, the master has to know.
+#[test]
+fn an_executor_that_is_never_made_is_given_up() {
+    let mut rig = Rig::registered();
+    rig.run(super::aware(), super::executor_task("t", "e"));
+    rig.message(internal::DrainSlaveMessage { config: v1::DrainConfig::default() });
+    let effects = rig.run(super::aware(), super::executor_task("u", "new"));
+    let exited: Vec<_> = sent(&effects)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::ExitedExecutor(message) => Some((message.executor_id.value.as_str(), message.status)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(exited, [("new", -1)]);
+    let effects = rig.run(super::aware(), super::executor_task("v", "e"));
+    assert!(
+        !sent(&effects).iter().any(|message| matches!(message, Message::ExitedExecutor(_))),
+        "it is there"
+    );
+}

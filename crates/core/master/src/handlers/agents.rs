@@ -104,6 +104,7 @@ pub(crate) fn admitted(
         unanswered_pings: 0,
     };
     master.stats.count("master/slave_registrations");
+    master.log(format!("Agent {id} at {} ({}) has registered", agent.pid, agent.info.hostname));
     insert(master, agent);
     offer::agent_added(master, &id, &std::collections::BTreeMap::new());
     welcome(master, &id);

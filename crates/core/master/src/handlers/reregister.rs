@@ -63,6 +63,7 @@ pub(crate) fn readmitted(master: &mut Master, pid: &Upid, message: internal::Rer
         return;
     }
     master.stats.count("master/slave_reregistrations");
+    master.log(format!("Agent {id} at {pid} ({}) has registered again", message.slave.hostname));
     for info in &message.frameworks {
         recovery::framework_reported(master, info);
     }

@@ -133,6 +133,8 @@ impl Files {
                                 tracing::error!("cannot write a checkpoint, trying again: {error}");
                                 std::thread::sleep(RETRY_INTERVAL);
                             }
+                            // The agent ends for good, or is not registered yet: nothing is kept.
+                            Err(WriteError::NoAgent) => break,
                             Err(error) => {
                                 tracing::error!("cannot write a checkpoint: {error}");
                                 break;
@@ -148,8 +150,10 @@ impl Files {
                 result.tokens.push(token);
             }
             Job::Remove(removal) => {
-                if let Err(error) = self.remove(&removal) {
-                    tracing::warn!("cannot remove a checkpoint: {error}");
+                match self.remove(&removal) {
+                    // Everything below the agent's own directory went with it.
+                    Ok(()) | Err(WriteError::NoAgent) => {}
+                    Err(error) => tracing::warn!("cannot remove a checkpoint: {error}"),
                 }
                 match removal {
                     Removal::Run(run) => result.ended.push(run.container_id),

@@ -54,6 +54,7 @@ impl Shell {
             }
             Effect::Probe { container, id, probe } => self.probes.begin(container, id, probe, &self.inputs),
             Effect::CancelProbe { container, id } => self.probes.end(&container, id),
+            Effect::Log(text) => tracing::info!("{text}"),
             Effect::Shutdown => self.shutdown.cancel(),
         }
     }

@@ -27,7 +27,7 @@ use super::{HEARTBEAT, Reader, careful, data, heartbeat, input::Sink};
 const PIECE: usize = 16 * 1024;
 /// How long a reader may hold up a container that is not its own.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long what an ended container wrote last may take to come.
+/// How long an ended container must be silent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// One of a container's outputs.
@@ -127,17 +127,14 @@ impl Output {
                 () = ended.cancelled() => self.readers.all.extend(attaching.try_recv().ok()),
             }
         }
-        let passed_on = self.pass_on(&mut attaching);
-        tokio::select! {
-            () = passed_on => {}
-            () = async {
-                ended.cancelled().await;
-                tokio::time::sleep(LAST_WORDS).await;
-            } => {}
-        }
+        self.pass_on(&mut attaching, &ended).await;
+        // A stream that ends says that its container has: whoever closes a session's would kill one that is just ending.
+        self.readers.wait(&mut attaching, &ended).await;
     }
 
-    async fn pass_on(&mut self, attaching: &mut mpsc::Receiver<Reader>) {
+    /// Until there is nothing more, or nothing comes of a container that has ended: something that fled from it may have
+    /// its output open.
+    async fn pass_on(&mut self, attaching: &mut mpsc::Receiver<Reader>, ended: &CancellationToken) {
         let Self { sources: [first, second], readers } = self;
         let mut heartbeats = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         let mut buffers = [BytesMut::new(), BytesMut::new()];
@@ -153,9 +150,15 @@ impl Output {
                 (kind, piece) = next(second, other) => readers.tell_piece(kind, piece).await,
                 Some(reader) = attaching.recv() => readers.all.push(reader),
                 _ = heartbeats.tick() => readers.tell(&heartbeat()).await,
+                () = silence(ended) => return,
             }
         }
     }
+}
+
+async fn silence(ended: &CancellationToken) {
+    ended.cancelled().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }
 
 async fn next(source: &mut Option<Source>, buffer: &mut BytesMut) -> (Type, Option<Bytes>) {
@@ -172,6 +175,18 @@ pub(super) struct Readers {
 }
 
 impl Readers {
+    /// Nothing more comes out; those who are attached stay until the end.
+    async fn wait(&mut self, attaching: &mut mpsc::Receiver<Reader>, ended: &CancellationToken) {
+        let mut heartbeats = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        loop {
+            tokio::select! {
+                () = ended.cancelled() => return,
+                Some(reader) = attaching.recv() => self.all.push(reader),
+                _ = heartbeats.tick() => self.tell(&heartbeat()).await,
+            }
+        }
+    }
+
     pub(super) async fn tell_piece(&mut self, kind: Type, piece: Option<Bytes>) {
         if let Some(piece) = piece {
             self.tell(&data(kind, piece)).await;

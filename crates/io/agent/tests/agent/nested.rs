@@ -315,6 +315,12 @@ pub async fn sessions_with_pipes() {
     assert_eq!(input.answer().await, (200, String::new()));
     assert_eq!(status(at, &first).await, 4 << 8);
 
+    // One that has nothing more to say may still have something to do.
+    let silent = format!("{root}.silent");
+    let mut stream = session(at, &silent, "exec >&- 2>&-; sleep 0.3; exit 6", false).await;
+    assert_eq!(piece(&mut stream).await, None);
+    assert_eq!(status(at, &silent).await, 6 << 8);
+
     // Whoever leaves a session ends it.
     let second = format!("{root}.second");
     let mut stream = session(at, &second, "echo $$; exec sleep 1000", false).await;
@@ -341,6 +347,23 @@ pub async fn a_slow_reader_slows_its_session_down() {
     }
     assert_eq!(length, 50_000_000);
     assert_eq!(status(at, &flat).await, 0);
+    // However slow: nothing is lost when the container has long ended.
+    let last = format!("{root}.last");
+    let mut stream = session(at, &last, "head -c 4000000 /dev/zero; echo done > really; exit 8", false).await;
+    let mut length = 0;
+    while length < 1_000_000 {
+        length += piece(&mut stream).await.unwrap().1.len();
+    }
+    while !work.latest("t").join("really").exists() {
+        length += piece(&mut stream).await.map_or(0, |(_, piece)| piece.len());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(status(at, &last).await, 8 << 8);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    while let Some((_, piece)) = piece(&mut stream).await {
+        length += piece.len();
+    }
+    assert_eq!(length, 4_000_000);
     agent.stop().await;
 }
 

@@ -195,11 +195,9 @@ async fn capabilities_are_as_asked_for() {
 
 #[tokio::test]
 async fn without_powers_what_is_asked_for_is_refused() {
-    let mut isolation = Isolation::only([Isolator::NamespacesPid]);
+    let isolation = Isolation::only([Isolator::NamespacesPid]);
     if isolation.try_out("tepui-test-refused").is_ok() {
-        // Root: take the powers away from a process of its own and try there.
-        isolation.isolators = None;
-        assert!(isolation.try_out("tepui-test-refused").is_ok());
+        eprintln!("skipped: nothing is refused to this user");
         return;
     }
     let message = isolation.try_out("tepui-test-refused").unwrap_err().to_string();

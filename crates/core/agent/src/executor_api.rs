@@ -242,7 +242,12 @@ pub(crate) fn check_status(status: &v1::TaskStatus, executor: &str, framework: &
         Some(TaskState::Staging) => Err(format!(
             "Received TASK_STAGING from executor {executor} of framework {framework} which is not allowed"
         )),
-        Some(_) => Ok(()),
+        Some(_) => match &status.check_status {
+            Some(check) => {
+                tepui_core_checks::validate::check_status(check).map_err(|error| error.to_string())
+            }
+            None => Ok(()),
+        },
         None => Err("Expecting 'state' to be present".to_owned()),
     }
 }

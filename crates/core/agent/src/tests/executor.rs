@@ -80,6 +80,10 @@ fn wrong_calls_and_what_they_are_told() {
             format!("Received TASK_STAGING from {id} which is not allowed"),
         ),
         (
+            v1::TaskStatus { check_status: Some(v1::CheckStatusInfo::default()), ..good() },
+            "CheckStatusInfo must specify 'type'".to_owned(),
+        ),
+        (
             v1::TaskStatus { executor_id: Some(v1::ExecutorId { value: "x".to_owned() }), ..good() },
             "ExecutorID in Call: e does not match ExecutorID in TaskStatus: x".to_owned(),
         ),

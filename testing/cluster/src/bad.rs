@@ -60,8 +60,6 @@ pub enum Part {
     Giant,
     /// Begins requests that it does not end.
     Halves,
-    /// Says that the task of another executor has finished.
-    Steals,
     /// Gives an address where nobody listens.
     Unreachable,
 }

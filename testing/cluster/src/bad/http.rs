@@ -152,10 +152,6 @@ impl Http {
             }
             Part::Giant => self.giant(task),
             Part::Halves => self.halves(),
-            Part::Steals => {
-                let other = format!("{}-victim", task.trim_end_matches("-thief"));
-                self.try_update(202, &other, |status| status["state"] = "TASK_FINISHED".into())
-            }
             _ => Err(format!("{part:?} is no part here").into()),
         }
     }

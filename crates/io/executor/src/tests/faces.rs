@@ -80,10 +80,10 @@ async fn the_last_handle_takes_the_driver_with_it() {
     drop(driver);
     stream.send(&launch("t")).await;
     assert_eq!(soon(notes.recv()).await.unwrap(), "launch t", "there is another");
-    drop(other);
-    // The update that was given still leaves.
     let (mut calls, received) = agent.request().await;
     assert_eq!(decode(&calls, &received).update.unwrap().status.task_id.value, "t");
+    // What was given before is waited for.
+    drop(other);
     calls.answer(202, "").await;
     assert!(stream.request().await.is_none(), "closed");
     assert_eq!(soon(notes.recv()).await, None, "and the executor is gone");

@@ -43,8 +43,9 @@ const STORY: usize = 40;
 const LOGS: u32 = AUDIT_EVERY + 10;
 
 /// What the agents are started with. Executors that come back late are not what is looked for here, so they have much
-/// time; sandboxes do not pile up.
-const FLAGS: [&str; 4] = ["--executor-reregistration-timeout", "15secs", "--gc-delay", "2mins"];
+/// time; sandboxes are there for a look, however full the disk is, but do not pile up.
+const FLAGS: [&str; 6] =
+    ["--executor-reregistration-timeout", "15secs", "--gc-delay", "2mins", "--gc-disk-headroom", "0"];
 
 /// What to do.
 #[derive(Clone, Debug)]

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_socket_whose_path_is_too_long_is_seen_from_here() {
-        let deep = format!("/work/{}", "d/".repeat(50));
+        let deep = format!("/run/{}", "d/".repeat(50));
         let (socket, sandbox) = (format!("{deep}agent.sock"), format!("{deep}sandbox/x"));
         let path = |socket: &str, here: Option<&str>| socket_path(Path::new(socket), here.map(Path::new));
         assert_eq!(path("/run/agent.sock", None).unwrap(), Path::new("/run/agent.sock"));

@@ -231,9 +231,17 @@ impl Agent {
     /// An update of an executor that speaks libprocess.
     pub(crate) fn process_update(&mut self, now: Tick, from: &Upid, message: internal::StatusUpdateMessage) {
         let framework = message.update.framework_id.value.clone();
-        match self.executor_at(&framework, from) {
-            Some(executor) => self.take_update(now, &framework, &executor, message.update),
-            None => self.stats.invalid_status_updates += 1,
+        let Some(executor) = self.executor_at(&framework, from) else {
+            self.stats.invalid_status_updates += 1;
+            return;
+        };
+        // One of the last agent's executors has yet to say what it has not heard the end of, and this with it: updates
+        // that the last agent did not get any more must not be overtaken.
+        let awaited = self
+            .executor_mut(&framework, &executor)
+            .is_some_and(|executor| executor.state == ExecutorState::Registering);
+        if !awaited {
+            self.take_update(now, &framework, &executor, message.update);
         }
     }
 

@@ -381,6 +381,8 @@ fn it_is_called_back_after_the_agents_restart() {
     let effects = rig.from(&process(), register(FRAMEWORK, "e"));
     assert_eq!(to_executor(&effects), ["ShutdownExecutor"], "nobody new while the old ones are awaited");
     let end = vec![update(status("t", TaskState::Finished, 2))];
+    let early = rig.from(&process(), update_message(end[0].clone()));
+    assert_eq!(to_executor(&early), [] as [&str; 0], "others may have to come before it");
     let effects = rig.from(&process(), reregister(&["t"], end));
     assert_eq!(to_executor(&effects), ["ExecutorReregistered", "StatusUpdateAcknowledgement"]);
     assert!(sent(&effects).iter().any(|message| matches!(message, Message::ReregisterSlave(_))), "at once");

@@ -251,7 +251,8 @@ impl<'a> Campaign<'a> {
         for (id, task) in &ledger.tasks {
             if self.audited.insert(id.clone()) {
                 audit::task(&self.load, &self.notes, id, task).map_err(|problem| {
-                    format!("{problem}; its stderr: {:?}", remains::stderr(&self.work, id))
+                    let executor = self.load.script(id).map_or(id.as_str(), |script| &script.executor);
+                    format!("{problem}\n--- its stderr:\n{}", remains::stderr(&self.work, executor))
                 })?;
                 self.summary.count(id, task, &self.notes);
             }

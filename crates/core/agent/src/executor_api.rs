@@ -71,7 +71,13 @@ impl Agent {
         request: &Request,
     ) -> Result<(), Reply> {
         let subscribing = matches!(request, Request::Subscribe(_));
-        if self.phase == Phase::Recovering && !subscribing {
+        // Of an executor that is back already an update must not wait for the others: the next one, sent right behind it,
+        // may be taken, and would overtake it.
+        let is_back = matches!(request, Request::Update(_))
+            && self.frameworks.get(framework).is_some_and(|framework| {
+                framework.executors.get(executor).is_some_and(|executor| executor.contact.is_some())
+            });
+        if self.phase == Phase::Recovering && !subscribing && !is_back {
             return Err(Reply::error(503, "Agent has not finished recovery"));
         }
         let framework =

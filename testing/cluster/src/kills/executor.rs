@@ -58,6 +58,7 @@ struct Shared {
 
 /// Runs the executor.
 pub fn main(protocol: Protocol) -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let notes = PathBuf::from(std::env::var_os(NOTES).unwrap_or_default());
     let shared =
         Arc::new(Mutex::new(Shared { live: BTreeMap::new(), unacknowledged: 0, since: Instant::now() }));

@@ -27,6 +27,8 @@ pub struct Script {
     pub steps: Option<usize>,
     /// The tasks that are launched as one with it.
     pub group: Vec<String>,
+    /// The executor's id; a command has its own.
+    pub executor: String,
 }
 
 /// Draws tasks.
@@ -112,7 +114,7 @@ impl Load {
         };
         let code = u8::from(end == TaskState::TaskFailed);
         let script = format!("{}\n{middle}\nexit {code}", notes::shell_start(&self.notes, &id));
-        self.scripts.insert(id.clone(), Script { end, steps: None, group: Vec::new() });
+        self.scripts.insert(id.clone(), Script { end, steps: None, group: Vec::new(), executor: id.clone() });
         let command = v1::CommandInfo { environment: Some(self.environment()), ..shell(script) };
         Job { id, work: scheduler::Work::Command(Box::new(command)), group: None, more: Box::default() }
     }
@@ -122,16 +124,18 @@ impl Load {
         let name = self.id(round, "e");
         // Task groups have no message in the older protocol.
         let together = self.dice.below(3) == 0;
-        let protocol = if !together && self.dice.below(2) == 0 { "--v0" } else { "" };
+        let older = !together && self.dice.below(2) == 0;
+        let (protocol, kind) = if older { ("--v0", "v0t") } else { ("", "v1t") };
         let command = format!("exec {} executor {protocol}", quoted(&self.program));
         let command = v1::CommandInfo { environment: Some(self.environment()), ..shell(command) };
         let info = scheduler::executor(name.clone(), command);
-        let ids: Vec<String> = (0..=self.dice.below(5)).map(|_| self.id(round, "t")).collect();
+        let ids: Vec<String> = (0..=self.dice.below(5)).map(|_| self.id(round, kind)).collect();
         ids.iter()
             .map(|id| {
                 let (end, steps, pause) = (self.end(), 1 + self.dice.below(4), self.dice.below(300));
                 let group = if together { ids.clone() } else { Vec::new() };
-                self.scripts.insert(id.clone(), Script { end, steps: Some(steps), group });
+                self.scripts
+                    .insert(id.clone(), Script { end, steps: Some(steps), group, executor: name.clone() });
                 let fail = end == TaskState::TaskFailed;
                 let data = json!({"steps": steps, "pause": pause, "fail": fail}).to_string();
                 let job = Job::executor(id.clone(), info.clone(), data);

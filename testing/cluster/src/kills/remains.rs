@@ -88,9 +88,9 @@ fn files(work: &Path) -> Vec<String> {
     executors.iter().chain(&kept).map(|path| format!("file {}", path.display())).collect()
 }
 
-/// What a command task wrote to its stderr, or its agent for it.
-pub fn stderr(work: &Path, task: &str) -> String {
-    let path = ["*", "frameworks", "*", "executors", task, "runs", "*", "stderr"];
+/// What an executor wrote to its stderr, or its agent for it. That of a command has its task's id.
+pub fn stderr(work: &Path, executor: &str) -> String {
+    let path = ["*", "frameworks", "*", "executors", executor, "runs", "*", "stderr"];
     let files = grandchildren(&work.join("slaves"), &path);
     files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
 }

@@ -130,6 +130,30 @@ fn a_command_that_ended_meanwhile() {
     }
 }
 
+/// An update that was refused would be overtaken by one right behind it, if recovery ends between the two.
+#[test]
+fn who_is_back_need_not_wait_for_the_others_with_its_updates() {
+    let mut rig = Rig::new();
+    rig.disk = Some(Disk::default());
+    rig.register();
+    for (task, executor) in [("t", "e"), ("u", "late")] {
+        let container = launch(&rig.run(aware(), executor_task(task, executor))).container_id.clone();
+        rig.launched(&container);
+        rig.subscribe(executor);
+    }
+    rig.update("e", status("t", TaskState::Running, 1));
+    let mut disk = rig.disk.take().unwrap();
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    rig.effects();
+    rig.subscribe("e");
+    assert_eq!(rig.agent.phase(), Phase::Recovering, "one is missing");
+    let effects = rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(replies(&effects)[0].0, 202);
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    let effects = rig.update("late", status("u", TaskState::Running, 3));
+    assert_eq!(replies(&effects), [(503, "Agent has not finished recovery")]);
+}
+
 #[test]
 fn executors_come_back_and_recovery_goes_on_at_once() {
     let (mut disk, _) = custom();

@@ -40,7 +40,7 @@ pub(crate) enum Event {
     /// A node's timer.
     Wake(Node, u64),
     /// A libprocess message arrives.
-    Message { from: Node, to: Node, generation: u64, sender: Upid, message: Box<Message> },
+    Message { from: Node, to: Node, generation: u64, sender: Upid, message: Message },
     /// A watched connection is found to be broken.
     Exited { at: Node, incarnation: u64, peer: Upid },
     /// The oldest write of a node is durable.
@@ -197,7 +197,7 @@ impl World {
         match event {
             Event::Wake(node, incarnation) => self.wake(node, incarnation),
             Event::Message { from, to, generation, sender, message } => {
-                self.message_arrives(&from, to, generation, &sender, *message)
+                self.message_arrives(&from, to, generation, &sender, message)
             }
             Event::Exited { at, incarnation, peer } => self.exited(at, incarnation, &peer),
             Event::Written(node, incarnation) => self.written(node, incarnation),

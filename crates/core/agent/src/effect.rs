@@ -62,7 +62,7 @@ pub enum Effect {
         /// The receiver.
         to: Upid,
         /// The message.
-        message: Box<Message>,
+        message: Message,
     },
     /// Keep a connection to the peer and report its end with [`crate::Agent::handle_exited`]; idempotent.
     /// A peer that cannot be connected to is reported in the same way.

@@ -17,19 +17,19 @@ impl Agent {
             return;
         }
         match message {
-            Message::SlaveRegistered(message) => self.slave_registered(now, from, message),
-            Message::SlaveReregistered(message) => self.slave_reregistered(now, from, message),
-            Message::PingSlave(message) => self.ping(now, from, message),
+            Message::SlaveRegistered(message) => self.slave_registered(now, from, *message),
+            Message::SlaveReregistered(message) => self.slave_reregistered(now, from, *message),
+            Message::PingSlave(message) => self.ping(now, from, *message),
             // Schedulers of the older kind send these straight to the agent.
-            Message::FrameworkToExecutor(message) => self.framework_message(message),
-            Message::StatusUpdateAcknowledgement(message) => self.acknowledgement(now, message),
-            Message::RegisterExecutor(message) => self.register_executor(now, from, message),
-            Message::ReregisterExecutor(message) => self.reregister_executor(now, from, message),
-            Message::StatusUpdate(message) => self.process_update(now, from, message),
-            Message::ExecutorToFramework(message) => self.process_message(from, message),
+            Message::FrameworkToExecutor(message) => self.framework_message(*message),
+            Message::StatusUpdateAcknowledgement(message) => self.acknowledgement(now, *message),
+            Message::RegisterExecutor(message) => self.register_executor(now, from, *message),
+            Message::ReregisterExecutor(message) => self.reregister_executor(now, from, *message),
+            Message::StatusUpdate(message) => self.process_update(now, from, *message),
+            Message::ExecutorToFramework(message) => self.process_message(from, *message),
             _ if self.master.as_ref() != Some(from) => self.stats.dropped_messages += 1,
-            Message::RunTask(message) => self.run_task(now, message),
-            Message::RunTaskGroup(message) => self.run_task_group(now, message),
+            Message::RunTask(message) => self.run_task(now, *message),
+            Message::RunTaskGroup(message) => self.run_task_group(now, *message),
             Message::KillTask(message) => {
                 self.kill_task(now, &message.framework_id.value, &message.task_id.value, message.kill_policy);
             }
@@ -40,7 +40,7 @@ impl Agent {
             }
             Message::ShutdownFramework(message) => self.shutdown_framework(now, &message.framework_id.value),
             Message::Shutdown(_) => self.shutdown(now),
-            Message::UpdateFramework(message) => self.update_framework(message),
+            Message::UpdateFramework(message) => self.update_framework(*message),
             Message::DrainSlave(message) => self.drain(now, message.config),
             _ => self.stats.dropped_messages += 1,
         }

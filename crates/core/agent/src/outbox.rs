@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     pub(crate) fn send(&mut self, to: &Upid, message: impl Into<Message>) {
-        self.push(Effect::Send { to: to.clone(), message: Box::new(message.into()) });
+        self.push(Effect::Send { to: to.clone(), message: message.into() });
     }
 
     pub(crate) fn reply(&mut self, to: ConnectionId, reply: Reply) {

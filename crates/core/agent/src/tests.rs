@@ -326,7 +326,7 @@ pub(super) fn launch(effects: &[Effect]) -> &Launch {
 pub(super) fn sent(effects: &[Effect]) -> Vec<&Message> {
     effects
         .iter()
-        .filter_map(|effect| if let Effect::Send { message, .. } = effect { Some(&**message) } else { None })
+        .filter_map(|effect| if let Effect::Send { message, .. } = effect { Some(message) } else { None })
         .collect()
 }
 

@@ -59,7 +59,7 @@ pub enum Effect {
         /// The receiver.
         to: Upid,
         /// The message.
-        message: Box<Message>,
+        message: Message,
     },
     /// Keep a connection to the address of `to`, and report its end with `handle_exited`. Asked for again, it
     /// replaces the connection.

@@ -302,11 +302,7 @@ impl Master {
 
     /// Sends as `master`.
     pub(crate) fn send(&mut self, to: Upid, message: impl Into<Message>) {
-        self.effects.push_back(Effect::Send {
-            from_id: "master".to_owned(),
-            to,
-            message: Box::new(message.into()),
-        });
+        self.effects.push_back(Effect::Send { from_id: "master".to_owned(), to, message: message.into() });
     }
 
     /// Asks for a write; `then` happens once it is durable.

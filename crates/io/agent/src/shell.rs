@@ -167,7 +167,7 @@ impl Shell {
                 }
                 _ = inboxes.messages.recv_many(&mut messages, BATCH) => {
                     for IncomingMessage { from, message, .. } in messages.drain(..) {
-                        self.core.handle_message(self.clock.now(), &from, *message);
+                        self.core.handle_message(self.clock.now(), &from, message);
                     }
                 }
                 _ = inboxes.containers.recv_many(&mut events, BATCH) => {

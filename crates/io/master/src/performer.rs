@@ -81,7 +81,7 @@ impl Performer {
                 }
             }
             Effect::CloseStream { to } => drop(self.streams.remove(&to)),
-            Effect::Send { from_id, to, message } => self.links.send(&from_id, &to, *message),
+            Effect::Send { from_id, to, message } => self.links.send(&from_id, &to, message),
             Effect::Link { to } => self.links.link(&to),
             Effect::Unlink { to } => self.links.unlink(&to),
             Effect::Persist { token, writes } => {

@@ -154,7 +154,7 @@ fn handle(
             let why = core.explain_framework(&what).or_else(|| core.explain_task(None, &what));
             drop(answer.send(why));
         }
-        Happened::Message(message) => core.handle_message(now, &message.from, *message.message),
+        Happened::Message(message) => core.handle_message(now, &message.from, message.message),
         Happened::Exited(exited) => core.handle_exited(now, &exited.pid),
         Happened::Durable(token) => core.handle_persisted(now, token?),
         Happened::Timeout => core.handle_timeout(now),

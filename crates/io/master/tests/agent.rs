@@ -53,7 +53,7 @@ impl Agent {
         loop {
             let IncomingMessage { from, message, .. } =
                 timeout(SOON, self.messages.recv()).await.unwrap().expect("the master goes on");
-            match *message {
+            match message {
                 Message::PingSlave(_) => {
                     self.links.send("slave(1)", &from, internal::PongSlaveMessage::default().into());
                 }

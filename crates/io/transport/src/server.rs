@@ -30,8 +30,8 @@ pub struct IncomingMessage {
     pub from: Upid,
     /// The process it is for: `master`, `slave(1)`, ...
     pub to: String,
-    /// What it says. Boxed: some messages are many times as large as most.
-    pub message: Box<Message>,
+    /// What it says.
+    pub message: Message,
 }
 
 /// A handler's answer, in a while.

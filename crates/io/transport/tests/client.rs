@@ -201,7 +201,7 @@ async fn messages_arrive_in_order_and_the_end_is_told_once_per_process() {
     for number in 0..5000 {
         let message = timeout(SOON, peer.messages.recv()).await.unwrap().unwrap();
         assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
-        assert_eq!((message.to.as_str(), *message.message), ("one", ping()));
+        assert_eq!((message.to.as_str(), message.message), ("one", ping()));
     }
     peer.shutdown.cancel();
     let mut ended = vec![timeout(SOON, exited.recv()).await.unwrap().unwrap().pid];

@@ -454,7 +454,7 @@ async fn messages_arrive_in_order_and_are_always_receipted() {
         assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
         assert_eq!(message.to, "slave(1)");
         let ping = internal::PingSlaveMessage { connected: true };
-        assert_eq!(*message.message, Message::PingSlave(ping));
+        assert_eq!(message.message, Message::from(ping));
     }
     let receipts = "HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n".repeat(count);
     let mut answer = String::new();

@@ -9,11 +9,11 @@ use crate::{internal, protobuf};
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $variant:ident($type:ident),)*) => {
-        /// A message of the agent protocol, of v0 executors or of v0 schedulers (package `mesos.internal`).
+        /// A message of the agent protocol, of v0 executors or of v0 schedulers (package `mesos.internal`). Two words:
+        /// it is handed on several times, and some of the messages take kilobytes.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "messages are handed on, not kept; boxing each would cost more")]
         pub enum Message {
-            $($(#[$doc])* $variant(internal::$type),)*
+            $($(#[$doc])* $variant(Box<internal::$type>),)*
         }
 
         impl Message {
@@ -39,7 +39,7 @@ macro_rules! messages {
             pub fn decode(name: &str, body: Bytes) -> Result<Self, InvalidMessage> {
                 match name {
                     $(concat!("mesos.internal.", stringify!($type)) => protobuf::from_bytes::<internal::$type>(body)
-                        .map(Self::$variant)
+                        .map(|message| Self::$variant(Box::new(message)))
                         .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.reason().to_owned() }),)*
                     _ => Err(InvalidMessage::Unknown { name: name.to_owned() }),
                 }
@@ -48,7 +48,7 @@ macro_rules! messages {
 
         $(impl From<internal::$type> for Message {
             fn from(message: internal::$type) -> Self {
-                Self::$variant(message)
+                Self::$variant(Box::new(message))
             }
         })*
     };

@@ -65,7 +65,7 @@ impl World {
             master::Effect::Send { from_id, to, message } => {
                 self.observe_sent_by_master(&to, &message);
                 let sender = Upid { id: from_id, address: master_upid().address };
-                self.send(&Node::Master, sender, &to, *message);
+                self.send(&Node::Master, sender, &to, message);
             }
             master::Effect::Link { to } => self.link(&Node::Master, &to),
             master::Effect::Unlink { to } => {
@@ -92,7 +92,7 @@ impl World {
             agent::Effect::Send { to, message } => {
                 if !self.is_sabotaged(number, &message) {
                     self.observe_sent_by_agent(number, &message);
-                    self.send(&node, agent_upid(number), &to, *message);
+                    self.send(&node, agent_upid(number), &to, message);
                 }
             }
             agent::Effect::Link { to } => self.link(&node, &to),

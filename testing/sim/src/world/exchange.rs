@@ -346,10 +346,7 @@ impl World {
         let Some(to) = self.at_address(to) else { return };
         let generation = self.network.generation(from, &to);
         let due = self.arrival(from, &to, Lane::Link(from.clone(), to.clone()));
-        self.at(
-            due,
-            Event::Message { from: from.clone(), to, generation, sender, message: Box::new(message) },
-        );
+        self.at(due, Event::Message { from: from.clone(), to, generation, sender, message });
     }
 
     pub(crate) fn message_arrives(

@@ -86,7 +86,7 @@ fn pings_are_answered_in_every_state_and_their_absence_is_noticed() {
     let observer = upid("slave-observer(1)@10.0.0.1:5050");
     let ping = |connected| Message::from(internal::PingSlaveMessage { connected });
     rig.agent.handle_message(rig.now, &observer, ping(true));
-    let pong = Effect::Send { to: observer.clone(), message: Box::new(internal::PongSlaveMessage {}.into()) };
+    let pong = Effect::Send { to: observer.clone(), message: internal::PongSlaveMessage {}.into() };
     assert_eq!(rig.effects(), vec![pong.clone()]);
     rig.register();
     assert!(rig.pass(Duration::from_secs(74)).is_empty());

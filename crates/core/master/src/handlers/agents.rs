@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tepui_model::{AgentId, FrameworkId, Reason, TaskId, TaskState, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
-    Message, convert, internal,
+    convert, internal,
     v1::{
         self,
         framework_info::capability::Type as Capability,
@@ -153,7 +153,7 @@ pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
     } else {
         return;
     };
-    let message = Box::new(Message::PingSlave(internal::PingSlaveMessage { connected }));
+    let message = internal::PingSlaveMessage { connected }.into();
     master.effects.push_back(Effect::Send { from_id, to, message });
     master.timers.set(Timer::Ping(id.clone()), master.now + master.config.agent_ping_timeout);
 }
@@ -169,7 +169,7 @@ pub(crate) fn pong(master: &mut Master, from: &Upid) {
 
 /// Tells somebody who takes itself for a registered agent that it is not one.
 pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
-    let message = Box::new(Message::PingSlave(internal::PingSlaveMessage { connected: false }));
+    let message = internal::PingSlaveMessage { connected: false }.into();
     master.effects.push_back(Effect::Send {
         from_id: "slave-observer(0)".to_owned(),
         to: to.clone(),

@@ -9,14 +9,14 @@ use crate::Master;
 /// Handles a message of an agent. Messages that are not for a master are dropped.
 pub(crate) fn handle(master: &mut Master, from: &Upid, message: Message) {
     match message {
-        Message::RegisterSlave(message) => agents::register(master, from, message),
-        Message::ReregisterSlave(message) => reregister::reregister(master, from, message),
+        Message::RegisterSlave(message) => agents::register(master, from, *message),
+        Message::ReregisterSlave(message) => reregister::reregister(master, from, *message),
         Message::UnregisterSlave(message) => agents::unregister(master, from, &message),
         Message::UpdateSlave(message) => agents::update(master, from, &message),
         Message::PongSlave(_) => agents::pong(master, from),
-        Message::StatusUpdate(message) => updates::status_update(master, from, message),
+        Message::StatusUpdate(message) => updates::status_update(master, from, *message),
         Message::ExitedExecutor(message) => executors::exited(master, &message),
-        Message::ExecutorToFramework(message) => executors::message(master, message),
+        Message::ExecutorToFramework(message) => executors::message(master, *message),
         Message::UpdateOperationStatus(_) => {
             master.stats.count("master/messages_operation_status_update");
             master.stats.count("master/invalid_operation_status_updates");

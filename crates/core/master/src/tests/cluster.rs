@@ -109,7 +109,7 @@ impl Cluster {
                     }
                 }
                 Effect::CloseStream { to } => self.streams.get_mut(&to.0).unwrap().closed = true,
-                Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, *message)),
+                Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, message)),
                 Effect::Link { to } => self.links.push(to),
                 Effect::Unlink { .. } => {}
                 Effect::Persist { token, writes } if self.hold => self.held.push_back((token, writes)),

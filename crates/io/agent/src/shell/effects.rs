@@ -37,7 +37,7 @@ impl Shell {
                     stream.sender.finish();
                 }
             }
-            Effect::Send { to, message } => self.links.send(PROCESS, &to, *message),
+            Effect::Send { to, message } => self.links.send(PROCESS, &to, message),
             Effect::Link { to } => self.links.link(&to),
             Effect::Persist { token, checkpoints } => self.writer.push(Job::Persist(token, checkpoints)),
             Effect::RemoveCheckpoint(removal) => self.writer.push(Job::Remove(removal)),

@@ -236,7 +236,7 @@ impl Master {
     pub async fn register(&mut self, id: &str) {
         loop {
             let IncomingMessage { from, message, .. } = self.next().await;
-            if let Message::RegisterSlave(register) = *message {
+            if let Message::RegisterSlave(register) = message {
                 assert_eq!(register.slave.attributes[0].name, "rack");
                 self.agent = Some(from);
                 break;
@@ -245,14 +245,14 @@ impl Master {
         self.agent_id = id.to_owned();
         let slave_id = v1::AgentId { value: id.to_owned() };
         self.send(SlaveRegisteredMessage { slave_id, connection: None });
-        while !matches!(*self.next().await.message, Message::UpdateSlave(_)) {}
+        while !matches!(self.next().await.message, Message::UpdateSlave(_)) {}
     }
 
     /// The agent comes back with the id that it had.
-    pub async fn reregister(&mut self) -> ReregisterSlaveMessage {
+    pub async fn reregister(&mut self) -> Box<ReregisterSlaveMessage> {
         let message = loop {
             let IncomingMessage { from, message, .. } = self.next().await;
-            if let Message::ReregisterSlave(message) = *message {
+            if let Message::ReregisterSlave(message) = message {
                 self.agent = Some(from);
                 break message;
             }
@@ -292,7 +292,7 @@ impl Master {
     /// The next update, which is acknowledged.
     pub async fn any_update(&mut self) -> StatusUpdate {
         loop {
-            let Message::StatusUpdate(message) = *self.next().await.message else { continue };
+            let Message::StatusUpdate(message) = self.next().await.message else { continue };
             let update = message.update;
             self.send(StatusUpdateAcknowledgementMessage {
                 slave_id: v1::AgentId { value: self.agent_id.clone() },

@@ -408,7 +408,7 @@ async fn deliver(handler: &dyn Handler, raw: RawMessage) -> Response {
     let Some(inbox) = handler.inbox(&target) else {
         return refused(Refusal::NoProcess(target));
     };
-    match Message::decode(&name, raw.body).map(Box::new) {
+    match Message::decode(&name, raw.body) {
         Ok(message) => {
             let message = IncomingMessage { from: sender, to: target, message };
             if let Err(unsent) = inbox.send(message).await {

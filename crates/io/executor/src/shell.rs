@@ -165,7 +165,7 @@ fn tell(core: &mut Core, now: Tick, heard: Heard) {
         Heard::Event(subscription, event) => core.handle_event(now, subscription, *event),
         Heard::Lost(subscription, loss) => core.handle_disconnected(now, subscription, loss),
         Heard::Reply(token, result) => core.handle_reply(now, token, result),
-        Heard::Message(message) => core.handle_message(now, &message.from, *message.message),
+        Heard::Message(message) => core.handle_message(now, &message.from, message.message),
         Heard::Exited(pid) => core.handle_exited(now, &pid),
     }
 }

@@ -124,6 +124,8 @@ async fn turn(
             count += 1;
             happened = if count < BATCH_MAX { sources.next_now() } else { None };
         }
+        // Once for all of them: what became free is offered together.
+        drain(&mut core, &mut batch);
     }
 }
 
@@ -160,7 +162,6 @@ fn handle(
         Happened::Timeout => core.handle_timeout(now),
         Happened::Shutdown => {}
     }
-    drain(core, batch);
     Ok(())
 }
 

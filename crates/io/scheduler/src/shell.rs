@@ -33,6 +33,9 @@ struct Session {
     calls: Pipeline<CallToken>,
 }
 
+/// What came of a call.
+type Answer = Result<ClientResponse, ClientError>;
+
 struct Shell<'a> {
     shared: &'a Arc<Shared>,
     content: ContentType,
@@ -139,9 +142,7 @@ impl Shell<'_> {
             () = self.shared.wake.notified() => {}
             // The next round uses the room.
             () = self.backlog.room(), if waiting => {}
-            (token, answer) = next_answer(calls), if calling => {
-                self.shared.core().handle_reply(self.shared.clock.now(), token, answer.map(|answer| answer.reply()).map_err(|error| error.to_string()));
-            }
+            first = next_answer(calls), if calling => self.take_answers(first),
             (subscription, event) = next_event(stream), if reading => self.take(subscription, event),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 let now = self.shared.clock.now();
@@ -151,6 +152,18 @@ impl Shell<'_> {
                 }
                 core.handle_timeout(now);
             }
+        }
+    }
+
+    /// Hands the core an answer, and what other answers are here already.
+    fn take_answers(&mut self, first: (CallToken, Answer)) {
+        let now = self.shared.clock.now();
+        let mut core = self.shared.core();
+        let mut next = Some(first);
+        while let Some((token, answer)) = next {
+            let result = answer.map(|answer| answer.reply()).map_err(|error| error.to_string());
+            core.handle_reply(now, token, result);
+            next = self.session.as_mut().and_then(|session| session.calls.take());
         }
     }
 
@@ -194,9 +207,7 @@ async fn next_event(stream: Option<(Subscription, &mut Subscriber)>) -> (Subscri
     }
 }
 
-async fn next_answer(
-    calls: Option<&mut Pipeline<CallToken>>,
-) -> (CallToken, Result<ClientResponse, ClientError>) {
+async fn next_answer(calls: Option<&mut Pipeline<CallToken>>) -> (CallToken, Answer) {
     match calls {
         Some(calls) => calls.next().await,
         None => std::future::pending().await,

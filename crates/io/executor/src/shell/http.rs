@@ -50,16 +50,16 @@ impl Http {
         let stream = self.stream.as_mut().filter(|_| room);
         let reading = stream.is_some();
         let (subscription, event) = tokio::select! {
-            (token, answer) = self.calls.next() => {
-                let result = answer.map(|answer| answer.reply()).map_err(|error| error.to_string());
-                return Heard::Reply(token, result);
-            }
+            (token, answer) = self.calls.next() => return reply(token, answer),
             event = next(stream), if reading => event,
         };
         self.translate(subscription, event)
     }
 
     pub(super) fn take(&mut self) -> Option<Heard> {
+        if let Some((token, answer)) = self.calls.take() {
+            return Some(reply(token, answer));
+        }
         let (subscription, stream) = self.stream.as_mut()?;
         let subscription = *subscription;
         let event = stream.take()?;
@@ -92,6 +92,10 @@ async fn next(stream: Option<&mut (Subscription, Subscriber)>) -> (Subscription,
         Some((subscription, stream)) => (*subscription, stream.next().await),
         None => std::future::pending().await,
     }
+}
+
+fn reply(token: CallToken, answer: Result<ClientResponse, ClientError>) -> Heard {
+    Heard::Reply(token, answer.map(|answer| answer.reply()).map_err(|error| error.to_string()))
 }
 
 fn loss(end: Result<(), ClientError>) -> Loss {

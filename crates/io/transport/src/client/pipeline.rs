@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin};
 
+use futures_util::FutureExt;
+
 use super::{Call, CallConnection, ClientError, ClientOptions, ClientResponse, Url, calls::Answered};
 
 type Connecting = Pin<Box<dyn Future<Output = Result<CallConnection, ClientError>> + Send>>;
@@ -96,6 +98,11 @@ impl<T> Pipeline<T> {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// An answer that has arrived already, without waiting for one.
+    pub fn take(&mut self) -> Option<(T, Result<ClientResponse, ClientError>)> {
+        self.next().now_or_never()
     }
 
     /// The peer cannot be reached: neither can what waits be sent.

@@ -107,7 +107,7 @@ impl Replay {
         self.disk.take(effects);
         for effect in effects {
             match effect {
-                Effect::Send { to, message } => self.said.push_back((to.clone(), (**message).clone())),
+                Effect::Send { to, message } => self.said.push_back((to.clone(), message.clone())),
                 Effect::Launch(launch) => {
                     let executor = launch.executor_id.value.clone();
                     let pid = self.pids[&executor];

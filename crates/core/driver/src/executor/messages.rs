@@ -37,7 +37,8 @@ impl ExecutorDriver {
                 }
             }
             // Also without a connection: a task that must end must end.
-            Message::KillTask(internal::KillTaskMessage { task_id, kill_policy, .. }) => {
+            Message::KillTask(message) => {
+                let internal::KillTaskMessage { task_id, kill_policy, .. } = *message;
                 self.deliver_unless_shutting_down(Callback::KillTask { task_id, kill_policy });
             }
             // Also while shutting down: it tells the user that he may go.

@@ -163,7 +163,7 @@ impl Cluster {
             self.pass(step);
             let pings = self.sent.iter().filter(|(_, _, message)| matches!(message, Message::PingSlave(_)));
             for to in pings.map(|(_, to, _)| to.clone()).collect::<Vec<_>>() {
-                self.message(&to, Message::PongSlave(internal::PongSlaveMessage {}));
+                self.message(&to, internal::PongSlaveMessage {});
             }
             self.sent.retain(|(_, _, message)| !matches!(message, Message::PingSlave(_)));
         }

@@ -253,9 +253,8 @@ fn an_update_carries_everything_that_the_wire_wants() {
     bench.send("t", TaskState::TaskRunning);
     let Some(Effect::Send { to, message }) = bench.driver.poll_effect() else { panic!("a message") };
     assert_eq!(to, agent());
-    let Message::StatusUpdate(internal::StatusUpdateMessage { update, pid }) = *message else {
-        panic!("an update")
-    };
+    let Message::StatusUpdate(message) = *message else { panic!("an update") };
+    let internal::StatusUpdateMessage { update, pid } = *message;
     assert_eq!(pid.as_deref(), Some("executor(1)@1.2.3.4:7"));
     assert_eq!(update.framework_id, framework_id());
     assert_eq!(update.executor_id, Some(executor_id()));

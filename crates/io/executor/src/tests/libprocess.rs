@@ -54,7 +54,7 @@ impl Agent {
 
     async fn message(&mut self) -> (Upid, Message) {
         let message = soon(self.messages.recv()).await.unwrap();
-        (message.from, *message.message)
+        (message.from, message.message)
     }
 
     fn send(&self, to: &Upid, message: impl Into<Message>) {

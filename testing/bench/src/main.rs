@@ -20,6 +20,10 @@ use tepui_scheduler::{
     Acknowledgement, Address, Config, Event, Events, Options, SchedulerDriver, launch, v1,
 };
 
+/// The same as in the daemons: what is measured is the cluster, not the C library's allocator in its scheduler.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to launch where.
 #[derive(Parser)]
 struct Arguments {

@@ -24,11 +24,17 @@ use crate::{
 struct Request {
     framework: v1::FrameworkInfo,
     pid: Option<String>,
-    /// `None`: command tasks.
-    executor: Option<v1::ExecutorInfo>,
+    /// The executor of a task group. Single tasks say for themselves; those that say nothing are command tasks.
+    group: Option<v1::ExecutorInfo>,
+    command_task: bool,
     /// The master expects that the executor is not there yet.
     launch_executor: bool,
-    group: bool,
+}
+
+impl Request {
+    fn executor<'a>(&'a self, tasks: &'a [v1::TaskInfo]) -> Option<&'a v1::ExecutorInfo> {
+        self.group.as_ref().or_else(|| tasks.first()?.executor.as_deref())
+    }
 }
 
 impl Agent {
@@ -36,9 +42,9 @@ impl Agent {
         let request = Request {
             framework: message.framework,
             pid: message.pid,
-            executor: message.task.executor.as_deref().cloned(),
+            group: None,
+            command_task: message.task.executor.is_none(),
             launch_executor: message.launch_executor.unwrap_or(true),
-            group: false,
         };
         self.run(now, request, vec![message.task]);
     }
@@ -47,9 +53,9 @@ impl Agent {
         let request = Request {
             framework: message.framework,
             pid: None,
-            executor: Some(message.executor),
+            group: Some(message.executor),
+            command_task: false,
             launch_executor: message.launch_executor.unwrap_or(true),
-            group: true,
         };
         self.run(now, request, message.task_group.tasks);
     }
@@ -61,7 +67,7 @@ impl Agent {
         };
         tasks.retain(|task| self.accepts(now, &framework_id, task));
         let Some(first) = tasks.first() else { return };
-        let executor_id = match &request.executor {
+        let executor_id = match request.executor(&tasks) {
             Some(executor) => executor.executor_id.value.clone(),
             None => first.task_id.value.clone(),
         };
@@ -90,7 +96,7 @@ impl Agent {
     fn give_up_executor(&mut self, framework: &v1::FrameworkId, executor: &str, request: &Request) {
         let known =
             self.frameworks.get(&framework.value).is_some_and(|known| known.executors.contains_key(executor));
-        if request.launch_executor && request.executor.is_some() && !known {
+        if request.launch_executor && !request.command_task && !known {
             self.tell_executor_exited(framework.clone(), executor, &Exit::default());
         }
     }
@@ -102,11 +108,11 @@ impl Agent {
         }
         let known = self.frameworks.get(&framework.value).and_then(|known| known.executors.get(executor_id));
         let words = match known.map(|executor| (executor.state, executor.command.is_some())) {
-            None if request.launch_executor || request.executor.is_none() => return None,
+            None if request.launch_executor || request.command_task => return None,
             None => "No executor is expected to launch and there is no executor running",
             Some((ExecutorState::Terminating, _)) => "Executor terminating",
             Some((ExecutorState::Terminated, _)) => "Executor terminated",
-            Some((_, command)) if command || request.executor.is_none() => {
+            Some((_, command)) if command || request.command_task => {
                 "The executor's id is that of a command task"
             }
             Some(_) => return None,
@@ -190,12 +196,13 @@ impl Agent {
             .get(&framework_id.value)
             .is_some_and(|framework| framework.executors.contains_key(executor_id));
         if new {
-            let info = match (request.executor, tasks.first()) {
+            let executor = request.executor(&tasks).cloned();
+            let command = executor.is_none();
+            let info = match (executor, tasks.first()) {
                 (Some(info), _) => self.complete_executor_info(framework_id, info),
                 (None, Some(task)) => command::executor_info(&self.config, framework_id, task),
                 (None, None) => return,
             };
-            let command = tasks.first().is_some_and(|task| task.executor.is_none()) && !request.group;
             self.add_executor(framework_id, info, command);
         }
         let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
@@ -203,7 +210,7 @@ impl Agent {
             self.add_task(now, framework_id, executor_id, task);
         }
         let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
-        if request.group {
+        if request.group.is_some() {
             executor.queue.push_back(Queued::Group(ids));
         } else {
             executor.queue.extend(ids.into_iter().map(Queued::Task));

@@ -100,8 +100,8 @@ fn apply(
     };
     let known = framework.tasks.get(status.task_id.value.as_str()).filter(|task| task.agent_id == *agent_id);
     let Some(id) = known.map(|task| task.id.clone()) else { return false };
-    let Some(task) = Arc::make_mut(framework).tasks.get_mut(&id) else { return false };
-    let task = Arc::make_mut(task);
+    let Some(shared) = Arc::make_mut(framework).tasks.get_mut(&id) else { return false };
+    let task = Arc::make_mut(shared);
     let was_terminal = task.state.is_terminal();
     if !was_terminal {
         // Later updates may wait at the agent for the acknowledgement of this one: it names the latest state.
@@ -114,7 +114,7 @@ fn apply(
         task.forwarded = Some((state, uuid.clone()));
     }
     let ended = !was_terminal && task.state.is_terminal();
-    let task = task.clone();
+    let task = Arc::clone(shared);
     if ended {
         release(master, &task);
     }
@@ -122,7 +122,7 @@ fn apply(
         operators::task_updated(master, &task, status);
     }
     if ended {
-        count_end(master, &TaskStatus { state: task.state.number(), ..status.clone() });
+        count_end_as(master, task.state, status);
     }
     if uuid.is_none() && task.state.is_terminal() {
         complete(master, framework_id, &id);
@@ -134,14 +134,14 @@ fn apply(
 pub(crate) fn apply_from_master(master: &mut Master, task: &Task, status: &TaskStatus) {
     let Some(state) = TaskState::from_number(status.state) else { return };
     let Some(framework) = master.frameworks.get_mut(&task.framework_id) else { return };
-    let Some(task) = Arc::make_mut(framework).tasks.get_mut(&task.id) else { return };
-    let task = Arc::make_mut(task);
+    let Some(shared) = Arc::make_mut(framework).tasks.get_mut(&task.id) else { return };
+    let task = Arc::make_mut(shared);
     let was_terminal = task.state.is_terminal();
     if !was_terminal {
         task.state = state;
     }
     task.add_status(status);
-    let task = task.clone();
+    let task = Arc::clone(shared);
     if !was_terminal {
         release(master, &task);
         operators::task_updated(master, &task, status);
@@ -195,9 +195,15 @@ pub(crate) fn send_status(master: &mut Master, id: &FrameworkId, status: TaskSta
     send_event(master, id, Event { update: Some(event::Update { status }), ..typed(event::Type::Update) });
 }
 
-/// Counts a state that ends a task, by state and by who said so and why.
+/// Counts a status that ends a task, by state and by who said so and why.
 pub(crate) fn count_end(master: &mut Master, status: &TaskStatus) {
-    let Some(state) = TaskState::from_number(status.state) else { return };
+    if let Some(state) = TaskState::from_number(status.state) {
+        count_end_as(master, state, status);
+    }
+}
+
+/// The same where the task's state is ahead of the status.
+fn count_end_as(master: &mut Master, state: TaskState, status: &TaskStatus) {
     let counter = match state {
         TaskState::Finished => "master/tasks_finished",
         TaskState::Failed => "master/tasks_failed",

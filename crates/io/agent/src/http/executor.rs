@@ -19,25 +19,25 @@ use crate::{
 /// What executors' tokens are for.
 const REALM: &str = "mesos-agent-executor";
 
-/// Reads the call and lets the core answer it.
-pub(super) async fn call(context: Context, request: Request) -> Response {
-    let caller = match &context.shared.secret_key {
-        None => None,
-        Some(key) => match authenticate(key, &request) {
-            Ok(caller) => Some(caller),
-            Err(refusal) => return refusal,
-        },
-    };
-    let (call, accept) = match read(&request) {
-        Ok(read) => read,
-        Err(refusal) => return refusal,
-    };
+/// Reads the call, at once so that what waits is small, and lets the core answer it.
+pub(super) fn call(context: Context, request: Request) -> impl Future<Output = Response> + Send {
     let (answer, response) = oneshot::channel();
-    let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-    if !context.tell(Input::Call(Box::new(Call { call, caller, accept, answer }))).await {
-        return gone();
+    let input = context.shared.secret_key.as_ref().map(|key| authenticate(key, &request)).transpose();
+    let input = input.and_then(|caller| {
+        let (call, accept) = read(&request)?;
+        Ok(Input::Call(Box::new(Call { call, caller, accept, answer })))
+    });
+    async move {
+        let input = match input {
+            Ok(input) => input,
+            Err(refusal) => return refusal,
+        };
+        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
+        if !context.tell(input).await {
+            return gone();
+        }
+        response.await.unwrap_or_else(|_| gone())
     }
-    response.await.unwrap_or_else(|_| gone())
 }
 
 /// Whose token the request shows. The error is the answer: who showed nothing is told what to show, and nothing else.

@@ -13,29 +13,33 @@ use tepui_wire_mesos::{
 
 use crate::{inputs::Input, routes::Context};
 
-/// A scheduler's call. What is wrong with its encoding is said here, what is wrong with its meaning by the core.
-pub(crate) async fn call(context: Arc<Context>, request: Request) -> Response {
-    let content = match negotiate::content_type(Api::Scheduler, &request.headers) {
-        Ok(media) => media.content(),
-        Err(refusal) => return refusal,
-    };
-    let call: Call = match content.decode(request.body.clone()) {
-        Ok(call) => call,
-        Err(error) => return Response::bad_request(error.to_string()),
-    };
+/// A scheduler's call. What is wrong with its encoding is said here, at once so that what waits is small; what is wrong
+/// with its meaning is said by the core.
+pub(crate) fn call(context: Arc<Context>, request: Request) -> impl Future<Output = Response> + Send {
+    let read = read(&request);
+    let stream_id = request.stream_id().map(str::to_owned);
+    async move {
+        let (call, accepted) = match read {
+            Ok(read) => read,
+            Err(refusal) => return refusal,
+        };
+        let input = |from, waiter| Input::Scheduler { from, waiter, stream_id, principal: None, call };
+        context.inputs.ask(accepted, input).await
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
+fn read(request: &Request) -> Result<(Box<Call>, ContentType), Response> {
+    let content = negotiate::content_type(Api::Scheduler, &request.headers)?.content();
+    let call: Box<Call> = content
+        .decode(request.body.clone())
+        .map(Box::new)
+        .map_err(|error| Response::bad_request(error.to_string()))?;
     // Only the answer to SUBSCRIBE has a body worth negotiating.
     let accepted = if call.r#type == Some(Type::Subscribe as i32) {
-        match negotiate::accept(Api::Scheduler, &request.headers) {
-            Ok(media) => media.content(),
-            Err(refusal) => return refusal,
-        }
+        negotiate::accept(Api::Scheduler, &request.headers)?.content()
     } else {
         ContentType::Json
     };
-    let stream_id = request.stream_id().map(str::to_owned);
-    let call = Box::new(call);
-    context
-        .inputs
-        .ask(accepted, |from, waiter| Input::Scheduler { from, waiter, stream_id, principal: None, call })
-        .await
+    Ok((call, accepted))
 }

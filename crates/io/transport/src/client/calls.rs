@@ -104,13 +104,19 @@ impl CallConnection {
     /// # Errors
     /// [`ClientError::Busy`] or [`ClientError::Disconnected`].
     pub fn try_send(&self, call: Call) -> Result<Answered, ClientError> {
+        self.try_give(call).map_err(|(_, error)| error)
+    }
+
+    /// The same, and what was not taken comes back.
+    #[expect(clippy::result_large_err, reason = "the call itself, which the caller keeps")]
+    pub(super) fn try_give(&self, call: Call) -> Result<Answered, (Call, ClientError)> {
         let (sent, answer) = oneshot::channel();
         match self.calls.try_send((call, sent)) {
             Ok(()) => Ok(Answered { answer, url: self.url.clone() }),
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                Err(ClientError::Busy { authority: self.url.authority() })
+            Err(mpsc::error::TrySendError::Full((call, _))) => {
+                Err((call, ClientError::Busy { authority: self.url.authority() }))
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(disconnected(&self.url)),
+            Err(mpsc::error::TrySendError::Closed((call, _))) => Err((call, disconnected(&self.url))),
         }
     }
 

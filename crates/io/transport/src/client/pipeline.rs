@@ -132,14 +132,13 @@ impl<T> Pipeline<T> {
                 self.unsent.push_front((tag, call));
                 continue;
             }
-            // A copy is cheap (the body is shared) and is what is left when there is no room.
-            match connection.try_send(call.clone()) {
+            match connection.try_give(call) {
                 Ok(answered) => self.waiting.push_back((tag, answered)),
-                Err(ClientError::Busy { .. }) => {
+                Err((call, ClientError::Busy { .. })) => {
                     self.unsent.push_front((tag, call));
                     return;
                 }
-                Err(_) => {
+                Err((call, _)) => {
                     self.connection = Connection::None;
                     self.unsent.push_front((tag, call));
                 }

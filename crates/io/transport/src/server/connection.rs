@@ -1,9 +1,14 @@
 //! One connection: reads requests, has them answered, writes the answers in order.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use http::StatusCode;
 use tepui_wire_libprocess::{Incoming, Refusal};
 use tepui_wire_mesos::Message;
@@ -16,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
-    Handler, IncomingMessage, ServerOptions,
+    Answer, Handler, IncomingMessage, ServerOptions,
     parse::{After, Parsed, Parser, RawMessage},
     write::{self, Rest},
 };
@@ -69,6 +74,21 @@ pub async fn serve_connection<R, W>(
     let _ = connection.run().await;
 }
 
+/// An answer that is being worked on.
+struct Pending {
+    answer: Answer,
+    after: After,
+}
+
+impl Future for Pending {
+    type Output = (Response, After);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let after = self.after;
+        self.answer.as_mut().poll(context).map(|response| (response, after))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intake {
     /// Requests are taken.
@@ -90,7 +110,7 @@ struct Connection<'a, R, W> {
     read_size: ReadSize,
     out: BytesMut,
     parser: Parser,
-    answers: FuturesOrdered<BoxFuture<'static, (Response, After)>>,
+    answers: FuturesOrdered<Pending>,
     intake: Intake,
     /// The body that is being received, after its request was handed over.
     upload: Option<mpsc::Sender<Piece>>,
@@ -166,7 +186,7 @@ where
                         self.intake = Intake::Closing;
                     }
                     let answer = self.handler.handle(request);
-                    self.answers.push_back(answer.map(move |response| (response, after)).boxed());
+                    self.answers.push_back(Pending { answer, after });
                 }
                 Parsed::Streaming { mut request, after } => {
                     if !after.keep_alive {
@@ -175,7 +195,7 @@ where
                     let (pieces, upload) = Upload::new();
                     request.upload = Some(upload);
                     let answer = self.handler.handle(request);
-                    self.answers.push_back(answer.map(move |response| (response, after)).boxed());
+                    self.answers.push_back(Pending { answer, after });
                     self.upload = Some(pieces);
                     return Ok(true);
                 }
@@ -275,7 +295,7 @@ where
         if self.answers.is_empty() {
             return self.answer(response, after).await;
         }
-        self.answers.push_back(std::future::ready((response, after)).boxed());
+        self.answers.push_back(Pending { answer: Box::pin(std::future::ready(response)), after });
         Ok(())
     }
 

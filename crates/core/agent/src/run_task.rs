@@ -197,13 +197,12 @@ impl Agent {
             .is_some_and(|framework| framework.executors.contains_key(executor_id));
         if new {
             let executor = request.executor(&tasks).cloned();
-            let command = executor.is_none();
             let info = match (executor, tasks.first()) {
                 (Some(info), _) => self.complete_executor_info(framework_id, info),
                 (None, Some(task)) => command::executor_info(&self.config, framework_id, task),
                 (None, None) => return,
             };
-            self.add_executor(framework_id, info, command);
+            self.add_executor(framework_id, info, request.command_task);
         }
         let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
         for task in tasks {

@@ -7,7 +7,7 @@ use tepui_transport::{
     Request, Response,
     negotiate::{self, Api},
 };
-use tepui_wire_mesos::{ContentType, v1::executor};
+use tepui_wire_mesos::v1::executor;
 use tokio::sync::oneshot;
 
 use super::Context;
@@ -22,18 +22,14 @@ const REALM: &str = "mesos-agent-executor";
 /// Reads the call, at once so that what waits is small, and lets the core answer it.
 pub(super) fn call(context: Context, request: Request) -> impl Future<Output = Response> + Send {
     let (answer, response) = oneshot::channel();
-    let input = context.shared.secret_key.as_ref().map(|key| authenticate(key, &request)).transpose();
-    let input = input.and_then(|caller| {
-        let (call, accept) = read(&request)?;
-        Ok(Input::Call(Box::new(Call { call, caller, accept, answer })))
-    });
+    let read = read(&context, &request, answer);
     async move {
-        let input = match input {
-            Ok(input) => input,
+        let call = match read {
+            Ok(call) => call,
             Err(refusal) => return refusal,
         };
         let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-        if !context.tell(input).await {
+        if !context.tell(Input::Call(call)).await {
             return gone();
         }
         response.await.unwrap_or_else(|_| gone())
@@ -66,7 +62,13 @@ fn unauthorized(error: Option<&str>) -> Response {
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
-fn read(request: &Request) -> Result<(executor::Call, ContentType), Response> {
+fn read(
+    context: &Context,
+    request: &Request,
+    answer: oneshot::Sender<Response>,
+) -> Result<Box<Call>, Response> {
+    let key = context.shared.secret_key.as_ref();
+    let caller = key.map(|key| authenticate(key, request)).transpose()?;
     let content = negotiate::content_type(Api::Executor, &request.headers)?.content();
     let call: executor::Call =
         content.decode(request.body.clone()).map_err(|error| Response::bad_request(error.to_string()))?;
@@ -76,7 +78,7 @@ fn read(request: &Request) -> Result<(executor::Call, ContentType), Response> {
     } else {
         content
     };
-    Ok((call, accept))
+    Ok(Box::new(Call { call, caller, accept, answer }))
 }
 
 #[cfg(test)]

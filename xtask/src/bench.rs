@@ -53,7 +53,7 @@ pub(crate) struct Bench {
     /// tepui, a copy in the yard: its processes can be told from all others.
     tepui: PathBuf,
     scheduler: PathBuf,
-    executor: PathBuf,
+    noop: PathBuf,
     waves: PathBuf,
     yard: Yard,
     rounds: usize,
@@ -97,7 +97,7 @@ pub(crate) fn run_all(options: &Options) -> Outcome {
     let bench = Bench {
         tepui,
         scheduler: release.join("examples/test_scheduler"),
-        executor: release.join("examples/test_executor"),
+        noop: release.join("noop"),
         waves: release.join("waves"),
         yard,
         rounds: options.rounds.max(1),
@@ -122,9 +122,10 @@ pub(crate) fn run_all(options: &Options) -> Outcome {
 }
 
 fn build() -> Outcome {
-    let cargo = |arguments: &[&str]| run(command("cargo", arguments).current_dir(root()));
-    cargo(&["build", "--release", "-p", "tepui", "-p", "bench"])?;
-    cargo(&["build", "--release", "--examples", "-p", "tepui-scheduler", "-p", "tepui-executor"])
+    // All at once: apart, what they share would be built twice, with different features.
+    let packages = ["-p", "tepui", "-p", "bench", "-p", "tepui-scheduler"];
+    let what = ["--bins", "--example", "test_scheduler"];
+    run(command("cargo", ["build", "--release"]).args(packages).args(what).current_dir(root()))
 }
 
 impl Row {

@@ -28,11 +28,6 @@ use crate::{
     exit::Failure,
 };
 
-/// Tasks are a burst of pieces of middling size that come and go together; glibc's allocator takes half of a master's
-/// and an agent's time for those, and keeps the memory.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();

@@ -21,10 +21,6 @@ use tepui_scheduler::{
 };
 use tokio::time::timeout_at;
 
-/// The same as in the daemons: what is measured is the cluster, not the C library's allocator in its scheduler.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What to launch where.
 #[derive(Parser)]
 struct Arguments {

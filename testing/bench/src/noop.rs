@@ -15,10 +15,6 @@ use bytes::Bytes;
 use clap::Parser;
 use tepui_executor::{DriverStatus, Executor, ExecutorDriver, Protocol, v1};
 
-/// The same as in the daemons: what is measured is the agent, not the C library's allocator in its executor.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How to speak, and what to tell.
 #[derive(Parser)]
 struct Arguments {

@@ -80,6 +80,7 @@ pub struct Campaign<'a> {
     binary: PathBuf,
     work: PathBuf,
     port: u16,
+    flags: Vec<String>,
     master: Master,
     agent: Option<Agent>,
     scheduler: Scheduler,
@@ -115,10 +116,11 @@ pub fn run(yard: &Yard, plan: &Plan, mut progress: impl FnMut(u32, &Ledger)) -> 
             .map_err(|problem| campaign.tell(plan.seed, round, &problem.to_string()))?;
         progress(round, &campaign.scheduler.ledger());
     }
-    let Campaign { scheduler, mut agent, load, work, summary, .. } = campaign;
+    let Campaign { scheduler, agent, load, work, port, summary, .. } = campaign;
     drop(scheduler);
-    remains::nothing(load.tag(), &work, agent.as_ref().map(|agent| agent.port))?;
-    agent.take();
+    remains::nothing(load.tag(), &work, port)?;
+    drop(agent);
+    remains::remove_cgroups(port);
     Ok(summary)
 }
 
@@ -130,10 +132,14 @@ impl<'a> Campaign<'a> {
         let notes = Notes::new(yard.path().join("notes"))?;
         let load = Load::new(yard.path(), &plan.program, notes.path(), plan.at_once, dice.any());
         let scheduler = Scheduler::start(master.port, Vec::new(), plan.at_once)?;
+        let port = lasting_port()?;
+        // Cgroups of its own: what is left in them is left by this agent.
+        let flags = FLAGS.map(str::to_owned).into_iter();
         let mut campaign = Self {
             yard,
             work: yard.path().join("agent"),
-            port: lasting_port()?,
+            port,
+            flags: flags.chain(["--cgroups-root".to_owned(), remains::cgroups_root(port)]).collect(),
             binary,
             master,
             agent: None,
@@ -196,7 +202,8 @@ impl<'a> Campaign<'a> {
         // There is none the first times.
         let _ = fs::rename(self.work.join("agent.log"), log(self.starts));
         let _ = fs::remove_file(log(self.starts.saturating_sub(LOGS)));
-        let agent = Agent::spawn_at(&self.binary, self.port, self.work.clone(), self.master.port, &FLAGS)?;
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let agent = Agent::spawn_at(&self.binary, self.port, self.work.clone(), self.master.port, &flags)?;
         self.agent = Some(agent);
         self.note(format!("start {} of the agent", self.starts));
         Ok(())
@@ -241,8 +248,7 @@ impl<'a> Campaign<'a> {
         self.wait_until_registered()?;
         wait_for("every task to be launched", PATIENCE, || (self.scheduler.pending() == 0).then_some(()))?;
         self.scheduler.wait_for_the_end()?;
-        let port = self.agent.as_ref().map(|agent| agent.port);
-        remains::nothing(self.load.tag(), &self.work, port)?;
+        remains::nothing(self.load.tag(), &self.work, self.port)?;
         self.notes.read()?;
         let ledger = self.scheduler.ledger();
         if let Some(wrong) = ledger.wrong.first() {

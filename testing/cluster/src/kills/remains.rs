@@ -1,6 +1,10 @@
 //! What must not be left when every task has ended: processes, containers, cgroups, checkpoints.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use conformance::{Outcome, http, process::wait_for};
 
@@ -9,14 +13,14 @@ use super::load::TAG;
 /// How long ended things may take to be tidied up.
 const TIDY: Duration = Duration::from_secs(30);
 
-/// Waits until nothing is left; the error names what is. `work` is the agent's work directory, `port` the agent's if it
-/// is up.
-pub fn nothing(tag: &str, work: &Path, port: Option<u16>) -> Outcome {
+/// Waits until nothing is left; the error names what is. `work` is the work directory of the agent that listens at
+/// `port`.
+pub fn nothing(tag: &str, work: &Path, port: u16) -> Outcome {
     let mut left = Vec::new();
     let waited = wait_for("nothing to be left", TIDY, || {
         left = processes(tag);
         left.extend(containers(port));
-        left.extend(cgroups(work));
+        left.extend(cgroups(port));
         left.extend(files(work));
         left.is_empty().then_some(())
     });
@@ -56,8 +60,7 @@ fn whereabouts(process: &Path) -> String {
     format!("{}; {parent}; {cgroup}", sandbox.unwrap_or_default())
 }
 
-fn containers(port: Option<u16>) -> Vec<String> {
-    let Some(port) = port else { return Vec::new() };
+fn containers(port: u16) -> Vec<String> {
     match http::get(port, "/containers").and_then(|answer| answer.json()) {
         Ok(containers) => {
             let containers = containers.as_array().cloned().unwrap_or_default();
@@ -67,18 +70,34 @@ fn containers(port: Option<u16>) -> Vec<String> {
     }
 }
 
-/// Cgroups named after any container that the agent ever had.
-fn cgroups(work: &Path) -> Vec<String> {
-    let ids: Vec<_> =
-        grandchildren(&work.join("slaves"), &["*", "frameworks", "*", "executors", "*", "runs", "*"]);
+/// The cgroup that all containers of the agent at `port` are under.
+pub fn cgroups_root(port: u16) -> String {
+    format!("agent-kills-{port}")
+}
+
+/// That, in every hierarchy that has it.
+fn cgroups_roots(port: u16) -> Vec<PathBuf> {
     let top = Path::new("/sys/fs/cgroup");
     let hierarchies = fs::read_dir(top).into_iter().flatten().flatten().map(|entry| entry.path());
-    let hierarchies: Vec<_> = hierarchies.chain([top.to_owned()]).map(|one| one.join("mesos")).collect();
-    let of = |id: &std::path::PathBuf| {
-        let name = id.file_name().unwrap_or_default().to_owned();
-        hierarchies.iter().map(move |one| one.join(&name)).filter(|one| one.is_dir()).collect::<Vec<_>>()
+    let roots = hierarchies.chain([top.to_owned()]).map(|one| one.join(cgroups_root(port)));
+    roots.filter(|root| root.is_dir()).collect()
+}
+
+/// Removes it, empty as it is.
+pub fn remove_cgroups(port: u16) {
+    for root in cgroups_roots(port) {
+        // One that is not has been told.
+        let _ = fs::remove_dir(root);
+    }
+}
+
+fn cgroups(port: u16) -> Vec<String> {
+    let children = |root: &PathBuf| {
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
     };
-    ids.iter().flat_map(of).map(|path| format!("cgroup {}", path.display())).collect()
+    let left = cgroups_roots(port).iter().flat_map(children).collect::<Vec<_>>();
+    left.iter().map(|path| format!("cgroup {}", path.display())).collect()
 }
 
 /// Checkpoints of executors, and what the supervisor keeps of containers.
@@ -96,7 +115,7 @@ pub fn stderr(work: &Path, executor: &str) -> String {
 }
 
 /// What is below a directory at this path, with `*` for any name. Links are not followed.
-fn grandchildren(directory: &Path, path: &[&str]) -> Vec<std::path::PathBuf> {
+fn grandchildren(directory: &Path, path: &[&str]) -> Vec<PathBuf> {
     let Some((first, rest)) = path.split_first() else { return vec![directory.to_owned()] };
     if *first != "*" {
         return grandchildren(&directory.join(first), rest);

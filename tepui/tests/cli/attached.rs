@@ -7,7 +7,7 @@ use std::{
 };
 
 use conformance::{
-    Outcome,
+    Outcome, peers,
     process::{Yard, in_yard, inhabitants, wait_for},
 };
 use rustix::process::Signal;
@@ -92,7 +92,10 @@ fn a_person_at_a_terminal() {
         let gate = Gate::new(yard, "gate")?;
         let job = Job::start(yard, &gate)?;
         let mut python = Command::new("python3");
-        python.args(["-c", include_str!("terminal.py")]).arg(binary()).args([&job.site.address(), &job.task]);
+        python
+            .arg(peers::ours("peers").join("terminal.py"))
+            .arg(binary())
+            .args([&job.site.address(), &job.task]);
         let ran = Started::spawn(python, yard)?.end()?;
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         Ok(())

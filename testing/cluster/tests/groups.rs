@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -13,13 +14,13 @@ use std::{
 };
 
 use cluster::{
-    fleet::Fleet,
+    fleet::{Fleet, PATIENCE},
     ledger::{Entry, Ledger},
-    scheduler::{Job, Scheduler, shell},
+    scheduler::{Job, Scheduler, Work, shell},
 };
 use conformance::{
-    Outcome,
-    process::{Yard, in_yard},
+    Outcome, peers,
+    process::{Yard, in_yard, run_to_end},
 };
 use tepui_scheduler::v1::{self, CheckInfo, HealthCheck, TaskInfo, TaskState, check_info, health_check};
 
@@ -185,6 +186,40 @@ fn outputs(root: &Path, end: &str) -> Vec<String> {
         found.extend(outputs(&path, end));
     }
     found
+}
+
+#[test]
+fn a_person_at_a_terminal_beside_a_task_of_a_group() {
+    in_yard(|yard| {
+        let end = yard.path().join("end");
+        let mut watched = Job::member("pod", "a", until(&end)).with(command_health("true"));
+        if let Work::Member(_, command) = &mut watched.work {
+            let variables = vec![v1::environment::Variable {
+                name: "OF_THE_TASK".to_owned(),
+                value: Some("yes".to_owned()),
+                ..v1::environment::Variable::default()
+            }];
+            command.environment = Some(v1::Environment { variables });
+        }
+        let jobs = vec![watched, Job::member("pod", "b", until(&end))];
+        let (mut fleet, scheduler) = start(yard, jobs)?;
+        let at_a_terminal = |fleet: &Fleet| {
+            let mut python = Command::new("python3");
+            python.arg("-B").arg(peers::ours("peers").join("terminal.py")).arg(peers::tepui()?);
+            python.args([format!("127.0.0.1:{}", fleet.port), "a".to_owned()]);
+            run_to_end("terminal", &mut python, yard.path(), PATIENCE)
+        };
+        scheduler.wait_until("both tasks", |ledger| runs(ledger, "a") && runs(ledger, "b"))?;
+        at_a_terminal(&fleet)?;
+        // An agent that comes back knows the task as well.
+        fleet.kill_agent(0);
+        fleet.start_what_is_down()?;
+        fleet.wait_until_whole()?;
+        at_a_terminal(&fleet)?;
+        touch(&end)?;
+        let all: &[TaskState] = &[Starting, Running, Finished];
+        finish(&fleet, scheduler, &[("a", all), ("b", all)])
+    });
 }
 
 #[test]

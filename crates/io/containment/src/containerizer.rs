@@ -125,8 +125,10 @@ pub enum FailureKind {
     Sandbox,
     /// A URI could not be fetched.
     Fetch,
-    /// The process could not be started.
+    /// The process could not be started as asked: cgroups, namespaces, limits, working directory.
     Spawn,
+    /// The program is not there or is not a program.
+    Execute,
     /// The container was destroyed before its process started.
     Destroyed,
 }

@@ -176,8 +176,8 @@ pub(super) fn failure(kind: FailureKind, message: String) -> LaunchFailure {
     let reason = match kind {
         FailureKind::User | FailureKind::Sandbox => LaunchFailureReason::Sandbox,
         FailureKind::Fetch => LaunchFailureReason::Fetch,
-        FailureKind::Spawn => LaunchFailureReason::Exec,
-        FailureKind::Destroyed => LaunchFailureReason::Other,
+        FailureKind::Execute => LaunchFailureReason::Exec,
+        FailureKind::Spawn | FailureKind::Destroyed => LaunchFailureReason::Other,
     };
     LaunchFailure { reason, message }
 }

@@ -21,7 +21,7 @@ use nested::{
     containers_that_stand_alone, sessions_with_a_terminal, sessions_with_pipes,
 };
 use tepui_agent::AgentServer;
-use tepui_wire_mesos::v1::TaskState;
+use tepui_wire_mesos::v1::{self, TaskState};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -147,6 +147,27 @@ async fn a_command_that_is_not_there() {
     assert_eq!(failed.status.message.as_deref(), Some("Command exited with status 1"));
     let stderr = fs::read_to_string(work.latest("t").join("stderr")).unwrap();
     assert!(stderr.starts_with("Failed to execute '/no/such/program'"), "{stderr}");
+    // What is not the command's doing is not told as its end.
+    let mut task = command("limitless", "true");
+    task.container = Some(Box::new(v1::ContainerInfo {
+        r#type: v1::container_info::Type::Mesos as i32,
+        rlimit_info: Some(v1::RLimitInfo {
+            rlimits: vec![v1::r_limit_info::RLimit {
+                r#type: Some(v1::r_limit_info::r_limit::Type::RlmtNofile.into()),
+                soft: Some(1 << 40),
+                hard: Some(1 << 40),
+            }],
+        }),
+        ..v1::ContainerInfo::default()
+    }));
+    master.run(task, false);
+    let failed = master.terminal_update().await.status;
+    assert_eq!(failed.state(), TaskState::TaskFailed);
+    assert_eq!(failed.reason(), v1::task_status::Reason::ContainerLaunchFailed);
+    assert_eq!(
+        failed.message(),
+        "Failed to launch container: Failed to set its rlimits: Operation not permitted (os error 1)"
+    );
     let mut task = command("u", "true");
     task.command.as_mut().unwrap().user = Some("no-such-user-here".to_owned());
     master.run(task, false);

@@ -537,9 +537,10 @@ impl Actor {
                 }
                 self.waiting.push_back(Event::Started { container_id, pid });
             }
-            protocol::Event::LaunchFailed { container_id, errno: _, what } => {
+            protocol::Event::LaunchFailed { container_id, errno, what } => {
                 self.leave_word(&container_id, &what);
-                self.launch_failed(container_id, FailureKind::Spawn, what);
+                let kind = if errno == 0 { FailureKind::Spawn } else { FailureKind::Execute };
+                self.launch_failed(container_id, kind, what);
             }
             protocol::Event::Exited { container_id, status } => self.exited(container_id, status),
             protocol::Event::Io { container_id, tty } => {

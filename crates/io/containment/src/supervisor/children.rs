@@ -23,17 +23,20 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// A launch that did not happen.
 #[derive(Debug)]
 pub(crate) struct SpawnFailure {
+    /// The system's error of executing the program; 0 when it did not come to that.
     pub(crate) errno: i32,
     pub(crate) what: String,
 }
 
 impl SpawnFailure {
-    pub(crate) fn new(errno: i32, what: impl Into<String>) -> Self {
+    /// There is nothing to execute.
+    fn no_program(errno: i32, what: impl Into<String>) -> Self {
         Self { errno, what: what.into() }
     }
 
-    fn of(error: &io::Error, what: impl std::fmt::Display) -> Self {
-        Self::new(error.raw_os_error().unwrap_or_default(), format!("{what}: {error}"))
+    /// It did not come to executing.
+    pub(crate) fn before(what: impl Into<String>) -> Self {
+        Self { errno: 0, what: what.into() }
     }
 }
 
@@ -57,11 +60,11 @@ pub(crate) fn spawn(spawn: &Spawn, parent: Option<i32>, own_pids: &OwnPids) -> R
             Stdio::Tty { .. } => "a terminal",
             Stdio::Files | Stdio::Pipes => "pipes",
         };
-        SpawnFailure::of(&error, format!("Failed to make {what}"))
+        SpawnFailure::before(format!("Failed to make {what}: {error}"))
     })?;
     let confinement = &spawn.confinement;
     let joined = namespaces::of_parent(confinement.join, parent).map_err(|error| {
-        SpawnFailure::of(&error, "Failed to enter the namespaces of the parent container")
+        SpawnFailure::before(format!("Failed to enter the namespaces of the parent container: {error}"))
     })?;
     let joined: Vec<BorrowedFd<'_>> = joined.iter().map(AsFd::as_fd).collect();
     let child = sys::spawn::Child {
@@ -86,7 +89,9 @@ pub(crate) fn spawn(spawn: &Spawn, parent: Option<i32>, own_pids: &OwnPids) -> R
         capabilities: confinement.capabilities,
         no_new_privileges: confinement.no_new_privileges,
     };
-    let failed = |error: io::Error| SpawnFailure::of(&error, "Failed to make a namespace of process ids");
+    let failed = |error: io::Error| {
+        SpawnFailure::before(format!("Failed to make a namespace of process ids: {error}"))
+    };
     let pids_of = parent.filter(|_| confinement.join.pid);
     let (pid, init) = own_pids.child_in(confinement.make.pid, pids_of, failed, || {
         sys::spawn::spawn(&child).map_err(|failure| explain(&failure, spawn, &path))
@@ -109,7 +114,8 @@ struct Strings {
 
 impl Strings {
     fn new(spawn: &Spawn, path: &str) -> Result<Self, SpawnFailure> {
-        let invalid = |_: NulError| SpawnFailure::new(libc::EINVAL, "The command has a NUL byte in it");
+        let invalid =
+            |_: NulError| SpawnFailure::no_program(libc::EINVAL, "The command has a NUL byte in it");
         let string = |text: &str| CString::new(text).map_err(invalid);
         let strings = |texts: &[String]| texts.iter().map(|text| string(text)).collect::<Result<Vec<_>, _>>();
         let mut arguments = strings(&spawn.arguments)?;
@@ -158,15 +164,18 @@ fn explain(failure: &sys::spawn::Failure, spawn: &Spawn, path: &str) -> SpawnFai
             format!("The working directory '{}' is not there", spawn.directory)
         }
         Step::Directory => format!("Failed to enter the working directory '{}'", spawn.directory),
-        Step::Execute => format!("Failed to execute '{path}'"),
+        Step::Execute => {
+            let errno = error.raw_os_error().unwrap_or(libc::ENOEXEC);
+            return SpawnFailure::no_program(errno, format!("Failed to execute '{path}': {error}"));
+        }
     };
-    SpawnFailure::of(error, what)
+    SpawnFailure::before(format!("{what}: {error}"))
 }
 
 /// A name without a slash is searched as a shell would; anything else is taken as it is.
 fn find_program(spawn: &Spawn) -> Result<String, SpawnFailure> {
     if spawn.path.is_empty() {
-        return Err(SpawnFailure::new(libc::EINVAL, "There is no command to execute"));
+        return Err(SpawnFailure::no_program(libc::EINVAL, "There is no command to execute"));
     }
     if spawn.path.contains('/') {
         return Ok(spawn.path.clone());
@@ -193,5 +202,5 @@ fn find_program(spawn: &Spawn) -> Result<String, SpawnFailure> {
     }
     let what =
         format!("Failed to execute '{}': it is in none of the directories of PATH ({search})", spawn.path);
-    Err(SpawnFailure::new(libc::ENOENT, what))
+    Err(SpawnFailure::no_program(libc::ENOENT, what))
 }

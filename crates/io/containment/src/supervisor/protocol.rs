@@ -150,7 +150,7 @@ pub enum Event {
     LaunchFailed {
         /// Which.
         container_id: String,
-        /// The system's error number.
+        /// The system's error of executing the program; 0 when it did not come to that.
         errno: i32,
         /// In words.
         what: String,

@@ -257,15 +257,15 @@ impl Server {
     fn launch(&mut self, spawn: &Spawn) -> Event {
         let container_id = spawn.container_id.clone();
         let result = if !is_file_name(&container_id) {
-            Err(SpawnFailure::new(libc::EINVAL, format!("'{container_id}' cannot be the id of a container")))
+            Err(SpawnFailure::before(format!("'{container_id}' cannot be the id of a container")))
         } else if self.table.contains(&container_id) {
-            Err(SpawnFailure::new(libc::EEXIST, format!("Container '{container_id}' exists already")))
+            Err(SpawnFailure::before(format!("Container '{container_id}' exists already")))
         } else if let Some(name) = &spawn.parent {
             match self.table.running_pid(name) {
                 Some(parent) => children::spawn(spawn, Some(parent), &self.own_pids),
                 None => {
                     let what = format!("The parent container '{name}' is not running");
-                    Err(SpawnFailure::new(libc::ESRCH, what))
+                    Err(SpawnFailure::before(what))
                 }
             }
         } else {

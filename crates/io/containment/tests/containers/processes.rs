@@ -59,24 +59,38 @@ async fn says_why_something_does_not_start() {
     let program = |path: &str| Program::Exec { path: path.to_owned(), arguments: Vec::new() };
     let mut prepared = cluster.shell("prepared", "");
     prepared.rlimits = vec![Rlimit { resource: 7, soft: 64, hard: 64 }];
-    for (id, launch, text) in [
-        ("a", cluster.shell("a", ""), "Failed to execute '/no/such/program': No such file"),
-        ("b", cluster.shell("b", ""), "in none of the directories of PATH"),
-        ("c", cluster.shell("c", ""), "Failed to execute '/etc/passwd': Permission denied"),
-        ("prepared", prepared, "Failed to execute '/no/such/program': No such file"),
-        ("../x", cluster.shell("../x", "true"), "cannot be the id"),
+    let mut limitless = cluster.shell("limitless", "true");
+    limitless.rlimits = vec![Rlimit { resource: 7, soft: 1 << 40, hard: 1 << 40 }];
+    for (id, launch, reason, text) in [
+        (
+            "a",
+            cluster.shell("a", ""),
+            FailureKind::Execute,
+            "Failed to execute '/no/such/program': No such file",
+        ),
+        ("b", cluster.shell("b", ""), FailureKind::Execute, "in none of the directories of PATH"),
+        (
+            "c",
+            cluster.shell("c", ""),
+            FailureKind::Execute,
+            "Failed to execute '/etc/passwd': Permission denied",
+        ),
+        ("prepared", prepared, FailureKind::Execute, "Failed to execute '/no/such/program': No such file"),
+        ("limitless", limitless, FailureKind::Spawn, "Failed to set its rlimits: Operation not permitted"),
+        ("../x", cluster.shell("../x", "true"), FailureKind::Spawn, "cannot be the id"),
     ] {
         let mut launch = launch;
         match id {
             "b" => launch.program = program("no-such-program"),
             "c" => launch.program = program("/etc/passwd"),
+            "limitless" => {}
             "../x" => launch.sandbox = cluster.sandbox("x"),
             _ => launch.program = program("/no/such/program"),
         }
         containerizer.launch(launch).await.unwrap();
         match next(&mut events).await {
-            Event::LaunchFailed { container_id, kind: FailureKind::Spawn, message } => {
-                assert_eq!(container_id, id);
+            Event::LaunchFailed { container_id, kind, message } => {
+                assert_eq!((container_id.as_str(), kind), (id, reason));
                 assert!(message.contains(text), "{message}");
             }
             other => panic!("{other:?}"),

@@ -1,4 +1,5 @@
-"""Plays a person at a terminal: `terminal.py TEPUI MASTER TASK`. Exits with 0 if everything was as it should be."""
+"""Plays a person at a terminal beside a task: `terminal.py TEPUI MASTER TASK`; the task has OF_THE_TASK=yes. Exits with 0
+if everything was as it should be."""
 
 import fcntl
 import os

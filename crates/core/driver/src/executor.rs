@@ -28,6 +28,7 @@
 //! Must not live here: what a task is. That is the user's.
 
 mod events;
+mod lines;
 mod messages;
 mod methods;
 mod outgoing;
@@ -257,6 +258,8 @@ enum State {
 enum Waiting {
     /// An update, by its number in [`Updates`].
     Update(u64),
+    /// An update that a later SUBSCRIBE carried once more: its answer says nothing new.
+    Carried,
     Message,
     Heartbeat,
 }

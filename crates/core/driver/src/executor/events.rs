@@ -28,7 +28,7 @@ impl ExecutorDriver {
             }
             // Also while shutting down: it tells the user that he may go.
             event::Type::Acknowledged => {
-                event.acknowledged.map(|ack| self.acknowledged(ack.task_id, ack.uuid))
+                event.acknowledged.map(|ack| self.acknowledged(now, ack.task_id, ack.uuid))
             }
             event::Type::Kill => event.kill.map(|event::Kill { task_id, kill_policy }| {
                 self.deliver_unless_shutting_down(Callback::KillTask { task_id, kill_policy });
@@ -130,7 +130,7 @@ impl ExecutorDriver {
         self.tasks.insert(task.task_id.value.clone(), Some(arrival));
     }
 
-    pub(super) fn acknowledged(&mut self, task_id: TaskId, uuid: Bytes) {
+    pub(super) fn acknowledged(&mut self, now: Tick, task_id: TaskId, uuid: Bytes) {
         if uuid.len() != 16 {
             let (id, bytes) = (&task_id.value, uuid.len());
             self.warn(format!("an acknowledgement for task '{id}' with a uuid of {bytes} bytes: ignored"));
@@ -146,6 +146,8 @@ impl ExecutorDriver {
             self.tasks.remove(&task_id.value);
         }
         self.deliver(Callback::UpdateAcknowledged { task_id, uuid });
+        // The next of this task, if this one was acknowledged before its call was answered.
+        self.send_due(now);
         self.finish_flush();
     }
 
@@ -160,19 +162,21 @@ impl ExecutorDriver {
                 }
                 return;
             }
-            (Some(Waiting::Heartbeat) | None, _) => return,
+            (Some(Waiting::Carried | Waiting::Heartbeat) | None, _) => return,
         };
         match (refusal(&result), &result) {
-            (None, _) => self.updates.arrived(),
+            (None, _) => self.updates.arrived(now, update),
             // The agent will never take it; repeating it would only hold up the others.
             (Some(reason), Ok(reply)) if matches!(reply.status, 400 | 413 | 415 | 501) => {
                 self.refuse(update, reason)
             }
             (Some(reason), _) => {
-                self.warn(format!("an update did not arrive and is repeated: {reason}"));
-                self.updates.failed(now, &mut self.chance);
+                if self.updates.failed(now, update, &mut self.chance) {
+                    self.warn(format!("an update did not arrive and is repeated: {reason}"));
+                }
             }
         }
+        self.send_due(now);
         self.finish_flush();
     }
 

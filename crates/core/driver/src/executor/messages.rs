@@ -43,7 +43,7 @@ impl ExecutorDriver {
             }
             // Also while shutting down: it tells the user that he may go.
             Message::StatusUpdateAcknowledgement(message) if self.can_call() => {
-                self.acknowledged(message.task_id, message.uuid);
+                self.acknowledged(now, message.task_id, message.uuid);
             }
             Message::RunTask(message) if self.is_subscribed() => self.launch(message.task),
             Message::FrameworkToExecutor(message) if self.is_subscribed() => {

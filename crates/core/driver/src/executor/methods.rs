@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tepui_model::Tick;
 use tepui_wire_mesos::v1::{TaskState, TaskStatus, executor::call, task_status};
 
-use super::{Callback, Effect, ExecutorDriver, State, Transport, Waiting};
+use super::{Callback, Effect, ExecutorDriver, State, Transport};
 use crate::DriverStatus;
 
 impl ExecutorDriver {
@@ -92,8 +92,8 @@ impl ExecutorDriver {
         if !self.can_call() {
             return;
         }
-        for (number, update) in self.updates.take_due(now) {
-            self.put_update(number, update);
+        while let Some((number, update)) = self.updates.take_due(now) {
+            self.put_update(now, number, update);
         }
     }
 
@@ -102,10 +102,8 @@ impl ExecutorDriver {
         if self.flush_deadline.is_none() {
             return;
         }
-        let answered = !self.waiting_calls.values().any(|waiting| matches!(waiting, Waiting::Update(_)));
-        let left = answered
-            && self.config.transport == Transport::Http
-            && !self.updates.any_unsent()
+        let left = self.config.transport == Transport::Http
+            && self.updates.have_arrived()
             && !matches!(self.state, State::Subscribing { .. });
         if self.updates.len() == 0 || left {
             self.close();

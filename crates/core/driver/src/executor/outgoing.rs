@@ -21,6 +21,11 @@ impl ExecutorDriver {
             self.effects.push_back(Effect::Send { to: agent, message: Box::new(message) });
             return;
         }
+        for waiting in self.waiting_calls.values_mut() {
+            if matches!(waiting, Waiting::Update(_)) {
+                *waiting = Waiting::Carried;
+            }
+        }
         let subscribe = call::Subscribe {
             unacknowledged_tasks: self.unacknowledged.values().cloned().collect(),
             unacknowledged_updates: self.updates.take_all(now),
@@ -31,10 +36,12 @@ impl ExecutorDriver {
     }
 
     /// Sends an update, by its number.
-    pub(super) fn put_update(&mut self, number: u64, update: call::Update) {
+    pub(super) fn put_update(&mut self, now: Tick, number: u64, update: call::Update) {
         if let Transport::Libprocess { own, agent } = &self.config.transport {
             let (pid, agent) = (Some(own.to_string()), agent.clone());
             let message = internal::StatusUpdateMessage { update: self.status_update(update), pid };
+            // A message has no answer, and links keep their order.
+            self.updates.arrived(now, number);
             return self.put(agent, message);
         }
         let call = Call { update: Some(update), ..self.call_of(call::Type::Update) };

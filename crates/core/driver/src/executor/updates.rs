@@ -9,19 +9,22 @@ use bytes::Bytes;
 use tepui_model::Tick;
 use tepui_wire_mesos::v1::executor::call::Update;
 
-use crate::{Backoff, backoff::Bound, chance::Chance};
-
-/// After a call failed: wait this long before everything is repeated in order.
-const HOLD: Backoff = Backoff { first: Duration::from_millis(200), max: Duration::from_secs(10) };
+use super::lines::Lines;
+use crate::{Backoff, chance::Chance};
 
 #[derive(Debug)]
 struct Pending {
     update: Update,
-    /// The next wait, once sent.
+    /// From its next arrival until it is repeated.
     wait: Duration,
-    /// When it is repeated; `None` before it was sent, and when repeats are off.
+    /// When it is sent again: its call failed, or it arrived and is not acknowledged.
     retry: Option<Tick>,
-    sent: bool,
+}
+
+impl Pending {
+    fn task(&self) -> &str {
+        &self.update.status.task_id.value
+    }
 }
 
 /// Unacknowledged updates in the order of their making.
@@ -32,11 +35,7 @@ pub(super) struct Updates {
     pending: BTreeMap<u64, Pending>,
     by_uuid: BTreeMap<Bytes, u64>,
     timers: BTreeSet<(Tick, u64)>,
-    unsent: BTreeSet<u64>,
-    /// A call failed. Until then nothing is sent, so that a later update cannot overtake one that must be
-    /// repeated.
-    held_until: Option<Tick>,
-    hold: Bound,
+    lines: Lines,
 }
 
 impl Updates {
@@ -47,9 +46,7 @@ impl Updates {
             pending: BTreeMap::new(),
             by_uuid: BTreeMap::new(),
             timers: BTreeSet::new(),
-            unsent: BTreeSet::new(),
-            held_until: None,
-            hold: Bound::new(HOLD),
+            lines: Lines::new(),
         }
     }
 
@@ -57,9 +54,9 @@ impl Updates {
         self.pending.len()
     }
 
-    /// Whether there is an update that was not sent, or must be sent again.
-    pub(super) fn any_unsent(&self) -> bool {
-        !self.unsent.is_empty()
+    /// Whether every update was sent and has arrived, as far as is known.
+    pub(super) fn have_arrived(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// Keeps a new update. Its uuid is set and new.
@@ -68,49 +65,64 @@ impl Updates {
         self.next += 1;
         let wait = self.retry.map_or(Duration::ZERO, |retry| retry.first);
         self.by_uuid.insert(update.status.uuid.clone().unwrap_or_default(), number);
-        self.pending.insert(number, Pending { update, wait, retry: None, sent: false });
-        self.unsent.insert(number);
+        self.lines.join(&update.status.task_id.value, number);
+        self.pending.insert(number, Pending { update, wait, retry: None });
     }
 
-    /// Everything, for a SUBSCRIBE, which counts as sending it.
+    /// Everything, for a SUBSCRIBE, which counts as its arrival: what was under way does not matter any more.
     pub(super) fn take_all(&mut self, now: Tick) -> Vec<Update> {
-        self.held_until = None;
-        let numbers: Vec<_> = self.pending.keys().copied().collect();
-        numbers.into_iter().filter_map(|number| self.sent(now, number)).collect()
+        self.lines.clear();
+        self.timers.clear();
+        let mut all = Vec::with_capacity(self.pending.len());
+        for (number, pending) in &mut self.pending {
+            pending.retry = self.retry.map(|_| now + pending.wait);
+            self.timers.extend(pending.retry.map(|due| (due, *number)));
+            all.push(pending.update.clone());
+        }
+        all
     }
 
-    /// What may be sent now, in order: what was never sent, what has waited too long.
-    pub(super) fn take_due(&mut self, now: Tick) -> Vec<(u64, Update)> {
-        if self.held_until.is_some_and(|until| until > now) {
-            return Vec::new();
-        }
-        self.held_until = None;
+    /// The next that may be sent now, in order: what was never sent, what has waited too long. It is under way
+    /// until [`arrived`](Self::arrived), [`failed`](Self::failed) or [`remove`](Self::remove).
+    pub(super) fn take_due(&mut self, now: Tick) -> Option<(u64, Update)> {
         while let Some((due, number)) = self.timers.first().copied()
             && due <= now
         {
             self.timers.remove(&(due, number));
-            self.unsent.insert(number);
+            if let Some(pending) = self.pending.get_mut(&number) {
+                pending.retry = None;
+                self.lines.join(pending.task(), number);
+            }
         }
-        let numbers = std::mem::take(&mut self.unsent);
-        numbers.into_iter().filter_map(|number| Some((number, self.sent(now, number)?))).collect()
+        while let Some(number) = self.lines.pop_ready() {
+            if let Some(pending) = self.pending.get(&number)
+                && self.lines.send(pending.task(), number)
+            {
+                return Some((number, pending.update.clone()));
+            }
+        }
+        None
     }
 
-    fn sent(&mut self, now: Tick, number: u64) -> Option<Update> {
-        let pending = self.pending.get_mut(&number)?;
-        self.unsent.remove(&number);
-        if let Some(old) = pending.retry.take() {
-            self.timers.remove(&(old, number));
-        }
-        // Doubles from the second time on.
+    /// It is with the agent, which has yet to acknowledge it.
+    pub(super) fn arrived(&mut self, now: Tick, number: u64) {
+        let Some(pending) = self.pending.get_mut(&number) else { return };
         if let Some(retry) = self.retry {
-            if std::mem::replace(&mut pending.sent, true) {
-                pending.wait = pending.wait.saturating_mul(2).min(retry.max);
-            }
             let due = now + pending.wait;
+            pending.wait = pending.wait.saturating_mul(2).min(retry.max);
             pending.retry = Some(due);
             self.timers.insert((due, number));
         }
-        Some(pending.update.clone())
+        self.lines.arrived(pending.task(), number);
+    }
+
+    /// It did not arrive: it is sent again after a wait, and what is behind it waits with it. Answers false if it is
+    /// not known (any more).
+    pub(super) fn failed(&mut self, now: Tick, number: u64, chance: &mut Chance) -> bool {
+        let Some(pending) = self.pending.get_mut(&number) else { return false };
+        let due = now + self.lines.failed(pending.task(), chance);
+        pending.retry = Some(due);
+        self.timers.insert((due, number))
     }
 
     /// The agent has it. Gives the update back; `None` if it is not known (any more).
@@ -119,32 +131,18 @@ impl Updates {
         self.remove(number)
     }
 
-    /// Forgets an update that can never succeed.
+    /// Forgets an update: it is acknowledged, or can never succeed.
     pub(super) fn remove(&mut self, number: u64) -> Option<Update> {
         let pending = self.pending.remove(&number)?;
         if let Some(due) = pending.retry {
             self.timers.remove(&(due, number));
         }
-        self.unsent.remove(&number);
+        self.lines.leave(pending.task(), number);
         self.by_uuid.remove(&pending.update.status.uuid.clone().unwrap_or_default());
         Some(pending.update)
     }
 
-    /// A call did not arrive: everything not acknowledged goes out again, in order, after a wait.
-    pub(super) fn failed(&mut self, now: Tick, chance: &mut Chance) {
-        self.unsent.extend(self.pending.keys().copied());
-        if self.held_until.is_none() {
-            self.held_until = Some(now + self.hold.draw(chance));
-        }
-    }
-
-    /// A call arrived: the way is open.
-    pub(super) const fn arrived(&mut self) {
-        self.hold.reset();
-    }
-
     pub(super) fn poll_timeout(&self) -> Option<Tick> {
-        let held = self.held_until.filter(|_| !self.unsent.is_empty());
-        held.or_else(|| self.timers.first().map(|(due, _)| *due))
+        self.timers.first().map(|(due, _)| *due)
     }
 }

@@ -24,8 +24,7 @@ fn url(agent: &Address) -> Url {
 
 impl Http {
     pub(super) fn new(options: ClientOptions, agent: &Address, content: ContentType) -> Self {
-        // The core repeats updates that did not arrive, and none of them may be overtaken by a later one.
-        let calls = Pipeline::new(url(agent), options.clone()).ordered();
+        let calls = Pipeline::new(url(agent), options.clone());
         Self { content, client: Client::new(options), stream: None, records: content, calls }
     }
 

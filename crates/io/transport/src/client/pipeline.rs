@@ -38,7 +38,6 @@ pub struct Pipeline<T> {
     unsent: VecDeque<(T, Call)>,
     waiting: VecDeque<(T, Answered)>,
     failed: VecDeque<(T, ClientError)>,
-    ordered: bool,
 }
 
 impl<T> Pipeline<T> {
@@ -51,15 +50,7 @@ impl<T> Pipeline<T> {
             unsent: VecDeque::new(),
             waiting: VecDeque::new(),
             failed: VecDeque::new(),
-            ordered: false,
         }
-    }
-
-    /// No call overtakes one that did not arrive: when one fails, those behind it fail, too, and are not sent. For whoever
-    /// repeats what failed and minds the order.
-    #[must_use]
-    pub fn ordered(self) -> Self {
-        Self { ordered: true, ..self }
     }
 
     /// Adds a call behind all others.
@@ -78,9 +69,6 @@ impl<T> Pipeline<T> {
             self.send();
             if let Some((_, answered)) = self.waiting.front_mut() {
                 let answer = answered.await;
-                if self.ordered && answer.is_err() {
-                    self.fail_unsent(super::disconnected(&self.url));
-                }
                 if let Some((tag, _)) = self.waiting.pop_front() {
                     return (tag, answer);
                 }
@@ -195,44 +183,6 @@ mod tests {
         let (tag, answer) = pipeline.next().await;
         assert_eq!((tag, answer.unwrap().text().into_owned()), (3, "no".to_owned()));
         server.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn nothing_overtakes_a_call_that_did_not_arrive() {
-        for ordered in [true, false] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let (read, mut was_read) = tokio::sync::oneshot::channel();
-            let server = tokio::spawn(async move {
-                let (mut first, _) = listener.accept().await.unwrap();
-                request(&mut first).await;
-                read.send(()).unwrap();
-                listener
-            });
-            let pipeline = Pipeline::new(Url::new("127.0.0.1", port, "/x"), ClientOptions::default());
-            let mut pipeline = if ordered { pipeline.ordered() } else { pipeline };
-            pipeline.push(1, Call::default());
-            tokio::select! {
-                biased;
-                _ = &mut was_read => {}
-                _ = pipeline.next() => panic!("the first call is not answered"),
-            }
-            let listener = server.await.unwrap();
-            // As after a look at the connection that ended, and before one at the answers that it owes.
-            pipeline.connection = Connection::None;
-            pipeline.push(2, Call::default());
-            assert!(matches!(pipeline.next().await, (1, Err(_))));
-            if ordered {
-                assert!(matches!(pipeline.next().await, (2, Err(_))));
-                assert!(pipeline.is_idle());
-            } else {
-                let server = async { request(&mut listener.accept().await.unwrap().0).await };
-                tokio::select! {
-                    _ = server => {}
-                    _ = pipeline.next() => panic!("nobody answers"),
-                }
-            }
-        }
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ struct Observer {
     tasks: BTreeSet<String>,
     /// Updates that were given and are neither acknowledged nor refused, by their number.
     given: BTreeMap<Bytes, TaskStatus>,
+    /// Calls with an update that nobody has answered since the last SUBSCRIBE, and their tasks.
+    under_way: BTreeMap<u64, TaskStatus>,
     acknowledged: u64,
     ended: bool,
     shutdowns: usize,
@@ -29,8 +31,17 @@ impl Observer {
                     assert_eq!(status, DriverStatus::Running, "who has stopped is not killed");
                     assert!(self.shutdowns > 0, "nobody is killed who was not told before");
                 }
-                Effect::Call { call, .. } => self.sent(call.update.map(|update| update.status)),
+                Effect::Call { token, call } => {
+                    if let Some(call::Update { status }) = call.update {
+                        let task = |status: &TaskStatus| status.task_id.clone();
+                        let busy = self.under_way.values().any(|other| task(other) == task(&status));
+                        assert!(!busy, "one update of a task at a time");
+                        self.under_way.insert(token.0, status.clone());
+                        self.sent([status]);
+                    }
+                }
                 Effect::Subscribe { call, .. } => {
+                    self.under_way.clear();
                     let updates = call.subscribe.unwrap().unacknowledged_updates;
                     self.sent(updates.into_iter().map(|update| update.status));
                 }
@@ -78,6 +89,7 @@ impl Observer {
             }
             Callback::UpdateAcknowledged { uuid, .. } => {
                 let status = self.given.remove(&uuid).expect("it was sent");
+                self.under_way.retain(|_, status| status.uuid.as_ref() != Some(&uuid));
                 self.acknowledged += 1;
                 if status.state() == TaskState::TaskFinished {
                     self.tasks.remove(&status.task_id.value);
@@ -95,7 +107,7 @@ impl Observer {
     }
 }
 
-fn step(bench: &mut Bench, chance: &mut Chance, observer: &Observer, v0: bool) {
+fn step(bench: &mut Bench, chance: &mut Chance, observer: &mut Observer, v0: bool) {
     let mut below = |count: u64| chance.up_to(Duration::from_nanos(count - 1)).as_nanos() as u64;
     let task = ["a", "b", "c", "d"][below(4) as usize];
     let states = [TaskState::TaskRunning, TaskState::TaskFinished, TaskState::TaskStaging];
@@ -134,6 +146,7 @@ fn step(bench: &mut Bench, chance: &mut Chance, observer: &Observer, v0: bool) {
         (21, false) => {
             let answers = [Ok(Reply::accepted()), Ok(Reply::error(503, "")), Err(String::new())];
             let token = bench.driver.calls.saturating_sub(below(3));
+            observer.under_way.remove(&token);
             bench.reply(token, answers[below(3) as usize].clone());
         }
         (22, false) if below(30) == 0 => bench.event(subscription, of(event::Type::Shutdown)),
@@ -154,7 +167,7 @@ fn whatever_comes_in_whatever_order() {
         let (mut chance, mut observer) = (Chance::new(seed), Observer::default());
         bench.driver.start(bench.now);
         for _ in 0..STEPS {
-            step(&mut bench, &mut chance, &observer, v0);
+            step(&mut bench, &mut chance, &mut observer, v0);
             observer.observe(&mut bench);
             // Nothing is lost and nothing kept twice: what waits was given and not acknowledged.
             if bench.driver.status() == DriverStatus::Running {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tepui_core_driver::{
-    Address, CallToken, Loss, Subscription,
+    Address, CallToken, Subscription,
     scheduler::{Effect, Event},
 };
 use tepui_model::Tick;
@@ -11,7 +11,7 @@ use tepui_transport::{
     Authorization, Backlog, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
     Subscriber, Url,
 };
-use tepui_wire_mesos::ContentType;
+use tepui_wire_mesos::{ContentType, v1::scheduler};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -27,9 +27,7 @@ const LAST_CALLS: Duration = Duration::from_secs(2);
 /// A subscription's two connections.
 struct Session {
     subscription: Subscription,
-    stream: Subscriber,
-    /// What the master writes its records in.
-    records: ContentType,
+    stream: Subscriber<scheduler::Event>,
     calls: Pipeline<CallToken>,
 }
 
@@ -99,11 +97,9 @@ impl Shell<'_> {
         match effect {
             Effect::Subscribe { subscription, master, call } => {
                 let url = url(&master);
-                let call = Call::message(self.content, self.content.encode(&*call));
                 self.session = Some(Session {
                     subscription,
-                    stream: Subscriber::new(&self.client, url.clone(), call),
-                    records: self.content,
+                    stream: Subscriber::new(&self.client, url.clone(), self.content, &*call),
                     calls: Pipeline::new(url, self.client.options().clone()),
                 });
             }
@@ -168,27 +164,19 @@ impl Shell<'_> {
     }
 
     /// Hands the core what the stream brought, and what else of it is here already.
-    fn take(&mut self, subscription: Subscription, event: Subscribed) {
+    fn take(&mut self, subscription: Subscription, event: Subscribed<scheduler::Event>) {
         let now = self.shared.clock.now();
         let mut core = self.shared.core();
         let mut next = Some(event);
         let mut taken = 0;
-        while let (Some(event), Some(session)) = (next.take(), &mut self.session) {
+        while let Some(event) = next.take() {
             match event {
-                Subscribed::Connected { stream_id, content } => {
-                    session.records = content.unwrap_or(self.content);
+                Subscribed::Connected { stream_id } => {
                     core.handle_connected(now, subscription, stream_id.as_deref());
                 }
-                Subscribed::Record(record) => match session.records.decode(record) {
-                    Ok(event) => core.handle_event(now, subscription, event),
-                    Err(error) => {
-                        let loss = Loss::Broken(format!("a record that cannot be read: {error}"));
-                        core.handle_disconnected(now, subscription, loss);
-                        self.session = None;
-                    }
-                },
-                Subscribed::Ended(end) => {
-                    core.handle_disconnected(now, subscription, loss(end));
+                Subscribed::Event(event) => core.handle_event(now, subscription, event),
+                Subscribed::Ended(loss) => {
+                    core.handle_disconnected(now, subscription, loss);
                     self.session = None;
                 }
             }
@@ -200,7 +188,9 @@ impl Shell<'_> {
     }
 }
 
-async fn next_event(stream: Option<(Subscription, &mut Subscriber)>) -> (Subscription, Subscribed) {
+async fn next_event(
+    stream: Option<(Subscription, &mut Subscriber<scheduler::Event>)>,
+) -> (Subscription, Subscribed<scheduler::Event>) {
     match stream {
         Some((subscription, stream)) => (subscription, stream.next().await),
         None => std::future::pending().await,
@@ -211,17 +201,5 @@ async fn next_answer(calls: Option<&mut Pipeline<CallToken>>) -> (CallToken, Ans
     match calls {
         Some(calls) => calls.next().await,
         None => std::future::pending().await,
-    }
-}
-
-fn loss(end: Result<(), ClientError>) -> Loss {
-    match end {
-        Ok(()) => Loss::Ended,
-        Err(ClientError::Refused(response)) => Loss::Refused {
-            status: response.status.as_u16(),
-            location: response.header("location").map(str::to_owned),
-            body: response.text().into_owned(),
-        },
-        Err(error) => Loss::Broken(error.to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! The executor API: one connection for the event stream, one for all calls.
 
-use tepui_core_driver::{Address, CallToken, Loss, Subscription};
+use tepui_core_driver::{Address, CallToken, Subscription};
 use tepui_transport::{
     Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed, Subscriber, Url,
 };
@@ -8,13 +8,13 @@ use tepui_wire_mesos::{ContentType, v1::executor};
 
 use super::Heard;
 
+type Stream = (Subscription, Subscriber<executor::Event>);
+
 /// The client's side of it.
 pub(super) struct Http {
     content: ContentType,
     client: Client,
-    stream: Option<(Subscription, Subscriber)>,
-    /// What the agent writes its records in.
-    records: ContentType,
+    stream: Option<Stream>,
     calls: Pipeline<CallToken>,
 }
 
@@ -25,12 +25,11 @@ fn url(agent: &Address) -> Url {
 impl Http {
     pub(super) fn new(options: ClientOptions, agent: &Address, content: ContentType) -> Self {
         let calls = Pipeline::new(url(agent), options.clone());
-        Self { content, client: Client::new(options), stream: None, records: content, calls }
+        Self { content, client: Client::new(options), stream: None, calls }
     }
 
     pub(super) fn subscribe(&mut self, subscription: Subscription, agent: &Address, call: &executor::Call) {
-        let call = Call::message(self.content, self.content.encode(call));
-        self.stream = Some((subscription, Subscriber::new(&self.client, url(agent), call)));
+        self.stream = Some((subscription, Subscriber::new(&self.client, url(agent), self.content, call)));
     }
 
     pub(super) fn call(&mut self, token: CallToken, call: &executor::Call) {
@@ -48,11 +47,10 @@ impl Http {
     pub(super) async fn next(&mut self, room: bool) -> Heard {
         let stream = self.stream.as_mut().filter(|_| room);
         let reading = stream.is_some();
-        let (subscription, event) = tokio::select! {
-            (token, answer) = self.calls.next() => return reply(token, answer),
-            event = next(stream), if reading => event,
-        };
-        self.translate(subscription, event)
+        tokio::select! {
+            (token, answer) = self.calls.next() => reply(token, answer),
+            event = next(stream), if reading => translate(event),
+        }
     }
 
     pub(super) fn take(&mut self) -> Option<Heard> {
@@ -60,33 +58,19 @@ impl Http {
             return Some(reply(token, answer));
         }
         let (subscription, stream) = self.stream.as_mut()?;
-        let subscription = *subscription;
-        let event = stream.take()?;
-        Some(self.translate(subscription, event))
-    }
-
-    fn translate(&mut self, subscription: Subscription, event: Subscribed) -> Heard {
-        match event {
-            Subscribed::Connected { content, .. } => {
-                self.records = content.unwrap_or(self.content);
-                Heard::Connected(subscription)
-            }
-            Subscribed::Record(record) => match self.records.decode(record) {
-                Ok(event) => Heard::Event(subscription, Box::new(event)),
-                Err(error) => {
-                    self.stream = None;
-                    Heard::Lost(subscription, Loss::Broken(format!("a record that cannot be read: {error}")))
-                }
-            },
-            Subscribed::Ended(end) => {
-                self.stream = None;
-                Heard::Lost(subscription, loss(end))
-            }
-        }
+        Some(translate((*subscription, stream.take()?)))
     }
 }
 
-async fn next(stream: Option<&mut (Subscription, Subscriber)>) -> (Subscription, Subscribed) {
+fn translate((subscription, event): (Subscription, Subscribed<executor::Event>)) -> Heard {
+    match event {
+        Subscribed::Connected { .. } => Heard::Connected(subscription),
+        Subscribed::Event(event) => Heard::Event(subscription, Box::new(event)),
+        Subscribed::Ended(loss) => Heard::Lost(subscription, loss),
+    }
+}
+
+async fn next(stream: Option<&mut Stream>) -> (Subscription, Subscribed<executor::Event>) {
     match stream {
         Some((subscription, stream)) => (*subscription, stream.next().await),
         None => std::future::pending().await,
@@ -95,16 +79,4 @@ async fn next(stream: Option<&mut (Subscription, Subscriber)>) -> (Subscription,
 
 fn reply(token: CallToken, answer: Result<ClientResponse, ClientError>) -> Heard {
     Heard::Reply(token, answer.map(|answer| answer.reply()).map_err(|error| error.to_string()))
-}
-
-fn loss(end: Result<(), ClientError>) -> Loss {
-    match end {
-        Ok(()) => Loss::Ended,
-        Err(ClientError::Refused(response)) => {
-            let ClientResponse { status, .. } = *response;
-            let location = response.header("location").map(str::to_owned);
-            Loss::Refused { status: status.as_u16(), location, body: response.text().into_owned() }
-        }
-        Err(error) => Loss::Broken(error.to_string()),
-    }
 }

@@ -52,6 +52,10 @@ async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
         .route("master", "/post", &[Method::POST], echo)
         .route("master", "/accepted", &[], |_: Request| async { Response::accepted() })
         .route("master", "/redirect", &[], |_: Request| async { Response::redirect("//127.0.0.1:15050") })
+        .route("master", "/secret", &[], |_: Request| async {
+            let challenge = HeaderValue::from_static("Bearer realm=\"mesos\"");
+            Response::new(StatusCode::UNAUTHORIZED).header(http::header::WWW_AUTHENTICATE, challenge)
+        })
         .route("master", "/legacy", &[], |request: Request| async move {
             Response::legacy_json(request.query_parameter("jsonp").as_deref(), "{}")
         })
@@ -141,6 +145,11 @@ async fn answers_have_the_expected_bytes() {
         (
             "GET /redirect HTTP/1.1\r\nConnection: close\r\n\r\n",
             "HTTP/1.1 307 Temporary Redirect\r\nDate\r\nLocation: //127.0.0.1:15050\r\nContent-Length: 0\r\n\r\n"
+                .to_owned(),
+        ),
+        (
+            "GET /secret HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 401 Unauthorized\r\nDate\r\nWWW-Authenticate: Bearer realm=\"mesos\"\r\nContent-Length: 0\r\n\r\n"
                 .to_owned(),
         ),
         (

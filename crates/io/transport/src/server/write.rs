@@ -100,16 +100,19 @@ fn fields(out: &mut BytesMut, headers: &HeaderMap, length: usize) {
 }
 
 fn field(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
-    title_case(out, name.as_str());
+    spell(out, name);
     out.put_slice(b": ");
     out.put_slice(value);
     out.put_slice(b"\r\n");
 }
 
-/// `mesos-stream-id` is written `Mesos-Stream-Id`.
-fn title_case(out: &mut BytesMut, name: &str) {
+/// `mesos-stream-id` is written `Mesos-Stream-Id`, and the one that has its own way as Mesos writes it.
+fn spell(out: &mut BytesMut, name: &HeaderName) {
+    if name == header::WWW_AUTHENTICATE {
+        return out.put_slice(b"WWW-Authenticate");
+    }
     let mut start = true;
-    for byte in name.bytes() {
+    for byte in name.as_str().bytes() {
         out.put_u8(if start { byte.to_ascii_uppercase() } else { byte });
         start = byte == b'-';
     }
@@ -142,9 +145,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_as_people_write_them() {
-        let mut out = BytesMut::new();
-        title_case(&mut out, "mesos-stream-id");
-        assert_eq!(&out[..], b"Mesos-Stream-Id");
+    fn names_are_written_as_mesos_writes_them() {
+        for (name, written) in [
+            ("mesos-stream-id", "Mesos-Stream-Id"),
+            ("content-type", "Content-Type"),
+            ("date", "Date"),
+            ("www-authenticate", "WWW-Authenticate"),
+        ] {
+            let mut out = BytesMut::new();
+            field(&mut out, &HeaderName::from_static(name), b"value");
+            assert_eq!(out, format!("{written}: value\r\n"));
+        }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! What does not live here: joining (the child does it itself) and deciding what to limit.
 
+mod alarm;
 mod find;
 mod limits;
 mod measure;
@@ -19,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use alarm::{Alarm, Alarms};
 pub use limits::MEMORY_MIN;
 pub use measure::{Figures, Use};
 

@@ -8,6 +8,7 @@ mod actor;
 mod confine;
 mod connect;
 mod limitation;
+mod memory;
 mod prepare;
 mod watch;
 
@@ -199,6 +200,9 @@ pub enum StartError {
     /// Isolation that was asked for cannot be had.
     #[error(transparent)]
     Isolation(#[from] CannotIsolate),
+    /// Nothing could be heard of containers that run out of memory.
+    #[error("cannot watch the memory of containers: {0}")]
+    Memory(io::Error),
     /// The supervisor does not start or does not answer.
     #[error("cannot start the supervisor {}: {source}", program.display())]
     Supervisor {

@@ -63,16 +63,6 @@ pub struct Figures {
 const UNLIMITED: u64 = i64::MAX as u64 & !0xffff;
 
 impl Cgroup {
-    /// How often the kernel has killed in this cgroup for its memory.
-    pub fn memory_kills(&self) -> u64 {
-        let Some(memory) = self.place(Controller::Memory) else { return 0 };
-        let file = match memory.version {
-            Version::One => "memory.oom_control",
-            Version::Two => "memory.events",
-        };
-        entry(&memory.read(file).unwrap_or_default(), "oom_kill").unwrap_or(0)
-    }
-
     /// The figures of its memory.
     pub fn figures(&self) -> Figures {
         let Some(memory) = self.place(Controller::Memory) else { return Figures::default() };
@@ -188,7 +178,7 @@ fn cpu_time(used: &mut Use, account: &Place) {
 }
 
 /// One number of a table of `name number` lines.
-fn entry(table: &str, name: &str) -> Option<u64> {
+pub(super) fn entry(table: &str, name: &str) -> Option<u64> {
     table.lines().find_map(|line| {
         let (key, value) = line.split_once(' ')?;
         (key == name).then(|| value.trim().parse().ok()).flatten()

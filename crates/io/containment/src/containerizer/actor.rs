@@ -28,10 +28,11 @@ use super::{
     Event, FailureKind, Limitation, Options, RecoveredContainer, Request, StartError,
     connect::{self, Connection},
     limitation,
+    memory::{Heard, Memory, Noted},
     prepare::{self, PrepareError, Prepared, Surroundings},
 };
 use crate::{
-    cgroup::Cgroup,
+    cgroup::{Alarm, Cgroup},
     handover,
     io::{ContainerIo, KeptIo},
     isolation::{CannotIsolate, Held},
@@ -43,7 +44,7 @@ use crate::{
 const OUT_MAX: usize = 4 << 20;
 /// Requests taken at a time.
 const BATCH: usize = 256;
-/// How often logs and limits are looked at.
+/// How often logs and disks are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Wait before a lost supervisor is looked for again after a failure.
 const RECONNECT_WAIT: Duration = Duration::from_secs(1);
@@ -78,6 +79,8 @@ pub(super) struct Container {
     pub(super) disk_used: Option<u64>,
     /// Why it is being ended.
     pub(super) limitation: Option<Limitation>,
+    /// Of the last time that it ran out of memory.
+    pub(super) noted: Noted,
     parent: Option<String>,
     /// How many are nested in it.
     nested: usize,
@@ -95,8 +98,12 @@ struct Admitted {
 pub(super) enum Done {
     Prepared(Vec<(String, Result<Prepared, PrepareError>)>),
     Ended(Event),
+    /// What makes them heard when they run out of memory.
+    Listening(Vec<(String, io::Result<Alarm>)>),
     /// The kernel has killed in these for their memory.
     OutOfMemory(Vec<String>),
+    /// Whether it has in this one, which rang.
+    Looked(String, bool),
     /// Bytes that sandboxes use, and those that are too large.
     Measured(Vec<(String, u64, Option<Limitation>)>),
     Nothing,
@@ -110,6 +117,7 @@ enum Turn {
     Written(usize),
     Done(Done),
     Room,
+    Heard(Heard),
     Watch,
     End,
 }
@@ -133,6 +141,7 @@ pub(super) struct Actor {
     version: u8,
     outbox: Vec<u8>,
     pub(super) work: JoinSet<Done>,
+    pub(super) memory: Memory,
     watch: Interval,
     /// When sandboxes are measured next.
     pub(super) disk_due: tokio::time::Instant,
@@ -148,7 +157,7 @@ fn look_back(mut held: Held, mut listed: Vec<RecoveredContainer>) -> (Held, Vec<
         if let Some(status) = container.exited {
             let cgroup = held.hierarchies.of(&container.container_id);
             if cgroup.exists() {
-                container.limitation = limitation::of_memory(&cgroup, status);
+                container.limitation = limitation::of_memory(&cgroup, status, &Noted::default());
                 cgroup.destroy();
             }
         }
@@ -177,6 +186,7 @@ pub(super) async fn start(
     let (reader, writer) = stream.into_split();
     let mut watch = tokio::time::interval(WATCH_INTERVAL);
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let memory = Memory::new(&held.hierarchies).map_err(StartError::Memory)?;
     let disk_due = tokio::time::Instant::now() + options.isolation.disk_watch_interval;
     let mut actor = Actor {
         options,
@@ -193,6 +203,7 @@ pub(super) async fn start(
         version,
         outbox: Vec::new(),
         work: JoinSet::new(),
+        memory,
         watch,
         disk_due,
         child,
@@ -232,6 +243,7 @@ impl Actor {
                 permit = self.events.reserve(), if !self.waiting.is_empty() => {
                     if permit.is_ok() { Turn::Room } else { Turn::End }
                 }
+                heard = self.memory.next() => Turn::Heard(heard),
                 _ = self.watch.tick(), if watches => Turn::Watch,
             };
             match turn {
@@ -246,6 +258,7 @@ impl Actor {
                     self.outbox.drain(..length);
                 }
                 Turn::Done(done) => self.handle_done(done),
+                Turn::Heard(heard) => self.heard(heard),
                 Turn::Watch => self.look(),
                 Turn::Room => {}
                 Turn::End => break,
@@ -374,6 +387,7 @@ impl Actor {
             quota: launch.limits.disk_bytes,
             disk_used: None,
             limitation: None,
+            noted: Noted::default(),
             parent: launch.parent.clone(),
             nested: 0,
         };
@@ -456,6 +470,8 @@ impl Actor {
                     }
                 }
             }
+            Done::Listening(alarms) => self.listening(alarms),
+            Done::Looked(container_id, killed) => self.looked(container_id, killed),
             Done::OutOfMemory(containers) => containers.into_iter().for_each(|id| self.destroy(id)),
             Done::Measured(measured) => self.measured(measured),
             Done::Nothing => {}
@@ -532,6 +548,7 @@ impl Actor {
                 let Some(container) = self.containers.get_mut(&container_id) else { return };
                 let destroyed = matches!(container.phase, Phase::Starting(true));
                 container.phase = Phase::Running(pid);
+                self.memory.started(&container_id, &container.cgroup);
                 if destroyed {
                     kill_group(container_id.clone(), &mut self.outbox);
                 }
@@ -562,6 +579,7 @@ impl Actor {
     /// Ends what is nested in the container first.
     fn exited(&mut self, container_id: String, status: Option<i32>) {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
+        self.memory.ended(&container_id);
         if container.nested == 0 {
             self.emptied(container_id, status);
             return;
@@ -590,13 +608,13 @@ impl Actor {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         container.phase = Phase::Ending;
         let cgroup = std::mem::take(&mut container.cgroup);
-        let limitation = container.limitation.take();
+        let (limitation, noted) = (container.limitation.take(), std::mem::take(&mut container.noted));
         if cgroup.procs().is_empty() {
             self.handle_done(Done::Ended(Event::Exited { container_id, status, limitation }));
             return;
         }
         self.work.spawn_blocking(move || {
-            let limitation = limitation.or_else(|| limitation::of_memory(&cgroup, status));
+            let limitation = limitation.or_else(|| limitation::of_memory(&cgroup, status, &noted));
             cgroup.destroy();
             Done::Ended(Event::Exited { container_id, status, limitation })
         });
@@ -615,11 +633,14 @@ impl Actor {
                 quota: None,
                 disk_used: None,
                 limitation: None,
+                noted: Noted::default(),
                 parent,
                 nested: 0,
             };
+            self.memory.found(&container.container_id, &taken.cgroup);
             self.containers.insert(container.container_id.clone(), taken);
         }
+        self.listen_to_unheard();
         let parents: Vec<String> =
             self.containers.values().filter_map(|container| container.parent.clone()).collect();
         for parent in parents {

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use super::{Limitation, Limited};
+use super::{Limitation, Limited, memory::Noted};
 use crate::{cgroup::Cgroup, disk};
 
-/// Whether the kernel killed the container, or something in it, for its memory.
-pub(super) fn of_memory(cgroup: &Cgroup, status: Option<i32>) -> Option<Limitation> {
+/// Whether the kernel killed the container, or something in it, for its memory. The figures are those that were
+/// noted then, or else what there is now.
+pub(super) fn of_memory(cgroup: &Cgroup, status: Option<i32>, noted: &Noted) -> Option<Limitation> {
     if status == Some(0) || cgroup.memory_kills() == 0 {
         return None;
     }
-    let figures = cgroup.figures();
+    let figures = noted.get().cloned().unwrap_or_else(|| cgroup.figures());
     let amount = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), amount);
     let mut message = format!(
         "Memory limit exceeded: Requested: {} Maximum Used: {}\n",

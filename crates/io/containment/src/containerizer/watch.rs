@@ -1,4 +1,4 @@
-//! What is looked at from time to time: logs, memory, disk; and what everything uses, when somebody asks.
+//! What is looked at from time to time: logs and disk; and what everything uses, when somebody asks.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -14,13 +14,13 @@ use crate::{cgroup::Cgroup, sandbox, sys, usage};
 impl Actor {
     pub(super) fn has_to_watch(&self) -> bool {
         !self.containers.is_empty()
-            && (self.options.rotation.is_some() || self.held.disk || !self.held.hierarchies.is_empty())
+            && (self.options.rotation.is_some() || self.held.disk || self.memory.has_unheard())
     }
 
     /// Looks at everything once.
     pub(super) fn look(&mut self) {
         self.rotate();
-        self.look_for_memory();
+        self.listen_to_unheard();
         if self.held.disk && tokio::time::Instant::now() >= self.disk_due {
             self.disk_due = tokio::time::Instant::now() + self.options.isolation.disk_watch_interval;
             self.look_at_disk();
@@ -41,25 +41,6 @@ impl Actor {
                 }
             }
             Done::Nothing
-        });
-    }
-
-    /// A container of which the kernel killed only a part is ended as a whole.
-    fn look_for_memory(&mut self) {
-        let limited: Vec<(String, Cgroup)> = self
-            .containers
-            .iter()
-            .filter(|(_, container)| {
-                matches!(container.phase, Phase::Running(_)) && container.cgroup.limits_memory()
-            })
-            .map(|(id, container)| (id.clone(), container.cgroup.clone()))
-            .collect();
-        if limited.is_empty() {
-            return;
-        }
-        self.work.spawn_blocking(move || {
-            let killed = limited.into_iter().filter(|(_, cgroup)| cgroup.memory_kills() > 0);
-            Done::OutOfMemory(killed.map(|(id, _)| id).collect())
         });
     }
 

@@ -47,12 +47,40 @@ async fn too_much_memory_is_told_with_figures() {
 async fn a_container_is_ended_when_a_part_of_it_is_killed_for_memory() {
     let Some(cluster) = Cluster::with(memory()) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
-    let line = format!("(setsid sh -c '{HUNGRY}'); echo it is gone; exec sleep 1000");
+    // At once, and when it has run for a while; each would end by itself soon after.
+    for (id, wait, hungry) in [("early", 0.0, "tail /dev/zero"), ("late", 0.3, HUNGRY)] {
+        let line = format!("sleep {wait}; (setsid sh -c '{hungry}'); sleep 0.7; exit 7");
+        containerizer.launch(Launch { limits: limits(32), ..cluster.shell(id, &line) }).await.unwrap();
+        started(&mut events, id).await;
+        match next(&mut events).await {
+            Event::Exited { status: Some(9), limitation: Some(limitation), .. } => {
+                assert_eq!(limitation.limited, Limited::Memory);
+                let figures = "Memory limit exceeded: Requested: 32MB Maximum Used: ";
+                assert!(limitation.message.starts_with(figures), "{}", limitation.message);
+            }
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+    containerizer.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_that_was_killed_while_the_agent_was_away_ends_the_container() {
+    let Some(cluster) = Cluster::with(memory()) else { return };
+    let (containerizer, mut events, _) = cluster.start().await;
+    let line = format!(
+        "until [ -e go ]; do sleep 0.02; done; (setsid sh -c '{HUNGRY}'); echo gone; exec sleep 1000"
+    );
     containerizer.launch(Launch { limits: limits(32), ..cluster.shell("a", &line) }).await.unwrap();
     started(&mut events, "a").await;
+    drop((containerizer, events));
+    fs::write(cluster.sandbox("a").join("go"), "").unwrap();
+    until("its child is gone", || cluster.output("a", "stdout") == "gone\n").await;
+    let (containerizer, mut events, recovered) = cluster.start_again().await;
+    assert_eq!((recovered[0].exited, &recovered[0].limitation), (None, &None));
     match next(&mut events).await {
         Event::Exited { status: Some(9), limitation: Some(limitation), .. } => {
-            assert_eq!(limitation.limited, Limited::Memory);
+            assert!(limitation.message.starts_with("Memory limit exceeded: Requested: 32MB"));
         }
         other => panic!("{other:?}"),
     }

@@ -11,6 +11,7 @@
 //!
 //! What does not live here: sandboxes, fetching, cgroup limits (the child only joins what the agent made).
 
+mod agent;
 mod children;
 mod namespaces;
 pub mod protocol;

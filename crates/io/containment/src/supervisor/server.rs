@@ -1,12 +1,8 @@
 //! The poll loop.
 
 use std::{
-    collections::VecDeque,
-    io::{self, Read as _, Write as _},
-    os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::net::{UnixListener, UnixStream},
-    },
+    io::{self, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixListener},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -18,21 +14,18 @@ use rustix::{
 
 use super::{
     Arguments, PID_FILE, SOCKET,
+    agent::Agent,
     children::{self, SpawnFailure, Started},
     namespaces::OwnPids,
-    protocol::{self, Event, Request, Spawn, next_frame},
+    protocol::{self, Event, Request, Spawn},
     table::{Ended, State, Table},
 };
-use crate::{handover, sys};
+use crate::sys;
 
 /// How long a supervisor with nothing to do waits for an agent.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long after an exit stray processes of that container are looked for.
 const SWEEP_DELAY: Duration = Duration::from_millis(200);
-/// Above this many unread bytes no more requests are read.
-const OUT_MAX: usize = 1 << 20;
-/// How much is read at a time.
-const READ_SIZE: usize = 64 << 10;
 /// Requests dealt with before the other descriptors get a look.
 const REQUESTS_PER_TURN: usize = 8;
 
@@ -48,19 +41,6 @@ pub(crate) struct Server {
     table: Table,
     idle_since: Instant,
     sweep_at: Option<Instant>,
-}
-
-/// The connection to the agent.
-#[derive(Debug)]
-struct Agent {
-    stream: UnixStream,
-    inbox: Vec<u8>,
-    /// Start of what has not been dealt with.
-    read: usize,
-    outbox: Vec<u8>,
-    /// Descriptors that go out with the bytes before these places in the outbox.
-    descriptors: VecDeque<(usize, Vec<OwnedFd>)>,
-    greeted: bool,
 }
 
 /// Which descriptors have something.
@@ -135,16 +115,11 @@ impl Server {
     }
 
     fn wait(&self) -> io::Result<Ready> {
-        let has_frame = self.agent.as_ref().is_some_and(Agent::has_frame);
-        let timeout = if has_frame { Some(Duration::ZERO) } else { self.timeout() };
+        let has_request = self.agent.as_ref().is_some_and(Agent::has_request);
+        let timeout = if has_request { Some(Duration::ZERO) } else { self.timeout() };
         let mut descriptors =
             vec![PollFd::new(&self.child_signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
-        if let Some(agent) = &self.agent {
-            let mut interest = PollFlags::empty();
-            interest.set(PollFlags::IN, agent.outbox.len() < OUT_MAX && !has_frame);
-            interest.set(PollFlags::OUT, !agent.outbox.is_empty());
-            descriptors.push(PollFd::from_borrowed_fd(agent.stream.as_fd(), interest));
-        }
+        descriptors.extend(self.agent.as_ref().map(Agent::to_poll));
         descriptors.extend(self.table.adopted().map(|(pidfd, _)| PollFd::new(pidfd, PollFlags::IN)));
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
@@ -175,19 +150,10 @@ impl Server {
 
     fn accept(&mut self) {
         let Ok((stream, _)) = self.listener.accept() else { return };
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
+        let Ok(agent) = Agent::new(stream) else { return };
         self.had_agent = true;
         // There is one agent: a second connection is the same one after its restart.
-        self.agent = Some(Agent {
-            stream,
-            inbox: Vec::new(),
-            read: 0,
-            outbox: Vec::new(),
-            descriptors: VecDeque::new(),
-            greeted: false,
-        });
+        self.agent = Some(agent);
     }
 
     fn drop_agent(&mut self) {
@@ -198,11 +164,7 @@ impl Server {
     }
 
     fn read_agent(&mut self) {
-        let Some(agent) = &mut self.agent else { return };
-        if agent.outbox.len() >= OUT_MAX {
-            return;
-        }
-        if !agent.read_some() {
+        if self.agent.as_mut().is_some_and(|agent| !agent.read_some()) {
             self.drop_agent();
         }
     }
@@ -231,9 +193,8 @@ impl Server {
         match request {
             Request::Hello { version } => {
                 if let Some(agent) = &mut self.agent {
-                    agent.greeted = true;
+                    agent.greet(version.min(protocol::VERSION));
                 }
-                self.tell(&Event::Hello { version: version.min(protocol::VERSION) });
                 self.list();
                 if version > 1 {
                     self.hand_terminals_over();
@@ -299,17 +260,19 @@ impl Server {
                 State::Exited(status) => Some(status),
                 State::Child | State::Adopted(_) | State::Emptying(_) => None,
             };
-            Event::Container { container_id: container_id.clone(), pid: container.pid, exited }
-                .encode(&mut agent.outbox);
+            agent.answer(&Event::Container {
+                container_id: container_id.clone(),
+                pid: container.pid,
+                exited,
+            });
         }
-        Event::ListEnd.encode(&mut agent.outbox);
+        agent.answer(&Event::ListEnd);
     }
 
     /// Sends the agent's ends of a container's input and output. Where there is no agent they are closed.
     fn hand_over(&mut self, container_id: &str, tty: bool, descriptors: Vec<OwnedFd>) {
-        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.greeted) {
-            Event::Io { container_id: container_id.to_owned(), tty }.encode(&mut agent.outbox);
-            agent.descriptors.push_back((agent.outbox.len(), descriptors));
+        if let Some(agent) = &mut self.agent {
+            agent.hand_over(&Event::Io { container_id: container_id.to_owned(), tty }, descriptors);
         }
     }
 
@@ -321,9 +284,9 @@ impl Server {
     }
 
     fn tell(&mut self, event: &Event) {
-        // Nobody listens, or has not said hello yet: what matters is in the table and goes with the list.
-        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.greeted) {
-            event.encode(&mut agent.outbox);
+        // Where nobody listens: what matters is in the table and goes with the list.
+        if let Some(agent) = &mut self.agent {
+            agent.tell(event);
         }
     }
 
@@ -432,69 +395,6 @@ impl Server {
                 "tepui supervisor: cannot write down container {container_id}: {error}"
             );
         }
-    }
-}
-
-impl Agent {
-    fn has_frame(&self) -> bool {
-        !matches!(next_frame(&self.inbox, self.read), Ok(None))
-    }
-
-    /// False when the connection is over.
-    fn read_some(&mut self) -> bool {
-        self.inbox.drain(..self.read);
-        self.read = 0;
-        let length = self.inbox.len();
-        self.inbox.resize(length + READ_SIZE, 0);
-        let result = self.inbox.get_mut(length..).map_or(Ok(0), |room| self.stream.read(room));
-        self.inbox.truncate(length + result.as_ref().copied().unwrap_or(0));
-        match result {
-            Ok(0) => false,
-            Ok(_) => true,
-            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
-        }
-    }
-
-    /// False when the connection is over.
-    fn write_some(&mut self) -> bool {
-        while !self.outbox.is_empty() {
-            let result = match self.descriptors.front() {
-                Some((end, descriptors)) => {
-                    let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(|fd| fd.as_fd()).collect();
-                    let bytes = self.outbox.get(..*end).unwrap_or(&self.outbox);
-                    handover::send(&self.stream, bytes, &descriptors)
-                }
-                None => self.stream.write(&self.outbox),
-            };
-            match result {
-                Ok(0) => return false,
-                Ok(length) => {
-                    self.outbox.drain(..length);
-                    self.descriptors.pop_front();
-                    for (end, _) in &mut self.descriptors {
-                        *end -= length;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-            }
-        }
-        if self.outbox.capacity() > OUT_MAX {
-            self.outbox = Vec::new();
-        }
-        true
-    }
-
-    fn next_request(&mut self) -> Result<Option<Request>, protocol::InvalidFrame> {
-        let Some((body, next)) = next_frame(&self.inbox, self.read)? else {
-            if self.read == self.inbox.len() && self.inbox.capacity() > 4 * READ_SIZE {
-                (self.inbox, self.read) = (Vec::new(), 0);
-            }
-            return Ok(None);
-        };
-        let request = Request::decode(body);
-        self.read = next;
-        request.map(Some)
     }
 }
 

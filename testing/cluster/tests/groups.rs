@@ -188,37 +188,49 @@ fn outputs(root: &Path, end: &str) -> Vec<String> {
     found
 }
 
+/// The variable that the person at the terminal looks for.
+fn with_variable(mut job: Job) -> Job {
+    if let Work::Member(_, command) | Work::Command(command) = &mut job.work {
+        let variables = vec![v1::environment::Variable {
+            name: "OF_THE_TASK".to_owned(),
+            value: Some("yes".to_owned()),
+            ..v1::environment::Variable::default()
+        }];
+        command.environment = Some(v1::Environment { variables });
+    }
+    job
+}
+
 #[test]
-fn a_person_at_a_terminal_beside_a_task_of_a_group() {
+fn a_person_at_a_terminal_beside_a_task() {
     in_yard(|yard| {
         let end = yard.path().join("end");
-        let mut watched = Job::member("pod", "a", until(&end)).with(command_health("true"));
-        if let Work::Member(_, command) = &mut watched.work {
-            let variables = vec![v1::environment::Variable {
-                name: "OF_THE_TASK".to_owned(),
-                value: Some("yes".to_owned()),
-                ..v1::environment::Variable::default()
-            }];
-            command.environment = Some(v1::Environment { variables });
-        }
-        let jobs = vec![watched, Job::member("pod", "b", until(&end))];
+        let watched = Job::member("pod", "a", until(&end)).with(command_health("true"));
+        let jobs = vec![
+            with_variable(watched),
+            Job::member("pod", "b", until(&end)),
+            with_variable(Job::command("alone", until(&end))),
+        ];
         let (mut fleet, scheduler) = start(yard, jobs)?;
-        let at_a_terminal = |fleet: &Fleet| {
+        let at_a_terminal = |fleet: &Fleet, task: &str| {
             let mut python = Command::new("python3");
             python.arg("-B").arg(peers::ours("peers").join("terminal.py")).arg(peers::tepui()?);
-            python.args([format!("127.0.0.1:{}", fleet.port), "a".to_owned()]);
+            python.args([format!("127.0.0.1:{}", fleet.port), task.to_owned()]);
             run_to_end("terminal", &mut python, yard.path(), PATIENCE)
         };
-        scheduler.wait_until("both tasks", |ledger| runs(ledger, "a") && runs(ledger, "b"))?;
-        at_a_terminal(&fleet)?;
-        // An agent that comes back knows the task as well.
+        scheduler
+            .wait_until("all tasks", |ledger| ["a", "b", "alone"].iter().all(|task| runs(ledger, task)))?;
+        at_a_terminal(&fleet, "a")?;
+        at_a_terminal(&fleet, "alone")?;
+        // An agent that comes back knows the tasks as well.
         fleet.kill_agent(0);
         fleet.start_what_is_down()?;
         fleet.wait_until_whole()?;
-        at_a_terminal(&fleet)?;
+        at_a_terminal(&fleet, "a")?;
+        at_a_terminal(&fleet, "alone")?;
         touch(&end)?;
         let all: &[TaskState] = &[Starting, Running, Finished];
-        finish(&fleet, scheduler, &[("a", all), ("b", all)])
+        finish(&fleet, scheduler, &[("a", all), ("b", all), ("alone", all)])
     });
 }
 

@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     drain,
     effect::{Checkpoint, Effect, Exit},
-    resources,
+    killing, resources,
     snapshot::ExecutorState,
     state::{Executor, Stage},
     status::{self, Report},
@@ -52,6 +52,23 @@ pub(crate) fn executor_info(
         shutdown_grace_period: grace,
         ..v1::ExecutorInfo::default()
     }
+}
+
+/// An executor as it is written down: with what a command task's process has of its own, which readers of the info do not
+/// see and the next agent needs for sessions beside it. [`take_environment`] is the way back.
+pub(crate) fn written_info(executor: &Executor) -> v1::ExecutorInfo {
+    let mut info = (*executor.info).clone();
+    if executor.command.is_some()
+        && let Some(command) = &mut info.command
+    {
+        command.environment.clone_from(&executor.environment);
+    }
+    info
+}
+
+/// Takes out of a command task's executor what [`written_info`] put in.
+pub(crate) fn take_environment(info: &mut v1::ExecutorInfo) -> Option<v1::Environment> {
+    info.command.as_mut()?.environment.take()
 }
 
 /// What starts an executor: its own command, or the default executor that comes with the agent. Readers never see that
@@ -134,9 +151,11 @@ impl Agent {
         grace: Duration,
     ) {
         let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        let checkpoint = framework.checkpoint();
         let announce = framework.task_killing_state() && !framework.terminating;
         let Some(executor) = framework.executors.get_mut(executor_id) else { return };
         let container = executor.container_id.clone();
+        let run = executor.run(framework_id);
         let Some(command) = executor.command.as_mut() else { return };
         let again = std::mem::replace(&mut command.killed, true);
         let timer = Timer::KillGrace(container.value.clone());
@@ -147,7 +166,17 @@ impl Agent {
             }
             return;
         }
-        let task = executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone());
+        let task = executor.tasks.iter().find(|(_, task)| task.is_live());
+        if let Some((_, task)) = task.filter(|_| checkpoint) {
+            self.out.write(Checkpoint::Task {
+                run,
+                task: Box::new(killing::record_of(&task.task, command)),
+                deadline: task.deadline,
+                check: task.check.clone(),
+            });
+        }
+        // The last agent may have said so.
+        let task = task.filter(|(_, task)| task.state() != TaskState::Killing).map(|(id, _)| id.clone());
         let report = checks::unchecked(executor, Report::default());
         self.end_checks(now, &framework_id.value, executor_id);
         if let Some(task) = task.filter(|_| announce) {

@@ -317,7 +317,7 @@ pub enum Checkpoint {
     Task {
         /// Which run.
         run: Run,
-        /// The task, without statuses.
+        /// The task, without statuses; of a command that is to end, with one that says so.
         task: Box<v1::Task>,
         /// When it has to be over (`max_completion_time`).
         deadline: Option<Tick>,

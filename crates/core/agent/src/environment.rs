@@ -37,7 +37,6 @@ pub(crate) fn environment(
     agent: &v1::AgentId,
     framework: &v1::FrameworkInfo,
     executor: &Executor,
-    role: Option<&str>,
     own: Option<&v1::Environment>,
 ) -> Vec<(String, String)> {
     let mut environment = Environment::default();
@@ -74,7 +73,7 @@ pub(crate) fn environment(
         environment.set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", key.token(&claims));
     }
     environment.set("MESOS_SANDBOX", executor.directory.clone());
-    if let Some(role) = role {
+    if let Some(role) = executor.role() {
         environment.set("MESOS_ALLOCATION_ROLE", role);
     }
     environment.add(own);

@@ -18,6 +18,7 @@ mod exit;
 mod gc;
 mod invariants;
 mod kill;
+mod killing;
 mod messages;
 pub mod nested;
 mod outbox;

@@ -11,7 +11,7 @@ use crate::{
     contact::Contact,
     drain::Drain,
     effect::{Checkpoint, Effect, Exit, Removal},
-    environment, kill,
+    environment, kill, killing,
     reconfiguration::Recover,
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
     resources::Sum,
@@ -106,13 +106,16 @@ impl Agent {
         }
     }
 
-    fn recover_executor(&mut self, framework_id: &v1::FrameworkId, recovered: RecoveredExecutor) {
+    fn recover_executor(&mut self, framework_id: &v1::FrameworkId, mut recovered: RecoveredExecutor) {
         let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
         let name = recovered.info.executor_id.value.clone();
         let container = &recovered.container_id.value;
         let directory = environment::sandbox(&self.config, agent, &framework_id.value, &name, container);
+        let environment =
+            recovered.command_task.then(|| command::take_environment(&mut recovered.info)).flatten();
         let mut executor =
             Executor::new(recovered.info, recovered.container_id, directory, recovered.command_task);
+        executor.environment = environment;
         executor.pid = recovered.pid;
         // Whatever it has was given to it, as far as anyone knows.
         let spoke = recovered.subscribed || recovered.process.is_some();
@@ -122,6 +125,9 @@ impl Agent {
         let mut names = Vec::new();
         for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
             let id = task.task_id.value.clone();
+            if let Some(command) = &mut executor.command {
+                *command = killing::recover(&mut task);
+            }
             if self.recover_stream(&framework_id.value, &mut task, run.clone(), records) {
                 executor.completed_tasks.push_back(Arc::new(task));
                 continue;
@@ -181,30 +187,21 @@ impl Agent {
         executor.state = ExecutorState::Running;
         let container = executor.container_id.clone();
         let task = executor.tasks.iter().find(|(_, task)| task.is_live());
-        let Some((state, deadline)) = task.map(|(_, task)| (task.state(), task.deadline)) else {
+        let Some(deadline) = task.map(|(_, task)| task.deadline) else {
             self.out.push(Effect::Destroy { container });
             return;
         };
         if let Some(deadline) = deadline {
-            self.timers.set(Timer::Completion(container.value.clone()), deadline);
+            self.timers.set(Timer::Completion(container.value), deadline);
         }
         self.command_has_started(now, framework_id, executor_id);
-        if state != TaskState::Killing {
+        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let grace = command::command_grace(executor, None, default_grace);
+        if executor.command.as_mut().is_some_and(|command| std::mem::take(&mut command.killed)) {
+            // Once more, as nobody knows how far the last agent came with it.
+            self.kill_command(now, framework_id, executor_id, grace);
+        } else {
             self.begin_checks(now, &framework_id.value, executor_id);
-        }
-        if state == TaskState::Killing
-            && let Some(executor) = self.executor_mut(&framework_id.value, executor_id)
-        {
-            let grace = command::command_grace(executor, None, default_grace);
-            if let Some(command) = &mut executor.command {
-                command.killed = true;
-            }
-            self.out.push(Effect::Signal {
-                container: container.clone(),
-                signal: command::SIGTERM,
-                whole_group: true,
-            });
-            self.timers.set(Timer::KillGrace(container.value), now + grace);
         }
     }
 
@@ -237,10 +234,6 @@ impl Agent {
     ) {
         let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        let killing = executor.tasks.values().any(|task| task.state() == TaskState::Killing);
-        if let Some(command) = executor.command.as_mut().filter(|_| killing) {
-            command.killed = true;
-        }
         if exit.is_none() {
             let (reason, words) = if rebooted {
                 (Reason::AgentRestarted, "Agent host was rebooted")

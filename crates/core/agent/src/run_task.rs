@@ -16,7 +16,7 @@ use crate::{
     resources,
     resources::Sum,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Origin, Queued, Stage, Task},
+    state::{Executor, Framework, Queued, Stage, Task},
     status::{self, Report},
 };
 
@@ -202,7 +202,8 @@ impl Agent {
                 (None, Some(task)) => command::executor_info(&self.config, framework_id, task),
                 (None, None) => return,
             };
-            self.add_executor(framework_id, info, request.command_task);
+            let command = tasks.first().filter(|_| request.command_task);
+            self.add_executor(framework_id, info, command);
         }
         let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
         for task in tasks {
@@ -243,20 +244,27 @@ impl Agent {
         info
     }
 
-    fn add_executor(&mut self, framework_id: &v1::FrameworkId, info: v1::ExecutorInfo, command: bool) {
+    /// An executor, or what stands for one in the case of the command task `command`.
+    fn add_executor(
+        &mut self,
+        framework_id: &v1::FrameworkId,
+        info: v1::ExecutorInfo,
+        command: Option<&v1::TaskInfo>,
+    ) {
         let container_id = self.random_container_id();
         let executor_id = info.executor_id.value.clone();
         let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
         let directory =
             environment::sandbox(&self.config, agent, &framework_id.value, &executor_id, &container_id.value);
-        let mut executor = Executor::new(info, container_id, directory, command);
+        let mut executor = Executor::new(info, container_id, directory, command.is_some());
+        executor.environment = command.and_then(|task| task.command.as_ref()?.environment.clone());
         let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
         if framework.checkpoint() {
             executor.held = true;
             self.out.write(Checkpoint::Executor {
                 run: executor.run(framework_id),
-                info: Box::new((*executor.info).clone()),
-                command_task: command,
+                info: Box::new(command::written_info(&executor)),
+                command_task: command.is_some(),
             });
         }
         let owner = (framework_id.value.clone(), executor_id.clone());
@@ -352,17 +360,11 @@ impl Agent {
         executor.launching = true;
         let task = executor.tasks.values().next().and_then(|task| task.info.as_deref());
         let command_task = executor.command.is_some();
-        let (command, container, role) = match task.filter(|_| command_task) {
-            Some(task) => (
-                task.command.clone().unwrap_or_default(),
-                task.container.clone(),
-                task.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.clone()),
-            ),
-            None => (
-                command::executor_command(&self.config, &executor.info),
-                executor.info.container.clone(),
-                None,
-            ),
+        let (command, container) = match task.filter(|_| command_task) {
+            Some(task) => (task.command.clone().unwrap_or_default(), task.container.clone()),
+            None => {
+                (command::executor_command(&self.config, &executor.info), executor.info.container.clone())
+            }
         };
         let user = command.user.clone().unwrap_or_else(|| info.user.clone());
         let own = command.environment.as_ref();
@@ -376,14 +378,7 @@ impl Agent {
             own_limits: true,
             directory: None,
             user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
-            environment: environment::environment(
-                &self.config,
-                agent_id,
-                &info,
-                executor,
-                role.as_deref(),
-                own,
-            ),
+            environment: environment::environment(&self.config, agent_id, &info, executor, own),
             command,
             sandbox: executor.directory.clone(),
             container: container.map(|container| *container),
@@ -391,13 +386,6 @@ impl Agent {
             checkpoint,
             shutdown_grace_period: executor.shutdown_grace(&self.config),
         };
-        if command_task {
-            executor.origin = Some(Box::new(Origin {
-                user: launch.user.clone(),
-                role,
-                environment: launch.command.environment.clone(),
-            }));
-        }
         self.out.push(Effect::Launch(Box::new(launch)));
     }
 

@@ -80,8 +80,8 @@ pub(crate) struct Executor {
     pub(crate) state: ExecutorState,
     /// Present for a command task: the agent itself is the executor.
     pub(crate) command: Option<Command>,
-    /// What a command's process was started with, as far as it has an owner's word: sessions beside it get the same.
-    pub(crate) origin: Option<Box<Origin>>,
+    /// The variables that a command task has of its own: sessions beside it get the same.
+    pub(crate) environment: Option<v1::Environment>,
     /// Who listens for it at the moment.
     pub(crate) contact: Option<Contact>,
     /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
@@ -122,7 +122,7 @@ impl Executor {
             directory,
             state: ExecutorState::Registering,
             command: command.then(Command::default),
-            origin: None,
+            environment: None,
             contact: None,
             process: None,
             unwritten: false,
@@ -161,6 +161,12 @@ impl Executor {
 
     pub(crate) fn limits(&self) -> Limits {
         self.usage.limits()
+    }
+
+    /// The role that a command task's resources are allocated to.
+    pub(crate) fn role(&self) -> Option<&str> {
+        let task = self.tasks.values().next().filter(|_| self.command.is_some())?;
+        task.task.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.as_deref())
     }
 
     /// Adds a task that is not over.
@@ -242,14 +248,6 @@ pub(crate) struct Command {
     pub(crate) unhealthy: bool,
     /// Its checks, while it runs and is not to end.
     pub(crate) checks: Option<Box<Checks>>,
-}
-
-/// What a command's process was started with.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Origin {
-    pub(crate) user: Option<String>,
-    pub(crate) role: Option<String>,
-    pub(crate) environment: Option<v1::Environment>,
 }
 
 /// Why an executor is ended by the agent, in the words that its tasks' updates will have.

@@ -137,27 +137,21 @@ impl Agent {
         let (framework, executor) = self.containers.get(root)?;
         let framework = self.frameworks.get(framework)?;
         let executor = framework.executors.get(executor)?;
-        let own = executor.origin.as_ref();
-        let user = own.and_then(|own| own.user.clone()).or_else(|| {
-            let named = executor.info.command.as_ref().and_then(|command| command.user.clone());
-            Some(named.unwrap_or_else(|| framework.info.user.clone()))
-        });
-        let variables = match own {
-            Some(own) => own.environment.as_ref(),
-            None if executor.command.is_none() => {
-                executor.info.command.as_ref().and_then(|command| command.environment.as_ref())
-            }
-            None => None,
+        let command = executor.info.command.as_ref();
+        let user =
+            command.and_then(|command| command.user.clone()).unwrap_or_else(|| framework.info.user.clone());
+        let variables = match executor.command {
+            Some(_) => executor.environment.as_ref(),
+            None => command.and_then(|command| command.environment.as_ref()),
         };
         Some(Around {
             sandbox: executor.directory.clone(),
-            user: user.filter(|user| self.config.switch_user && !user.is_empty()),
+            user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
             environment: environment::environment(
                 &self.config,
                 self.agent_id.as_ref()?,
                 &framework.info,
                 executor,
-                own.and_then(|own| own.role.as_deref()),
                 variables,
             ),
             checkpoint: framework.checkpoint(),

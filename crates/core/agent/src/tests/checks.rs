@@ -9,7 +9,7 @@ use tepui_wire_mesos::{
     v1::{self, task_status::Reason},
 };
 
-use super::{AGENT, Rig, aware, command_task, disk::Disk, launch, master, states, updates};
+use super::{AGENT, Rig, aware, command_task, disk::Disk, framework, launch, master, states, updates};
 use crate::{ContainerState, Effect};
 
 fn checked_task() -> v1::TaskInfo {
@@ -174,6 +174,86 @@ fn checks_begin_anew_with_the_agent() {
         });
         assert_eq!(matches!(probe, Some(Probe::Http { .. })), is_http, "{effects:?}");
         assert_eq!(matches!(probe, Some(Probe::Tcp { .. })), !is_http);
+    }
+}
+
+/// What befalls a task that runs.
+type Story = fn(&mut Rig, &v1::ContainerId) -> Vec<Effect>;
+
+/// What is said of its end: the state, the reason, whether it was healthy.
+type End = (TaskState, Option<Reason>, Option<bool>);
+
+fn once_unhealthy(rig: &mut Rig, container: &v1::ContainerId) -> Vec<Effect> {
+    let id = rig.probe();
+    rig.probed(container, id, &Outcome::Connected(false))
+}
+
+/// Twice: that is the end.
+fn unhealthy(rig: &mut Rig, container: &v1::ContainerId) -> Vec<Effect> {
+    let mut effects = once_unhealthy(rig, container);
+    let id = probes(&rig.pass(Duration::from_secs(1)))[0];
+    effects.extend(rig.probed(container, id, &Outcome::Connected(false)));
+    effects
+}
+
+#[test]
+fn the_next_agent_knows_why_a_command_was_killed() {
+    let exited = |status| ContainerState::Exited(crate::Exit { wait_status: Some(status), limitation: None });
+    let cases: [(&str, Story, End); 5] = [
+        ("nobody", |_, _| Vec::new(), (TaskState::Failed, None, None)),
+        ("once unhealthy", once_unhealthy, (TaskState::Failed, None, None)),
+        ("its health check", unhealthy, (TaskState::Killed, None, Some(false))),
+        (
+            "its scheduler",
+            |rig, container| [once_unhealthy(rig, container), rig.kill("t")].concat(),
+            (TaskState::Killed, None, None),
+        ),
+        (
+            "its time",
+            |rig, _| rig.pass(Duration::from_secs(5)),
+            (TaskState::Failed, Some(Reason::MaxCompletionTimeReached), None),
+        ),
+    ];
+    for (name, before, (state, reason, healthy)) in cases {
+        // With a framework that wants to hear of TASK_KILLING, and one that does not.
+        for info in [aware(), framework(&[])] {
+            for meanwhile in [true, false] {
+                let mut rig = Rig::new();
+                let mut disk = Disk::default();
+                rig.agent.handle_master_detected(rig.now, Some(master()));
+                let slave_id = v1::AgentId { value: AGENT.to_owned() };
+                disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
+                let max_completion_time = Some(v1::DurationInfo { nanoseconds: 5_000_000_000 });
+                let task = v1::TaskInfo { max_completion_time, ..health_checked_task() };
+                let effects = rig.run(info.clone(), task);
+                disk.take(&effects);
+                let container = launch(&effects).container_id.clone();
+                disk.take(&rig.launched(&container));
+                let said = before(&mut rig, &container);
+                disk.take(&said);
+
+                let found = if meanwhile { exited(15) } else { ContainerState::Alive };
+                let now = rig.now;
+                let mut rig = Rig::recovered(disk.containers(&found));
+                rig.now = rig.now.max(now);
+                disk.take(&rig.effects());
+                if !meanwhile {
+                    disk.take(&rig.pass(Duration::ZERO));
+                    disk.take(&rig.exited(&container, 15));
+                }
+                let log = &disk.0.frameworks[0].executors[0].tasks[0].records;
+                let statuses: Vec<_> =
+                    log.iter().filter_map(|record| Some(&record.update.as_ref()?.status)).collect();
+                let last = statuses[statuses.len() - 1];
+                assert_eq!(
+                    (last.state, last.reason, last.healthy),
+                    (state.number(), reason.map(i32::from), healthy),
+                    "killed by {name}, meanwhile: {meanwhile}"
+                );
+                let killing = TaskState::Killing.number();
+                assert!(statuses.iter().filter(|status| status.state == killing).count() <= 1);
+            }
+        }
     }
 }
 

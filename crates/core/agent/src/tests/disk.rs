@@ -80,8 +80,9 @@ impl Disk {
             Checkpoint::ForkedPid { run, pid } => self.executor(&run).pid = Some(pid),
             Checkpoint::Task { run, task, deadline, check } => {
                 let tasks = &mut self.executor(&run).tasks;
-                tasks.retain(|known| known.task.task_id != task.task_id);
-                tasks.push(RecoveredTask { task: *task, deadline, check, records: Vec::new() });
+                let known = tasks.iter().position(|known| known.task.task_id == task.task_id);
+                let records = known.map(|known| tasks.remove(known).records).unwrap_or_default();
+                tasks.push(RecoveredTask { task: *task, deadline, check, records });
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
                 let tasks = &mut self.executor(&run).tasks;

@@ -439,15 +439,41 @@ fn killed_while_it_is_being_launched() {
     assert_eq!(waited(&rig.on("WAIT_CONTAINER", &flat)), [Some(9)]);
 }
 
-#[test]
-fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
-    let mut rig = Rig::registered();
+/// A command task with a user and a variable of its own.
+fn particular_task() -> v1::TaskInfo {
     let mut task = command_task("t", "sleep 1000");
     let variable =
         v1::environment::Variable { name: "A".to_owned(), value: Some("b".to_owned()), ..Default::default() };
     let command = task.command.as_mut().unwrap();
     command.environment = Some(v1::Environment { variables: vec![variable] });
     command.user = Some("nobody".to_owned());
+    task
+}
+
+#[test]
+fn the_next_agents_sessions_see_what_their_task_sees() {
+    for task in [particular_task(), command_task("t", "sleep 1000")] {
+        let mut rig = Rig::new();
+        rig.disk = Some(Disk::default());
+        rig.register();
+        let task = launch(&rig.run(aware(), task)).clone();
+        rig.launched(&task.container_id);
+        let mut disk = rig.disk.take().unwrap();
+
+        let mut rig = recovered(&mut disk, &ContainerState::Alive, &ContainerState::Alive);
+        rig.effects();
+        let session = rig.session(&format!("{}.s", task.container_id.value)).1;
+        assert_eq!((session.environment, session.user), (task.environment, task.user));
+        // Readers see of its executor what they saw before.
+        let info = &rig.agent.executor_mut(super::FRAMEWORK, "t").unwrap().info;
+        assert_eq!(info.command.as_ref().unwrap().environment, None);
+    }
+}
+
+#[test]
+fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
+    let mut rig = Rig::registered();
+    let task = particular_task();
     let task = launch(&rig.run(aware(), task)).clone();
     let root = task.container_id.value.clone();
     rig.launched(&task.container_id);

@@ -7,10 +7,10 @@
 mod actor;
 mod confine;
 mod connect;
+mod containers;
 mod limitation;
-mod memory;
+mod link;
 mod prepare;
-mod watch;
 
 use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Limitation, Limited, memory::Noted};
+use super::{Limitation, Limited, containers::Noted};
 use crate::{cgroup::Cgroup, disk};
 
 /// Whether the kernel killed the container, or something in it, for its memory. The figures are those that were

@@ -1,15 +1,28 @@
 //! What is looked at from time to time: logs and disk; and what everything uses, when somebody asks.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use tokio::sync::oneshot;
-
-use super::{
-    Limitation, Measured,
-    actor::{Actor, Done, Phase},
-    limitation,
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Interval, MissedTickBehavior},
 };
-use crate::{cgroup::Cgroup, sandbox, sys, usage};
+
+use super::{Actor, Done};
+use crate::{
+    cgroup::Cgroup,
+    containerizer::{Limitation, Measured, limitation},
+    sandbox, sys, usage,
+};
+
+/// How often logs and disks are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// When to look.
+pub(super) fn interval() -> Interval {
+    let mut watch = tokio::time::interval(WATCH_INTERVAL);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    watch
+}
 
 impl Actor {
     pub(super) fn has_to_watch(&self) -> bool {
@@ -21,16 +34,15 @@ impl Actor {
     pub(super) fn look(&mut self) {
         self.rotate();
         self.listen_to_unheard();
-        if self.held.disk && tokio::time::Instant::now() >= self.disk_due {
-            self.disk_due = tokio::time::Instant::now() + self.options.isolation.disk_watch_interval;
+        if self.held.disk && Instant::now() >= self.disk_due {
+            self.disk_due = Instant::now() + self.options.isolation.disk_watch_interval;
             self.look_at_disk();
         }
     }
 
     fn rotate(&mut self) {
         let Some(rotation) = self.options.rotation else { return };
-        let sandboxes: Vec<PathBuf> =
-            self.containers.values().filter_map(|container| container.sandbox.clone()).collect();
+        let sandboxes: Vec<PathBuf> = self.containers.sandboxes().cloned().collect();
         if sandboxes.is_empty() {
             return;
         }
@@ -48,9 +60,8 @@ impl Actor {
         let enforce = self.options.isolation.enforce_disk_quota;
         let sandboxes: Vec<(String, PathBuf, Option<u64>)> = self
             .containers
-            .iter()
-            .filter(|(_, container)| matches!(container.phase, Phase::Running(_)))
-            .filter_map(|(id, container)| {
+            .running()
+            .filter_map(|(id, _, container)| {
                 let quota = container.quota.filter(|_| enforce);
                 Some((id.clone(), container.sandbox.clone()?, quota))
             })
@@ -68,7 +79,9 @@ impl Actor {
         for (id, used, limitation) in measured {
             let Some(container) = self.containers.get_mut(&id) else { continue };
             container.disk_used = Some(used);
-            if let (Some(limitation), Phase::Running(_)) = (limitation, &container.phase) {
+            if let Some(limitation) = limitation
+                && let Some(container) = self.containers.running_mut(&id)
+            {
                 container.limitation = Some(limitation);
                 self.destroy(id);
             }
@@ -80,15 +93,14 @@ impl Actor {
         let measures_disk = self.held.disk;
         let running: Vec<(String, i32, Cgroup, Measured)> = self
             .containers
-            .iter()
-            .filter_map(|(id, container)| {
-                let Phase::Running(pid) = container.phase else { return None };
+            .running()
+            .map(|(id, pid, container)| {
                 let disk = Measured {
                     disk_used_bytes: container.disk_used,
                     disk_limit_bytes: container.quota.filter(|_| measures_disk),
                     ..Measured::default()
                 };
-                Some((id.clone(), pid, container.cgroup.clone(), disk))
+                (id.clone(), pid, container.cgroup.clone(), disk)
             })
             .collect();
         self.work.spawn_blocking(move || {

@@ -3,23 +3,18 @@
 //! A container is listened to once it has lived for a moment, so that short ones cost nothing. What happened
 //! before is then looked for once.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::actor::{Actor, Done, Phase};
-use crate::cgroup::{Alarm, Alarms, Cgroup, Figures, Hierarchies};
+use super::{Actor, Done};
+use crate::{
+    cgroup::{Alarm, Alarms, Cgroup, Hierarchies},
+    containerizer::containers::{Containers, Noted},
+};
 
 /// A container is listened to when it has lived for this long, or for twice as long.
 const LISTEN_DELAY: Duration = Duration::from_millis(50);
-
-/// Figures of a container's memory when it ran out of it, as soon as they have been read.
-pub(super) type Noted = Arc<OnceLock<Figures>>;
 
 /// Who is listened to, and who will be.
 #[derive(Debug)]
@@ -36,8 +31,9 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Needs the runtime's reactor.
-    pub(super) fn new(hierarchies: &Hierarchies) -> io::Result<Self> {
+    /// Those that run already are to be listened to first thing. Needs the runtime's reactor.
+    pub(super) fn new(hierarchies: &Hierarchies, containers: &Containers) -> io::Result<Self> {
+        let limited = containers.running().filter(|(_, _, container)| container.cgroup.limits_memory());
         let mut tick = tokio::time::interval(LISTEN_DELAY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -45,7 +41,7 @@ impl Memory {
             young: Vec::new(),
             grown: Vec::new(),
             tick,
-            unheard: Vec::new(),
+            unheard: limited.map(|(id, ..)| id.clone()).collect(),
             looking: HashMap::new(),
         })
     }
@@ -54,13 +50,6 @@ impl Memory {
     pub(super) fn started(&mut self, container_id: &str, cgroup: &Cgroup) {
         if cgroup.limits_memory() {
             self.young.push(container_id.to_owned());
-        }
-    }
-
-    /// A container ran before this agent came.
-    pub(super) fn found(&mut self, container_id: &str, cgroup: &Cgroup) {
-        if cgroup.limits_memory() {
-            self.unheard.push(container_id.to_owned());
         }
     }
 
@@ -126,12 +115,10 @@ impl Actor {
     }
 
     /// Those of them that run, and their cgroups.
-    fn running(&self, containers: Vec<String>) -> Vec<(String, Cgroup)> {
-        let with_cgroup = |id: String| match self.containers.get(&id) {
-            Some(container) if matches!(container.phase, Phase::Running(_)) => {
-                Some((id, container.cgroup.clone()))
-            }
-            _ => None,
+    fn running(&mut self, containers: Vec<String>) -> Vec<(String, Cgroup)> {
+        let with_cgroup = |id: String| {
+            let cgroup = self.containers.running_mut(&id)?.cgroup.clone();
+            Some((id, cgroup))
         };
         containers.into_iter().filter_map(with_cgroup).collect()
     }
@@ -140,8 +127,7 @@ impl Actor {
     pub(super) fn listening(&mut self, alarms: Vec<(String, io::Result<Alarm>)>) {
         let mut containers = Vec::new();
         for (id, alarm) in alarms {
-            if self.containers.get(&id).is_none_or(|container| !matches!(container.phase, Phase::Running(_)))
-            {
+            if self.containers.running_mut(&id).is_none() {
                 continue;
             }
             if let Err(error) = alarm.and_then(|alarm| self.memory.alarms.insert(&id, alarm)) {

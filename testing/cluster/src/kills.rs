@@ -4,13 +4,14 @@
 //! are commands and tasks of an executor of our own ([`executor`]), alone and in groups; what each is to do is drawn
 //! beforehand ([`load`]). Tasks and executors write down what they do and what was promised to them ([`notes`]); now
 //! and then the load is held, and what the scheduler was told is compared with that ([`audit`]), and nothing may be
-//! left of what has ended ([`remains`]).
+//! left of what has ended ([`remains`]). At each kill it is noted what the agent had written down ([`written`]).
 
 pub mod audit;
 pub mod executor;
 pub mod load;
 pub mod notes;
 pub mod remains;
+pub mod written;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,13 +31,15 @@ use conformance::{
 use crate::{
     dice::Dice,
     fleet::{PATIENCE, lasting_port},
-    kills::{load::Load, notes::Notes},
-    ledger::Ledger,
-    scheduler::Scheduler,
+    kills::{load::Load, notes::Notes, written::Written},
+    ledger::{Ledger, Task},
+    scheduler::{Acknowledging, Scheduler},
 };
 
 /// Rounds between two audits.
 const AUDIT_EVERY: u32 = 50;
+/// How long to wait for something to happen.
+const NEWS: Duration = Duration::from_millis(500);
 /// Lines of the story that are told when something is wrong.
 const STORY: usize = 40;
 /// Logs of agents that are kept: all since the last audit.
@@ -87,6 +90,7 @@ pub struct Campaign<'a> {
     dice: Dice,
     load: Load,
     notes: Notes,
+    written: Written,
     /// Tasks whose end was looked into.
     audited: BTreeSet<String>,
     /// Since when a task has been under way.
@@ -131,7 +135,8 @@ impl<'a> Campaign<'a> {
         let master = Master::start_at(&binary, lasting_port()?, &yard.path().join("master"), &[])?;
         let notes = Notes::new(yard.path().join("notes"))?;
         let load = Load::new(yard.path(), &plan.program, notes.path(), plan.at_once, dice.any());
-        let scheduler = Scheduler::start(master.port, Vec::new(), plan.at_once)?;
+        let acknowledging = Acknowledging::NowAndThenLate(Box::new(Dice::new(dice.any())));
+        let scheduler = Scheduler::start_as(master.port, Vec::new(), plan.at_once, acknowledging)?;
         let port = lasting_port()?;
         // Cgroups of its own: what is left in them is left by this agent.
         let flags = FLAGS.map(str::to_owned).into_iter();
@@ -147,6 +152,7 @@ impl<'a> Campaign<'a> {
             dice,
             load,
             notes,
+            written: Written::default(),
             audited: BTreeSet::new(),
             since: BTreeMap::new(),
             story: VecDeque::new(),
@@ -159,33 +165,53 @@ impl<'a> Campaign<'a> {
         Ok(campaign)
     }
 
-    /// One kill and one start: at any moment of the agent's life, most often when it is at work.
+    /// One kill and one start: at any moment of the agent's life, most often when it is at work, and often right after
+    /// it was given something to do or has told something.
     fn round(&mut self, round: u32) -> Outcome {
         self.load.top_up(&self.scheduler, round);
-        let moment = match self.dice.below(10) {
+        match self.dice.below(10) {
             // While it starts, recovers, or registers.
-            0..=2 => self.dice.moment(150),
-            3 => self.dice.moment(1_000),
-            _ => {
+            0..=2 => self.work_for(150)?,
+            3 => self.work_for(1_000)?,
+            4..=6 => {
                 self.wait_until_registered()?;
-                self.dice.moment(800)
+                self.work_for(800)?;
             }
-        };
-        self.work_for(moment)?;
+            aim => {
+                self.wait_until_registered()?;
+                self.work_for(400)?;
+                self.wait_for_news(aim == 7);
+                thread::sleep(self.dice.moment(30));
+            }
+        }
         self.note(format!("round {round}: kill -9"));
         // Dropping it kills it.
         self.agent = None;
+        self.written.read(&self.work);
         if self.dice.below(3) == 0 {
-            let moment = self.dice.moment(300);
-            self.work_for(moment)?;
+            self.work_for(300)?;
         }
         self.start_agent()?;
         self.look_for_wrongs()
     }
 
-    /// Waits, while tasks are killed now and then.
-    fn work_for(&mut self, moment: Duration) -> Outcome {
-        let end = Instant::now() + moment;
+    /// Waits until the next task is launched, or the next update comes; not for ever, there may be none.
+    fn wait_for_news(&self, launch: bool) {
+        let count = || {
+            let ledger = self.scheduler.ledger();
+            let count =
+                |task: &Task| if launch { usize::from(task.agent.is_some()) } else { task.entries.len() };
+            ledger.tasks.values().map(count).sum::<usize>()
+        };
+        let (end, before) = (Instant::now() + NEWS, count());
+        while count() == before && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits for up to so many milliseconds, while tasks are killed now and then.
+    fn work_for(&mut self, milliseconds: u64) -> Outcome {
+        let end = Instant::now() + self.dice.moment(milliseconds);
         let victims = self.load.victims(&self.scheduler.ledger());
         for victim in victims {
             thread::sleep(end.saturating_duration_since(Instant::now()) / 4);
@@ -247,6 +273,11 @@ impl<'a> Campaign<'a> {
         self.note("audit: the load is held".to_owned());
         self.wait_until_registered()?;
         wait_for("every task to be launched", PATIENCE, || (self.scheduler.pending() == 0).then_some(()))?;
+        let endless = self.load.endless(&self.scheduler.ledger());
+        for id in endless {
+            self.note(format!("KILL of {id}"));
+            self.scheduler.kill(&id);
+        }
         self.scheduler.wait_for_the_end()?;
         remains::nothing(self.load.tag(), &self.work, self.port)?;
         self.notes.read()?;
@@ -256,7 +287,7 @@ impl<'a> Campaign<'a> {
         }
         for (id, task) in &ledger.tasks {
             if self.audited.insert(id.clone()) {
-                audit::task(&self.load, &self.notes, id, task).map_err(|problem| {
+                audit::task(&self.load, &self.notes, &self.written, id, task).map_err(|problem| {
                     let executor = self.load.script(id).map_or(id.as_str(), |script| &script.executor);
                     format!("{problem}\n--- its stderr:\n{}", remains::stderr(&self.work, executor))
                 })?;
@@ -280,7 +311,7 @@ impl<'a> Campaign<'a> {
 }
 
 impl Summary {
-    fn count(&mut self, id: &str, task: &crate::ledger::Task, notes: &Notes) {
+    fn count(&mut self, id: &str, task: &Task, notes: &Notes) {
         if let Some(end) = task.end() {
             *self.ends.entry(end.as_str_name()).or_default() += 1;
         }

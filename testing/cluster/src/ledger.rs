@@ -36,6 +36,8 @@ pub struct Task {
     pub entries: Vec<Entry>,
     /// Its scheduler asked for its end.
     pub killed: bool,
+    /// The update that its scheduler has got and not acknowledged yet.
+    pub held: Option<Bytes>,
 }
 
 impl Task {
@@ -51,6 +53,16 @@ impl Task {
         self.entries
             .iter()
             .any(|entry| is_terminal(entry.state) && (entry.uuid.is_some() || !ran(entry.state)))
+    }
+
+    /// Whether its agent has promised to end it.
+    pub fn is_being_killed(&self) -> bool {
+        self.entries.iter().any(|entry| entry.state == TaskState::TaskKilling)
+    }
+
+    /// Whether its agent itself has told its end, which is acknowledged.
+    pub fn end_is_told(&self) -> bool {
+        self.entries.iter().any(|entry| entry.uuid.is_some() && is_terminal(entry.state))
     }
 
     /// Whether it was ever seen running.
@@ -71,12 +83,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Writes an update down.
-    pub fn record(&mut self, status: &TaskStatus) {
+    /// Writes an update down. Says whether it wants to be acknowledged and comes for the first time.
+    pub fn record(&mut self, status: &TaskStatus) -> bool {
         let id = &status.task_id.value;
         let Some(task) = self.tasks.get_mut(id) else {
             self.wrong.push(format!("an update of '{id}', which nobody launched"));
-            return;
+            return false;
         };
         let reason = status.reason.map_or("", |_| status.reason().as_str_name());
         let entry = Entry {
@@ -88,8 +100,20 @@ impl Ledger {
             healthy: status.healthy,
             check: status.check_status,
         };
-        if entry.uuid.is_some() && task.entries.iter().any(|known| known.uuid == entry.uuid) {
-            return;
+        if entry.uuid.is_some() {
+            let mut others = task.entries.iter().rev().filter(|known| known.uuid.is_some());
+            let later = others.by_ref().take_while(|known| known.uuid != entry.uuid).count();
+            if task.entries.iter().any(|known| known.uuid == entry.uuid) {
+                // The later one was sent when the acknowledgement of this one could not be lost any more.
+                if later > 0 {
+                    self.wrong
+                        .push(format!("{id}: {entry:?} comes again after a later one: {:?}", task.entries));
+                }
+                return false;
+            }
+            if let Some(held) = &task.held {
+                self.wrong.push(format!("{id}: {entry:?} comes before {held:?} was acknowledged"));
+            }
         }
         // The master's answers to questions (without a uuid) run ahead of the updates that are under way, and repeat
         // those that have been.
@@ -103,8 +127,24 @@ impl Ledger {
         if contradicts || (closed && !repeats) {
             self.wrong.push(format!("after its end, {id} became {entry:?}; before: {:?}", task.entries));
         }
+        let new = entry.uuid.is_some();
         if !repeats {
             task.entries.push(entry);
+        }
+        new
+    }
+
+    /// The scheduler keeps the acknowledgement of an update back.
+    pub fn hold(&mut self, status: &TaskStatus) {
+        if let Some(task) = self.tasks.get_mut(&status.task_id.value) {
+            task.held.clone_from(&status.uuid);
+        }
+    }
+
+    /// The acknowledgement that was kept back goes out.
+    pub fn release(&mut self, status: &TaskStatus) {
+        if let Some(task) = self.tasks.get_mut(&status.task_id.value) {
+            task.held = None;
         }
     }
 

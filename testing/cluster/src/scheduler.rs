@@ -16,15 +16,21 @@ use tepui_scheduler::{
     launch_group,
     v1::{self, framework_info::capability::Type as Capability},
 };
-use tokio::time::{Interval, interval};
+use tokio::time::{Instant, Interval, interval};
 
 use crate::{
+    dice::Dice,
     fleet::PATIENCE,
     ledger::{Ledger, Task, is_terminal},
 };
 
 /// How often the master is asked after tasks that have not ended.
 const ASK: Duration = Duration::from_secs(1);
+
+/// One in so many updates is acknowledged late, if any is.
+const LATE: usize = 6;
+/// How late: any other update of that task would be there by then.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// CPUs and MB of each task.
 const EACH: (f64, f64) = (0.01, 4.0);
@@ -106,6 +112,15 @@ pub fn executor(id: impl Into<String>, command: v1::CommandInfo) -> v1::Executor
     }
 }
 
+/// When a scheduler acknowledges an update.
+#[derive(Debug)]
+pub enum Acknowledging {
+    /// Before it does anything else.
+    AtOnce,
+    /// One in some only after a while, in which nothing more of that task may come.
+    NowAndThenLate(Box<Dice>),
+}
+
 /// A framework that runs jobs. Dropping it tears the framework down.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -119,13 +134,28 @@ impl Scheduler {
     /// Subscribes to the master at this port of 127.0.0.1 and begins to launch `jobs`; at most `at_once` of them are
     /// under way at a time, half of them with one offer.
     pub fn start(master: u16, jobs: Vec<Job>, at_once: usize) -> Outcome<Self> {
+        Self::start_as(master, jobs, at_once, Acknowledging::AtOnce)
+    }
+
+    /// The same, with a word about when updates are acknowledged.
+    pub fn start_as(
+        master: u16,
+        jobs: Vec<Job>,
+        at_once: usize,
+        acknowledging: Acknowledging,
+    ) -> Outcome<Self> {
+        let mut capable = vec![Capability::MultiRole, Capability::PartitionAware];
+        if matches!(acknowledging, Acknowledging::NowAndThenLate(_)) {
+            // Who hears that a task is being killed need not say it again.
+            capable.push(Capability::TaskKillingState);
+        }
         let framework = v1::FrameworkInfo {
             user: user()?,
             name: "cluster test".to_owned(),
             roles: vec!["*".to_owned()],
             failover_timeout: Some(3_600.0),
             checkpoint: Some(true),
-            capabilities: capabilities([Capability::MultiRole, Capability::PartitionAware]),
+            capabilities: capabilities(capable),
             ..v1::FrameworkInfo::default()
         };
         let mut config = Config::new(framework, Address::parse(&format!("127.0.0.1:{master}"), 5050)?);
@@ -141,6 +171,8 @@ impl Scheduler {
             ledger: ledger.clone(),
             pending: Arc::clone(&pending),
             at_once,
+            acknowledging,
+            late: VecDeque::new(),
         };
         let thread = thread::spawn(move || runtime.block_on(working.run(events, None)));
         let scheduler = Self { driver, ledger, pending, thread: Some(thread) };
@@ -167,7 +199,7 @@ impl Scheduler {
         lock(&self.pending).len()
     }
 
-    /// Asks for a task's end, again and again until it has come.
+    /// Asks for a task's end, again and again until it has come or its agent has promised it.
     pub fn kill(&self, id: &str) {
         // Of a task whose end was acknowledged the master would say that it does not know it; with the lock no end can be
         // written down, and so none acknowledged, before this is sent.
@@ -242,6 +274,9 @@ struct Working {
     ledger: Arc<Mutex<Ledger>>,
     pending: Arc<Mutex<VecDeque<Job>>>,
     at_once: usize,
+    acknowledging: Acknowledging,
+    /// Acknowledgements that are kept back, in their order, and until when.
+    late: VecDeque<(Instant, v1::TaskStatus)>,
 }
 
 impl Working {
@@ -254,7 +289,29 @@ impl Working {
                     None => return,
                 },
                 _ = asking.tick() => self.ask(),
+                () = until(self.late.front()) => self.acknowledge_late(),
             }
+        }
+    }
+
+    /// Acknowledges an update, if it wants that, now or later. One that is repeated is due.
+    fn acknowledge(&mut self, status: v1::TaskStatus, new: bool) {
+        if new
+            && let Acknowledging::NowAndThenLate(dice) = &mut self.acknowledging
+            && dice.below(LATE) == 0
+        {
+            lock(&self.ledger).hold(&status);
+            self.late.push_back((Instant::now() + WAIT, status));
+        } else if !self.late.iter().any(|(_, late)| late.uuid == status.uuid) {
+            // Not subscribed: it comes again.
+            let _ = self.driver.acknowledge(&status);
+        }
+    }
+
+    fn acknowledge_late(&mut self) {
+        if let Some((_, status)) = self.late.pop_front() {
+            lock(&self.ledger).release(&status);
+            let _ = self.driver.acknowledge(&status);
         }
     }
 
@@ -263,13 +320,12 @@ impl Working {
             Event::Subscribed { .. } => lock(&self.ledger).subscriptions += 1,
             Event::Offers(offers) => offers.into_iter().for_each(|offer| self.offer(offer)),
             Event::Update(status) => {
-                lock(&self.ledger).record(&status);
-                // Not subscribed: it comes again.
-                let _ = self.driver.acknowledge(&status);
+                let new = lock(&self.ledger).record(&status);
                 if is_terminal(status.state()) && !lock(&self.pending).is_empty() {
                     // There is room for another.
                     let _ = self.driver.revive([]);
                 }
+                self.acknowledge(status, new);
             }
             Event::Error { message } => lock(&self.ledger).wrong.push(format!("the master: {message}")),
             _ => {}
@@ -284,7 +340,7 @@ impl Working {
             let _ = self.driver.reconcile(open.iter().map(|(id, agent)| (id.as_str(), agent.clone())));
         }
         for (id, agent) in open {
-            if ledger.tasks.get(&id).is_some_and(|task| task.killed) {
+            if ledger.tasks.get(&id).is_some_and(|task| task.killed && !task.is_being_killed()) {
                 let _ = self.driver.kill(id, agent, None);
             }
         }
@@ -330,6 +386,13 @@ impl Working {
             }
         }
         jobs
+    }
+}
+
+async fn until(late: Option<&(Instant, v1::TaskStatus)>) {
+    match late {
+        Some((at, _)) => tokio::time::sleep_until(*at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,14 +6,16 @@ use tepui_scheduler::v1::TaskState;
 use super::{
     load::{Load, Script},
     notes::{self, Notes},
+    written::Written,
 };
 use crate::ledger::{Task, is_terminal};
 
-/// Compares what was told of one task with its script and with the notes.
+/// Compares what was told of one task with its script, with the notes, and with what agents had written down when they
+/// were killed.
 ///
 /// # Errors
 /// Says what does not fit.
-pub fn task(load: &Load, notes: &Notes, id: &str, task: &Task) -> Outcome {
+pub fn task(load: &Load, notes: &Notes, written: &Written, id: &str, task: &Task) -> Outcome {
     let script = load.script(id).ok_or_else(|| format!("{id} was never drawn"))?;
     let started = notes.starts(id);
     let wrong = |what: &str| format!("{id} {what}; begun {started} times; {script:?}; {task:#?}").into();
@@ -39,14 +41,20 @@ pub fn task(load: &Load, notes: &Notes, id: &str, task: &Task) -> Outcome {
         _ => return Err(wrong("was begun more than once")),
     }
     steps(script, task, end).map_err(|what| wrong(&what))?;
-    for uuid in notes.acknowledged(id) {
-        let told =
-            task.entries.iter().any(|entry| entry.uuid.as_deref().map(notes::uuid).as_deref() == Some(uuid));
-        if !told {
-            return Err(wrong(&format!(
-                "has an update that was acknowledged to its executor and then lost: {uuid}"
-            )));
-        }
+    // The master's own word would be enough for a task that its agent never took.
+    if written.task(id) && !task.end_is_told() {
+        return Err(wrong("was written down by an agent, and the next one said nothing of it"));
+    }
+    let told: Vec<String> =
+        task.entries.iter().filter_map(|entry| entry.uuid.as_deref().map(notes::uuid)).collect();
+    let lost = |uuid: &&str| !told.iter().any(|told| told == uuid);
+    if let Some(uuid) = notes.acknowledged(id).into_iter().find(lost) {
+        return Err(wrong(&format!(
+            "has an update that was acknowledged to its executor and then lost: {uuid}"
+        )));
+    }
+    if let Some(uuid) = written.updates(id).find(lost) {
+        return Err(wrong(&format!("has an update that was written down and then lost: {uuid}")));
     }
     Ok(())
 }

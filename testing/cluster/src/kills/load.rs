@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -17,6 +18,9 @@ use crate::{
 
 /// Every process of a campaign has this in its environment, and so has whatever it leaves behind.
 pub const TAG: &str = "AGENT_KILLS";
+
+/// Between SIGTERM and SIGKILL for commands that only SIGKILL ends: long enough for agents to be killed in between.
+const GRACE: Duration = Duration::from_millis(800);
 
 /// What a task is to do.
 #[derive(Clone, Debug)]
@@ -80,7 +84,18 @@ impl Load {
         scheduler.add(jobs);
     }
 
-    /// Tasks that the scheduler wants to end now: one in some rounds, of those that have been launched.
+    /// Commands that run until they are killed for good, of those that have been launched and are not being killed.
+    pub fn endless(&self, ledger: &Ledger) -> Vec<String> {
+        let open = ledger.open().into_iter().map(|(id, _)| id);
+        open.filter(|id| {
+            let endless = self.script(id).is_some_and(|script| script.end == TaskState::TaskKilled);
+            endless && ledger.tasks.get(id).is_some_and(|task| !task.killed)
+        })
+        .collect()
+    }
+
+    /// Tasks that the scheduler wants to end now: one in some rounds, of those that have been launched, and one that
+    /// would not end otherwise.
     pub fn victims(&mut self, ledger: &Ledger) -> Vec<String> {
         let open: Vec<String> = ledger
             .open()
@@ -89,7 +104,8 @@ impl Load {
             .filter(|id| ledger.tasks.get(id).is_some_and(|task| !task.killed))
             .collect();
         let count = self.dice.below(3).saturating_sub(1);
-        (0..count).filter_map(|_| self.dice.pick(&open).cloned()).collect()
+        let endless = self.endless(ledger).into_iter().take(1);
+        (0..count).filter_map(|_| self.dice.pick(&open).cloned()).chain(endless).collect()
     }
 
     fn id(&mut self, round: u32, kind: &str) -> String {
@@ -101,22 +117,27 @@ impl Load {
         if self.dice.below(5) == 0 { TaskState::TaskFailed } else { TaskState::TaskFinished }
     }
 
-    /// A command: short, long, one that leaves a process behind, one that does not listen to SIGTERM.
+    /// A command: short, long, one that leaves a process behind, one that does not listen to SIGTERM, one that only
+    /// SIGKILL ends.
     fn command(&mut self, round: u32) -> Job {
         let id = self.id(round, "c");
-        let end = self.end();
-        let (nap, work) = (self.dice.below(1_200), self.dice.below(8));
+        let (nap, work) = (self.dice.below(1_200), self.dice.below(10));
+        let end = if work == 9 { TaskState::TaskKilled } else { self.end() };
         let middle = match work {
             0 | 1 => String::new(),
             2 => "setsid sleep 300 &".to_owned(),
             3 => format!("trap : TERM; sleep 0.{nap:04}"),
+            9 => "trap '' TERM; sleep 300".to_owned(),
             _ => format!("sleep 0.{nap:04}"),
         };
         let code = u8::from(end == TaskState::TaskFailed);
         let script = format!("{}\n{middle}\nexit {code}", notes::shell_start(&self.notes, &id));
         self.scripts.insert(id.clone(), Script { end, steps: None, group: Vec::new(), executor: id.clone() });
         let command = v1::CommandInfo { environment: Some(self.environment()), ..shell(script) };
-        Job { id, work: scheduler::Work::Command(Box::new(command)), group: None, more: Box::default() }
+        let grace = v1::DurationInfo { nanoseconds: i64::try_from(GRACE.as_nanos()).unwrap_or(0) };
+        let kill_policy = (work == 9).then_some(v1::KillPolicy { grace_period: Some(grace) });
+        let more = Box::new(v1::TaskInfo { kill_policy, ..v1::TaskInfo::default() });
+        Job { id, work: scheduler::Work::Command(Box::new(command)), group: None, more }
     }
 
     /// A new executor and its tasks.

@@ -115,7 +115,7 @@ pub fn stderr(work: &Path, executor: &str) -> String {
 }
 
 /// What is below a directory at this path, with `*` for any name. Links are not followed.
-fn grandchildren(directory: &Path, path: &[&str]) -> Vec<PathBuf> {
+pub(super) fn grandchildren(directory: &Path, path: &[&str]) -> Vec<PathBuf> {
     let Some((first, rest)) = path.split_first() else { return vec![directory.to_owned()] };
     if *first != "*" {
         return grandchildren(&directory.join(first), rest);

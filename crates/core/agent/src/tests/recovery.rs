@@ -130,6 +130,22 @@ fn a_command_that_ended_meanwhile() {
     }
 }
 
+/// The last agent died between writing a task down and starting anything for it: nobody else can tell of it.
+#[test]
+fn what_was_written_down_and_never_launched_is_reported() {
+    for task in [command_task("t", "sleep 9"), executor_task("t", "e")] {
+        let mut rig = Rig::new();
+        rig.disk = Some(Disk::default());
+        rig.register();
+        launch(&rig.run(aware(), task));
+        let mut disk = rig.disk.take().unwrap();
+        let mut rig = Rig::recovered(disk.containers(&ContainerState::Unknown));
+        rig.register_quietly();
+        assert_eq!(rig.reregister_states(), [TaskState::Gone]);
+        assert!(rig.agent.frameworks.is_empty(), "nothing is left of it");
+    }
+}
+
 /// An update that was refused would be overtaken by one right behind it, if recovery ends between the two.
 #[test]
 fn who_is_back_need_not_wait_for_the_others_with_its_updates() {

@@ -15,10 +15,10 @@ pub(crate) struct Drain {
 }
 
 impl Agent {
-    /// Kills every task, each with its own grace or the drain's, whichever is shorter. An agent with nothing on it is
+    /// Kills every task, each with its own grace or the drain's, whichever is shorter. An agent without tasks is
     /// drained already. A later word replaces an earlier one.
     pub(crate) fn drain(&mut self, now: Tick, config: v1::DrainConfig) {
-        if self.frameworks.is_empty() {
+        if self.has_no_tasks() {
             return;
         }
         self.out.write(Checkpoint::Drain(Some(config)));
@@ -48,12 +48,18 @@ impl Agent {
         self.finish_drain();
     }
 
-    /// With nothing left the drain is over, and the next framework is welcome.
+    /// With no task left the drain is over, and the next one is welcome. Executors that stay do not matter: the master
+    /// does not count them either, and once it says that the agent is in use again, tasks come.
     pub(crate) fn finish_drain(&mut self) {
-        if self.drain.is_some() && self.frameworks.is_empty() {
+        if self.drain.is_some() && self.has_no_tasks() {
             self.drain = None;
             self.out.write(Checkpoint::Drain(None));
         }
+    }
+
+    /// Whether every task has ended and every end was acknowledged.
+    fn has_no_tasks(&self) -> bool {
+        self.streams.is_empty() && self.frameworks.values().all(|framework| framework.tasks.is_empty())
     }
 }
 

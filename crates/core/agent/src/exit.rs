@@ -202,8 +202,8 @@ impl Agent {
                     self.forget_written(&id.value);
                 }
             }
-            self.finish_drain();
         }
+        self.finish_drain();
         self.stop_if_done();
     }
 

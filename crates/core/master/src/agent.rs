@@ -10,19 +10,19 @@ use tepui_wire_mesos::{internal, v1};
 ///
 /// ```text
 ///   RegisterSlave          link breaks
-///  --------------> Active <----------> Disconnected
+///  -------------> Connected <--------> Disconnected
 ///                    |   ReregisterSlave    |
 ///                    | pings unanswered     | has not come back
 ///                    +-> Unreachable <------+
-///                            | ReregisterSlave: Active again
+///                            | ReregisterSlave: Connected again
 ///  UnregisterSlave: removed for good; MARK_AGENT_GONE: never taken again
 /// ```
 ///
 /// Unreachable and gone agents are only ids with a time; this enum is of those that are registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentState {
-    /// Its resources are offered.
-    Active,
+    /// It is there. Its resources are offered, unless an operator deactivated it ([`crate::Deactivation`]).
+    Connected,
     /// The link to it broke; it has the re-registration timeout to come back.
     Disconnected,
 }
@@ -57,9 +57,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Whether it is connected, and its resources offered.
-    pub fn is_active(&self) -> bool {
-        self.state == AgentState::Active
+    /// Whether the link to it holds.
+    pub fn is_connected(&self) -> bool {
+        self.state == AgentState::Connected
     }
 
     /// As the v1 API shows it.

@@ -1,6 +1,8 @@
 //! Why something does not run or gets no offer, in words.
 
-use tepui_model::{FrameworkId, TaskState};
+use std::collections::BTreeMap;
+
+use tepui_model::{AgentId, FrameworkId, TaskState};
 
 use crate::{FrameworkState, Master};
 
@@ -29,6 +31,7 @@ pub(crate) fn framework(master: &Master, id: &str) -> Option<Vec<String>> {
         framework.tasks.len(),
         framework.offers.len()
     ));
+    lines.extend(out_of_use(master));
     for explanation in master.allocator.explain(&framework.id) {
         let role = &explanation.role;
         if let Some(last) = explanation.last_grant {
@@ -75,19 +78,35 @@ pub(crate) fn task(master: &Master, framework: Option<&str>, id: &str) -> Option
     (!lines.is_empty()).then_some(lines)
 }
 
+/// Agents that are there and not offered, by why.
+fn out_of_use(master: &Master) -> Vec<String> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for (_, deactivation) in master.deactivated.iter().filter(|(id, _)| master.agents.contains_key(*id)) {
+        *counts.entry(deactivation.word()).or_default() += 1;
+    }
+    let line = |(word, agents)| match agents {
+        1 => format!("1 agent is {word}: it is not offered"),
+        _ => format!("{agents} agents are {word}: they are not offered"),
+    };
+    counts.into_iter().map(line).collect()
+}
+
 fn hindrance(master: &Master, framework: &FrameworkId, state: TaskState, agent: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if state.is_terminal() {
         return lines;
     }
     match master.agents.get(agent) {
-        Some(agent) if agent.is_active() => {
+        Some(agent) if agent.is_connected() => {
             if state == TaskState::Staging {
                 lines.push("the agent has not reported it yet: its executor is being started".to_owned());
             }
         }
         Some(agent) => lines.push(format!("agent {} is disconnected; it is expected back", agent.id)),
         None => lines.push(format!("agent {agent} is out of reach")),
+    }
+    if master.drain_of(&AgentId::new(agent)).is_some_and(|drain| !drain.drained) {
+        lines.push(format!("agent {agent} is draining: the task is being killed there"));
     }
     if master.frameworks.get(framework).is_some_and(|framework| !framework.is_connected()) {
         lines.push("its scheduler is not connected, so updates wait at the agent".to_owned());

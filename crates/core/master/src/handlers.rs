@@ -9,6 +9,7 @@ use crate::{Master, master::Timer, operators};
 pub(crate) mod accept;
 pub(crate) mod agents;
 pub(crate) mod call;
+pub(crate) mod drain;
 pub(crate) mod executors;
 pub(crate) mod framework;
 pub(crate) mod kill;
@@ -40,6 +41,10 @@ pub(crate) enum Pending {
     MarkUnreachable { id: AgentId, since: Tick, message: &'static str },
     /// An agent ends.
     RemoveAgent { id: AgentId, why: agents::Removal, reply: Option<ConnectionId> },
+    /// An operator takes an agent out of use, or into use again.
+    Retire { id: AgentId, what: drain::Retirement, reply: ConnectionId },
+    /// Nothing runs any more on an agent that was drained.
+    MarkDrained { id: AgentId },
 }
 
 /// Goes on after a write.
@@ -65,6 +70,8 @@ pub(crate) fn persisted(master: &mut Master, pending: Pending) {
                 master.reply(to, Reply::ok());
             }
         }
+        Pending::Retire { id, what, reply } => drain::retired(master, &id, what, reply),
+        Pending::MarkDrained { id } => drain::marked_drained(master, &id),
     }
 }
 

@@ -59,7 +59,7 @@ fn check_books(master: &Master) -> Result<(), String> {
         if !framework.offers.contains(id) {
             return Err(format!("framework {} does not know its offer {id}", framework.id));
         }
-        if !master.agents.get(&offer.agent_id).is_some_and(|agent| agent.is_active()) {
+        if !master.agents.get(&offer.agent_id).is_some_and(|agent| master.is_active(agent)) {
             return Err(format!("offer {id} is of agent {}, which is not active", offer.agent_id));
         }
         if !master.agent_offers.get(&offer.agent_id).is_some_and(|offers| offers.contains(id)) {
@@ -79,6 +79,11 @@ fn check_books(master: &Master) -> Result<(), String> {
     for (pid, id) in &master.agent_at {
         if master.agents.get(id).is_none_or(|agent| agent.pid != *pid) {
             return Err(format!("no agent {id} is at {pid}"));
+        }
+    }
+    for (id, deactivation) in &master.deactivated {
+        if deactivation.drain.is_some_and(|drain| !drain.drained) && master.gone.contains_key(id) {
+            return Err(format!("agent {id} is draining and gone at once"));
         }
     }
     for id in master.unreachable.keys().chain(master.gone.keys()) {

@@ -10,6 +10,7 @@
 
 mod agent;
 mod config;
+mod deactivation;
 mod effect;
 mod explain;
 mod framework;
@@ -29,6 +30,7 @@ pub mod views;
 
 pub use agent::{Agent, AgentState};
 pub use config::Config;
+pub use deactivation::{Deactivation, Drain};
 pub use effect::{Effect, OperatorEvent, Write};
 pub use framework::{Framework, FrameworkState};
 pub use master::Master;

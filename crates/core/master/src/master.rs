@@ -16,7 +16,7 @@ use tepui_wire_mesos::{Message, v1};
 use uuid::Uuid;
 
 use crate::{
-    Agent, Config, Effect, Framework, Registry, Snapshot, Stats, Write, explain,
+    Agent, Config, Deactivation, Effect, Framework, Registry, Snapshot, Stats, Write, explain,
     handlers::{self, Pending, recovery::RecoveredAgent},
     offer::{self, Offer},
     operators::Operators,
@@ -88,6 +88,8 @@ pub struct Master {
     pub(crate) recovered_agents: BTreeMap<AgentId, RecoveredAgent>,
     pub(crate) unreachable: BTreeMap<AgentId, Tick>,
     pub(crate) gone: BTreeMap<AgentId, Tick>,
+    /// Agents that an operator took out of use: registered, recovered or unreachable ones.
+    pub(crate) deactivated: BTreeMap<AgentId, Deactivation>,
     /// Agents whose (re-)registration or removal is being written.
     pub(crate) registering: BTreeSet<Upid>,
     pub(crate) removing: BTreeSet<AgentId>,
@@ -131,6 +133,7 @@ impl Master {
             recovered_agents: BTreeMap::new(),
             unreachable: BTreeMap::new(),
             gone: BTreeMap::new(),
+            deactivated: BTreeMap::new(),
             registering: BTreeSet::new(),
             removing: BTreeSet::new(),
             offers: BTreeMap::new(),
@@ -246,6 +249,7 @@ impl Master {
                 .map(|(id, agent)| (id.clone(), Arc::clone(&agent.info)))
                 .collect(),
             unreachable_agents: self.unreachable.clone(),
+            deactivated_agents: self.deactivated.clone(),
             offers: self.offers.values().map(|offer| Arc::clone(&offer.wire)).collect(),
             operator_subscribers: self.operators.len(),
             weights: self.config.weights.clone(),

@@ -96,7 +96,7 @@ pub(crate) fn allocate(master: &mut Master) {
 /// Turns a grant into an offer; nothing if the framework or the agent is not there, which the allocator is told
 /// of in time.
 fn make(master: &mut Master, grant: &Grant) -> Option<v1::Offer> {
-    let agent = master.agents.get(&grant.agent).filter(|agent| agent.is_active())?;
+    let agent = master.agents.get(&grant.agent).filter(|agent| master.is_active(agent))?;
     let framework =
         master.frameworks.get_mut(&grant.framework).filter(|framework| framework.is_connected())?;
     let id = OfferId::from(format!("{}-O{}", master.config.info.id, master.next_offer));
@@ -251,7 +251,7 @@ pub(crate) fn agent_added(master: &mut Master, id: &AgentId, used: &BTreeMap<Fra
             capabilities: agent_capabilities(agent),
             domain: agent.info.domain.as_ref().and_then(fault_domain),
             hostname: agent.info.hostname.clone(),
-            active: agent.is_active(),
+            active: master.is_active(agent),
         };
         master.allocator.add_agent(id.clone(), agent, used);
     }
@@ -263,11 +263,14 @@ pub(crate) fn agent_updated(master: &mut Master, id: &AgentId) {
         let domain = agent.info.domain.as_ref().and_then(fault_domain);
         let total = (*agent.total).clone();
         let capabilities = agent_capabilities(agent);
+        let active = master.is_active(agent);
         master.allocator.update_agent(id, capabilities, domain);
         if master.allocator.agent_total(id) != Some(&total) {
             master.allocator.update_agent_total(id, total);
         }
-        master.allocator.activate_agent(id);
+        if active {
+            master.allocator.activate_agent(id);
+        }
     }
 }
 

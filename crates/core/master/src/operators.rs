@@ -83,8 +83,9 @@ pub(crate) fn task_updated(master: &mut Master, task: &Task, status: &TaskStatus
 }
 
 pub(crate) fn agent_added(master: &mut Master, agent: &Agent) {
+    let deactivation = master.deactivated.get(&agent.id).copied();
     publish(master, || Event {
-        agent_added: Some(event::AgentAdded { agent: views::new_agent(agent) }),
+        agent_added: Some(event::AgentAdded { agent: views::new_agent(agent, deactivation.as_ref()) }),
         ..typed(event::Type::AgentAdded)
     });
 }

@@ -5,11 +5,13 @@
 //! | `master` | [`MasterRecord`] | when a master starts |
 //! | `agents/<id>` | [`AgentRecord`] | before SlaveRegistered, and when the info changes |
 //! | `unreachable/<id>`, `gone/<id>` | [`SinceRecord`] | before anybody hears of it |
+//! | `deactivated/<id>` | [`DeactivationRecord`] | before the operator hears of it |
+//! | `draining/<id>` | [`DrainRecord`] | before the agent hears of it; when it is drained |
 //! | `frameworks/<id>` | [`FrameworkRecord`] | before SUBSCRIBED; at disconnection; at the end |
 //!
 //! Must not live here: what the records lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use tepui_model::Tick;
@@ -51,6 +53,23 @@ pub(crate) struct SinceRecord {
     /// Nanoseconds since the epoch.
     #[prost(uint64, tag = "2")]
     pub(crate) since: u64,
+}
+
+/// An agent that an operator took out of use. A key of its own, like the next: what else is written about the agent
+/// meanwhile, be it another description or that it is unreachable, does not concern it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct DeactivationRecord {
+    #[prost(uint32, tag = "1")]
+    pub(crate) format: u32,
+}
+
+/// An agent that is being emptied, or is empty; such an agent is deactivated, too.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct DrainRecord {
+    #[prost(uint32, tag = "1")]
+    pub(crate) format: u32,
+    #[prost(message, required, tag = "2")]
+    pub(crate) info: v1::DrainInfo,
 }
 
 /// A framework, from its first subscription until it is forgotten.
@@ -105,6 +124,8 @@ pub struct Registry {
     pub(crate) frameworks: BTreeMap<String, FrameworkRecord>,
     pub(crate) unreachable: BTreeMap<String, Tick>,
     pub(crate) gone: BTreeMap<String, Tick>,
+    pub(crate) deactivated: BTreeSet<String>,
+    pub(crate) draining: BTreeMap<String, v1::DrainInfo>,
 }
 
 impl Registry {
@@ -135,6 +156,16 @@ impl Registry {
                 let record: FrameworkRecord = read(key, value)?;
                 check(key, record.format)?;
                 self.frameworks.insert(id.to_owned(), record);
+            }
+            Some(("deactivated", id)) => {
+                let record: DeactivationRecord = read(key, value)?;
+                check(key, record.format)?;
+                self.deactivated.insert(id.to_owned());
+            }
+            Some(("draining", id)) => {
+                let record: DrainRecord = read(key, value)?;
+                check(key, record.format)?;
+                self.draining.insert(id.to_owned(), record.info);
             }
             Some((kind @ ("unreachable" | "gone"), id)) => {
                 let record: SinceRecord = read(key, value)?;
@@ -189,6 +220,20 @@ pub(crate) fn remove_gone(id: &str) -> Write {
     Write { key: format!("gone/{id}"), value: None }
 }
 
+pub(crate) fn write_deactivated(id: &str) -> Write {
+    set(format!("deactivated/{id}"), &DeactivationRecord { format: FORMAT })
+}
+
+pub(crate) fn write_draining(id: &str, info: v1::DrainInfo) -> Write {
+    set(format!("draining/{id}"), &DrainRecord { format: FORMAT, info })
+}
+
+/// The agent is in use again, or forgotten.
+pub(crate) fn remove_deactivation(id: &str) -> [Write; 2] {
+    let remove = |key: &str| Write { key: format!("{key}/{id}"), value: None };
+    [remove("deactivated"), remove("draining")]
+}
+
 pub(crate) fn write_framework(
     info: v1::FrameworkInfo,
     registered: Tick,
@@ -229,6 +274,7 @@ mod tests {
 
     #[test]
     fn reads_what_was_written() {
+        let drained = v1::DrainInfo { state: v1::DrainState::Drained as i32, config: Default::default() };
         let registry = Registry::decode([
             entry(write_master("m")),
             entry(write_agent(
@@ -239,12 +285,16 @@ mod tests {
             entry(write_framework(framework("m-0000"), Tick::from_nanos(1), Some(Tick::from_nanos(2)), None)),
             entry(write_unreachable("m-S1", Tick::from_nanos(3))),
             entry(write_gone("m-S2", Tick::from_nanos(4))),
+            entry(write_deactivated("m-S0")),
+            entry(write_draining("m-S0", drained)),
         ])
         .unwrap();
         assert!(registry.agents.contains_key("m-S0"));
         assert_eq!(registry.frameworks["m-0000"].disconnected, Some(2));
         assert_eq!(registry.unreachable["m-S1"], Tick::from_nanos(3));
         assert_eq!(registry.gone["m-S2"], Tick::from_nanos(4));
+        assert!(registry.deactivated.contains("m-S0"));
+        assert_eq!(registry.draining["m-S0"], drained);
     }
 
     #[test]

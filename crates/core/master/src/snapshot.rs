@@ -8,7 +8,7 @@ use std::{
 use tepui_model::{AgentId, FrameworkId, Tick};
 use tepui_wire_mesos::{internal, v1};
 
-use crate::{Agent, Config, Framework, Stats};
+use crate::{Agent, Config, Deactivation, Framework, Stats};
 
 /// What [`crate::views`] show: shared with the master, copied by it only when it changes something.
 ///
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub recovered_agents: BTreeMap<AgentId, Arc<internal::SlaveInfo>>,
     /// Unreachable agents and since when.
     pub unreachable_agents: BTreeMap<AgentId, Tick>,
+    /// Agents that an operator took out of use, reachable or not.
+    pub deactivated_agents: BTreeMap<AgentId, Deactivation>,
     /// Outstanding offers.
     pub offers: Vec<Arc<v1::Offer>>,
     /// How many operators watch events.

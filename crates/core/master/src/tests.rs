@@ -2,6 +2,7 @@
 
 mod agents;
 mod cluster;
+mod drain;
 mod frameworks;
 mod groups;
 mod launch;

@@ -13,7 +13,7 @@ use tepui_wire_mesos::{
     },
 };
 
-use crate::{Agent, Framework, FrameworkState, Snapshot, agent::agent_info};
+use crate::{Agent, Deactivation, Drain, Framework, FrameworkState, Snapshot, agent::agent_info};
 
 mod metrics;
 
@@ -217,7 +217,7 @@ pub fn agents(snapshot: &Snapshot) -> response::GetAgents {
         offers.entry(offer.agent_id.value.as_str()).or_default().push(offer);
     }
     let show = |agent: &Agent| {
-        let mut wire = new_agent(agent);
+        let mut wire = new_agent(agent, snapshot.deactivated_agents.get(&agent.id));
         let mut sum = Resources::new();
         for resources in used.get(&agent.id).into_iter().flat_map(BTreeMap::values) {
             sum += resources;
@@ -241,11 +241,17 @@ fn refined(mut info: v1::AgentInfo) -> v1::AgentInfo {
 }
 
 /// An agent of which nothing is used or offered, as AGENT_ADDED shows it.
-pub(crate) fn new_agent(agent: &Agent) -> response::get_agents::Agent {
+pub(crate) fn new_agent(agent: &Agent, deactivation: Option<&Deactivation>) -> response::get_agents::Agent {
+    let drain = deactivation.and_then(|it| it.drain.as_ref());
     response::get_agents::Agent {
         agent_info: refined(agent.wire_info()),
-        active: agent.is_active(),
-        deactivated: Some(false),
+        active: agent.is_connected() && deactivation.is_none(),
+        deactivated: Some(deactivation.is_some()),
+        drain_info: drain.map(Drain::to_wire),
+        // Whole seconds, as in Mesos; `/slaves` has the rest.
+        estimated_drain_start_time: drain
+            .and_then(|drain| drain.started)
+            .map(|started| time_info(Tick::from_nanos(started.as_nanos() / 1_000_000_000 * 1_000_000_000))),
         version: agent.version.clone(),
         pid: Some(agent.pid.to_string()),
         registered_time: Some(time_info(agent.registered)),

@@ -69,7 +69,7 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
     for offer in &taken {
         pool.left += &offer.resources;
     }
-    if !master.agents.get(&pool.agent_id).is_some_and(|agent| agent.is_active()) {
+    if !master.agents.get(&pool.agent_id).is_some_and(|agent| agent.is_connected()) {
         // Offers of such an agent are rescinded, so this is only a second line of defence.
         offer::recover(master, id, &pool.agent_id, &pool.left, Refusal::None);
         let text = format!("agent {} that is not connected", pool.agent_id);

@@ -49,7 +49,7 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
         return;
     }
     if let Some(known) = master.agent_at.get(from).and_then(|id| master.agents.get(id)) {
-        if known.is_active() {
+        if known.is_connected() {
             // It has not heard that it is registered.
             let id = known.id.clone();
             return welcome(master, &id);
@@ -93,7 +93,7 @@ pub(crate) fn admitted(
         id: id.clone(),
         pid: pid.clone(),
         info: Arc::new(message.slave),
-        state: AgentState::Active,
+        state: AgentState::Connected,
         version: message.version.unwrap_or_default(),
         capabilities: message.agent_capabilities,
         registered: master.now,
@@ -146,7 +146,7 @@ pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
         }
         let agent = Arc::make_mut(agent);
         agent.unanswered_pings += 1;
-        (agent.pid.clone(), agent.observer.to_string(), agent.is_active())
+        (agent.pid.clone(), agent.observer.to_string(), agent.is_connected())
     } else if let Some(pid) = master.recovered_agents.get(id).and_then(|agent| agent.pid.clone()) {
         // It may not have noticed that its master was started anew: this makes it re-register.
         (pid, "slave-observer(0)".to_owned(), false)
@@ -180,7 +180,7 @@ pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
 /// The link to `peer` broke.
 pub(crate) fn exited(master: &mut Master, peer: &Upid) {
     let Some(agent) = master.agent_at.get(peer).and_then(|id| master.agents.get_mut(id)) else { return };
-    if !agent.is_active() {
+    if !agent.is_connected() {
         return;
     }
     let agent = Arc::make_mut(agent);
@@ -220,7 +220,7 @@ pub(crate) fn reregistration_timeout(master: &mut Master, id: &AgentId) {
     if master.recovered_agents.contains_key(id) {
         master.stats.count("master/recovery_slave_removals");
         mark_unreachable(master, id, "agent did not re-register within the timeout after master failover");
-    } else if master.agents.get(id).is_some_and(|agent| !agent.is_active()) {
+    } else if master.agents.get(id).is_some_and(|agent| !agent.is_connected()) {
         mark_unreachable(master, id, "agent did not re-register within the timeout after disconnecting");
     }
 }
@@ -275,6 +275,7 @@ pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option
         return;
     }
     let mut writes = vec![registry::remove_agent(id.as_str())];
+    writes.extend(registry::remove_deactivation(id.as_str()));
     if why == Removal::Gone {
         writes.push(registry::remove_unreachable(id.as_str()));
         writes.push(registry::write_gone(id.as_str(), master.now));
@@ -285,6 +286,7 @@ pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option
 /// The removal is written.
 pub(crate) fn removed(master: &mut Master, id: &AgentId, why: Removal) {
     master.removing.remove(id);
+    master.deactivated.remove(id);
     master.stats.count("master/slave_removals");
     match why {
         Removal::Unregistered => master.stats.count("master/slave_removals/reason_unregistered"),

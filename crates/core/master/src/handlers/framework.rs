@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use tepui_model::{AgentId, ConnectionId, FrameworkId, Reason, Reply, TaskState};
 use tepui_wire_mesos::internal;
 
-use super::{Pending, executors, offers, subscribe, updates};
+use super::{Pending, drain, executors, offers, subscribe, updates};
 use crate::{Framework, FrameworkState, Master, master::Timer, offer, operators, registry, status};
 
 /// Why a framework ends.
@@ -109,6 +109,7 @@ fn end_tasks(master: &mut Master, id: &FrameworkId, why: End) {
             updates::apply_from_master(master, &task, &status);
         }
         updates::complete(master, id, &task.id);
+        drain::check(master, &task.agent_id);
     }
 }
 

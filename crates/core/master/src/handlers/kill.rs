@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tepui_model::{ExecutorId, FrameworkId};
 use tepui_wire_mesos::{internal, v1::scheduler::call};
 
-use super::{reconcile, updates};
+use super::{drain, reconcile, updates};
 use crate::{Master, task::KillWish};
 
 /// KILL. The wish is remembered with the task, so that it is not lost with a broken link.
@@ -39,7 +39,7 @@ pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
         }
     }
     if let Some(agent) = master.agents.get(&agent_id)
-        && agent.is_active()
+        && agent.is_connected()
     {
         let pid = agent.pid.clone();
         let message = internal::KillTaskMessage {
@@ -60,7 +60,7 @@ pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown:
         );
         return master.warn(text);
     };
-    let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_active());
+    let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_connected());
     let key = (agent_id, ExecutorId::new(shutdown.executor_id.value.as_str()));
     if let Some(framework) = master.frameworks.get_mut(id)
         && let Some(executor) = Arc::make_mut(framework).executors.get_mut(&key)
@@ -87,7 +87,7 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
         master.stats.count("master/invalid_status_update_acknowledgements");
         return;
     };
-    let (pid, active) = (agent.pid.clone(), agent.is_active());
+    let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_connected());
     let task = master
         .frameworks
         .get(id)
@@ -101,6 +101,7 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
     {
         let task_id = task.id.clone();
         updates::complete(master, id, &task_id);
+        drain::check(master, &agent_id);
     }
     if !active {
         master.stats.count("master/invalid_status_update_acknowledgements");
@@ -119,7 +120,7 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
 /// MESSAGE: passed on to the executor's agent; best effort.
 pub(crate) fn message(master: &mut Master, id: &FrameworkId, message: call::Message) {
     master.stats.count("master/messages_framework_to_executor");
-    let agent = master.agents.get(message.agent_id.value.as_str()).filter(|agent| agent.is_active());
+    let agent = master.agents.get(message.agent_id.value.as_str()).filter(|agent| agent.is_connected());
     let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
         master.stats.count("master/invalid_framework_to_executor_messages");
         return;

@@ -8,7 +8,7 @@ use tepui_wire_mesos::v1::{
 
 use super::{
     agents::{self, Removal},
-    framework, kill,
+    drain, framework, kill,
 };
 use crate::{Master, operators};
 
@@ -18,6 +18,9 @@ pub(crate) fn handle(master: &mut Master, from: ConnectionId, _principal: Option
         Some(Ok(Type::Subscribe)) => operators::subscribe(master, from),
         Some(Ok(Type::Teardown)) => teardown(master, from, &call),
         Some(Ok(Type::MarkAgentGone)) => mark_agent_gone(master, from, &call),
+        Some(Ok(Type::DrainAgent)) => drain::drain_agent(master, from, &call),
+        Some(Ok(Type::DeactivateAgent)) => drain::deactivate_agent(master, from, &call),
+        Some(Ok(Type::ReactivateAgent)) => drain::reactivate_agent(master, from, &call),
         Some(Ok(Type::Unknown)) => master.reply(from, Reply::error(501, "501 Not Implemented.")),
         Some(Ok(kind)) => {
             let text = format!("{} is not implemented", kind.as_str_name());

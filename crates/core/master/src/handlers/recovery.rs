@@ -8,7 +8,7 @@ use tepui_wire_mesos::{internal, v1};
 
 use super::{Pending, agents, framework};
 use crate::{
-    Framework, FrameworkState, Master, Registry, Write, master::Timer, offer, registry,
+    Deactivation, Drain, Framework, FrameworkState, Master, Registry, Write, master::Timer, offer, registry,
     registry::FrameworkRecord,
 };
 
@@ -38,6 +38,11 @@ pub(crate) fn restore(master: &mut Master, registry: Registry) {
         agents::ping_due(master, &id);
     }
     master.unreachable = registry.unreachable.into_iter().map(|(id, since)| (id.into(), since)).collect();
+    master.deactivated =
+        registry.deactivated.into_iter().map(|id| (id.into(), Deactivation::default())).collect();
+    for (id, info) in registry.draining {
+        master.deactivated.entry(id.into()).or_default().drain = Some(Drain::from_wire(&info));
+    }
     master.gone = registry.gone.into_iter().map(|(id, since)| (id.into(), since)).collect();
     master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
 }
@@ -91,6 +96,9 @@ pub(crate) fn prune(master: &mut Master) {
     for id in expired(&master.unreachable, master.now, age, count) {
         master.unreachable.remove(&id);
         writes.push(registry::remove_unreachable(id.as_str()));
+        if master.deactivated.remove(&id).is_some() {
+            writes.extend(registry::remove_deactivation(id.as_str()));
+        }
     }
     for id in expired(&master.gone, master.now, age, count) {
         master.gone.remove(&id);

@@ -12,7 +12,7 @@ use tepui_wire_mesos::{convert, internal, v1};
 use super::{
     Pending,
     agents::{self, Removal},
-    executors, framework, offers, recovery, updates,
+    drain, executors, framework, offers, recovery, updates,
 };
 use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
 
@@ -93,7 +93,7 @@ fn unknown(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rer
         id: id.clone(),
         pid: pid.clone(),
         info: Arc::new(message.slave),
-        state: AgentState::Active,
+        state: AgentState::Connected,
         version: message.version.unwrap_or_default(),
         capabilities: message.agent_capabilities,
         registered: master.now,
@@ -207,7 +207,7 @@ fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rereg
     let old_pid = std::mem::replace(&mut agent.pid, pid.clone());
     agent.total = Arc::new(agent.total.revocable() + &total);
     agent.info = Arc::new(message.slave);
-    agent.state = AgentState::Active;
+    agent.state = AgentState::Connected;
     agent.version = message.version.unwrap_or_default();
     agent.capabilities = message.agent_capabilities;
     agent.reregistered = Some(master.now);
@@ -370,4 +370,5 @@ fn finish(master: &mut Master, id: &AgentId, frameworks: &[v1::FrameworkInfo], o
         };
         master.send(pid.clone(), message);
     }
+    drain::agent_is_back(master, id);
 }

@@ -180,7 +180,7 @@ fn tell_agents(master: &mut Master, framework: &Framework) {
         framework_info: Some((*framework.info).clone()),
     };
     let connected: Vec<_> =
-        master.agents.values().filter(|agent| agent.is_active()).map(|agent| agent.pid.clone()).collect();
+        master.agents.values().filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone()).collect();
     for pid in connected {
         master.send(pid, message.clone());
     }

@@ -13,7 +13,10 @@ use tepui_wire_mesos::{
     },
 };
 
-use super::subscribe::{send_event, typed};
+use super::{
+    drain,
+    subscribe::{send_event, typed},
+};
 use crate::{
     Master, Task,
     offer::{self, Refusal},
@@ -126,6 +129,7 @@ fn apply(
     }
     if uuid.is_none() && task.state.is_terminal() {
         complete(master, framework_id, &id);
+        drain::check(master, agent_id);
     }
     true
 }

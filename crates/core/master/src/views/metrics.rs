@@ -25,12 +25,13 @@ pub fn metrics(snapshot: &Snapshot) -> BTreeMap<String, f64> {
     set("frameworks_connected", count(connected));
     set("frameworks_disconnected", count(away));
     set("frameworks_inactive", count(away));
-    let active = snapshot.agents.values().filter(|agent| agent.is_active()).count();
-    let inactive = snapshot.agents.len() - active;
+    let agents = snapshot.agents.len();
+    let active = snapshot.agents.values().filter(|agent| snapshot.is_active(agent)).count();
+    let connected = snapshot.agents.values().filter(|agent| agent.is_connected()).count();
     set("slaves_active", count(active));
-    set("slaves_connected", count(active));
-    set("slaves_disconnected", count(inactive));
-    set("slaves_inactive", count(inactive));
+    set("slaves_connected", count(connected));
+    set("slaves_disconnected", count(agents - connected));
+    set("slaves_inactive", count(agents - active));
     set("slaves_unreachable", count(snapshot.unreachable_agents.len()));
     set("operator_event_stream_subscribers", count(snapshot.operator_subscribers));
     for (state, tasks) in live_tasks(snapshot) {

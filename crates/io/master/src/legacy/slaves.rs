@@ -18,7 +18,7 @@ impl Source<'_> {
     pub(super) fn slave_list(&self, id: Option<&str>, full: bool) -> Vec<Value> {
         let wanted = self.agents().iter().filter(|agent| id.is_none_or(|id| id == agent_id(agent)));
         let slave = |agent: &Agent| {
-            let mut object = slave(agent);
+            let mut object = self.slave(agent);
             if full {
                 put_full(&mut object, agent);
             }
@@ -40,6 +40,40 @@ impl Source<'_> {
             Value::from(object)
         };
         wanted.map(slave).collect()
+    }
+
+    /// What `/state`, `/slaves` and `/state-summary` have in common.
+    pub(super) fn slave(&self, agent: &Agent) -> Map<String, Value> {
+        let mut object = Map::new();
+        put_info(&mut object, &agent.agent_info);
+        put(&mut object, "pid", agent.pid.as_deref().unwrap_or_default());
+        put(&mut object, "registered_time", seconds(agent.registered_time.as_ref()));
+        if let Some(time) = &agent.reregistered_time {
+            put(&mut object, "reregistered_time", seconds(Some(time)));
+        }
+        put(&mut object, "resources", resources::summary(&agent.total_resources));
+        put(&mut object, "used_resources", resources::summary(&agent.allocated_resources));
+        put(&mut object, "offered_resources", resources::summary(&agent.offered_resources));
+        put_reservations(&mut object, &agent.total_resources);
+        put(&mut object, "active", agent.active);
+        put(&mut object, "deactivated", agent.deactivated.unwrap_or(false));
+        put(&mut object, "version", agent.version.as_str());
+        let capabilities = agent.capabilities.iter().filter_map(|has| Capability::try_from(has.r#type?).ok());
+        let names: Vec<Value> = capabilities.map(|capability| capability.as_str_name().into()).collect();
+        put(&mut object, "capabilities", names);
+        if let Some(drain) = &agent.drain_info {
+            put(&mut object, "drain_info", verbatim(drain));
+        }
+        let drain = self.snapshot.deactivated_agents.get(agent_id(agent)).and_then(|it| it.drain.as_ref());
+        if let Some(started) = drain.and_then(|drain| drain.started) {
+            let nanoseconds = i64::try_from(started.as_nanos()).unwrap_or(i64::MAX);
+            put(
+                &mut object,
+                "estimated_drain_start_time_seconds",
+                seconds(Some(&v1::TimeInfo { nanoseconds })),
+            );
+        }
+        object
     }
 }
 
@@ -98,28 +132,6 @@ fn by_reservation(resources: &[v1::Resource]) -> BTreeMap<&str, Vec<&v1::Resourc
 
 fn unreserved(resources: &[v1::Resource]) -> impl Iterator<Item = &v1::Resource> {
     resources.iter().filter(|resource| resources::reserved_for(resource).is_none())
-}
-
-/// What `/state`, `/slaves` and `/state-summary` have in common.
-pub(super) fn slave(agent: &Agent) -> Map<String, Value> {
-    let mut object = Map::new();
-    put_info(&mut object, &agent.agent_info);
-    put(&mut object, "pid", agent.pid.as_deref().unwrap_or_default());
-    put(&mut object, "registered_time", seconds(agent.registered_time.as_ref()));
-    if let Some(time) = &agent.reregistered_time {
-        put(&mut object, "reregistered_time", seconds(Some(time)));
-    }
-    put(&mut object, "resources", resources::summary(&agent.total_resources));
-    put(&mut object, "used_resources", resources::summary(&agent.allocated_resources));
-    put(&mut object, "offered_resources", resources::summary(&agent.offered_resources));
-    put_reservations(&mut object, &agent.total_resources);
-    put(&mut object, "active", agent.active);
-    put(&mut object, "deactivated", agent.deactivated.unwrap_or(false));
-    put(&mut object, "version", agent.version.as_str());
-    let capabilities = agent.capabilities.iter().filter_map(|has| Capability::try_from(has.r#type?).ok());
-    let names: Vec<Value> = capabilities.map(|capability| capability.as_str_name().into()).collect();
-    put(&mut object, "capabilities", names);
-    object
 }
 
 fn put_full(object: &mut Map<String, Value>, agent: &Agent) {

@@ -10,7 +10,7 @@ use super::{
     Source,
     frameworks::{self, framework_id},
     put,
-    slaves::{self, agent_id},
+    slaves::agent_id,
     to_bytes,
 };
 
@@ -67,7 +67,7 @@ impl Source<'_> {
         }
         let none = Count::default();
         let slave = |agent| {
-            let mut object = slaves::slave(agent);
+            let mut object = self.slave(agent);
             by_agent.get(agent_id(agent)).unwrap_or(&none).put(&mut object, "framework_ids");
             Value::from(object)
         };

@@ -1,0 +1,82 @@
+//! Agents that an operator took out of use: nothing of them is offered. Must not live here: how they get there
+//! (`handlers/drain`).
+
+use tepui_model::{AgentId, Tick};
+use tepui_wire_mesos::v1;
+
+use crate::{Agent, Master, Snapshot};
+
+/// An agent of which nothing is offered, because an operator said so.
+///
+/// ```text
+///            DEACTIVATE_AGENT
+///   (active) ----------------> deactivated
+///    |  ^  ^                       | DRAIN_AGENT
+///    |  |  | REACTIVATE_AGENT      v          nothing runs there any more
+///    |  |  +---------------------- DRAINING --------------------------> DRAINED, or gone for good
+///    |  |       refused there ^    ^                                      |
+///    |  +---------------------|----|--------------------------------------+
+///    +------------------------+----+ DRAIN_AGENT           REACTIVATE_AGENT
+/// ```
+///
+/// It stays so whatever becomes of the agent's connection, and of the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deactivation {
+    /// Whether it is being emptied, too.
+    pub drain: Option<Drain>,
+}
+
+/// An agent is being emptied, or is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// What the operator wants.
+    pub config: v1::DrainConfig,
+    /// Whether nothing runs there any more.
+    pub drained: bool,
+    /// When this master told the agent of it; none if that was an earlier master, or the agent was away.
+    pub started: Option<Tick>,
+}
+
+impl Drain {
+    /// As the v1 API shows it.
+    pub fn to_wire(&self) -> v1::DrainInfo {
+        let state = if self.drained { v1::DrainState::Drained } else { v1::DrainState::Draining };
+        v1::DrainInfo { state: state as i32, config: self.config }
+    }
+
+    /// What the registry had.
+    pub(crate) fn from_wire(info: &v1::DrainInfo) -> Self {
+        let drained = info.state == v1::DrainState::Drained as i32;
+        Self { config: info.config, drained, started: None }
+    }
+}
+
+impl Deactivation {
+    /// In a word, for people.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.drain {
+            Some(Drain { drained: false, .. }) => "draining",
+            Some(Drain { drained: true, .. }) => "drained",
+            None => "deactivated",
+        }
+    }
+}
+
+impl Master {
+    /// Whether an agent is there and its resources may be offered.
+    pub(crate) fn is_active(&self, agent: &Agent) -> bool {
+        agent.is_connected() && !self.deactivated.contains_key(&agent.id)
+    }
+
+    /// The drain of an agent, under way or over.
+    pub(crate) fn drain_of(&self, id: &AgentId) -> Option<Drain> {
+        self.deactivated.get(id)?.drain
+    }
+}
+
+impl Snapshot {
+    /// Whether an agent is there and its resources may be offered.
+    pub fn is_active(&self, agent: &Agent) -> bool {
+        agent.is_connected() && !self.deactivated_agents.contains_key(&agent.id)
+    }
+}

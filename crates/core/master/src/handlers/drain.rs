@@ -1,0 +1,198 @@
+//! DRAIN_AGENT, DEACTIVATE_AGENT, REACTIVATE_AGENT, and how a drain ends.
+//! Must not live here: how the agent ends its tasks, which is its own business.
+
+use tepui_model::{AgentId, ConnectionId, Reply};
+use tepui_wire_mesos::{
+    internal,
+    v1::{self, agent_info::capability::Type as Capability, master::Call},
+};
+
+use super::{
+    Pending,
+    agents::{self, Removal},
+    offers,
+};
+use crate::{Deactivation, Drain, Master, Write, registry};
+
+/// What an operator does to an agent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Retirement {
+    /// No offers, and everything there ends.
+    Drain(v1::DrainConfig),
+    /// No offers.
+    Deactivate,
+    /// Offers again.
+    Reactivate,
+}
+
+/// DRAIN_AGENT.
+pub(crate) fn drain_agent(master: &mut Master, from: ConnectionId, call: &Call) {
+    let Some(drain) = &call.drain_agent else { return missing(master, from, "drain_agent") };
+    let id = AgentId::new(drain.agent_id.value.as_str());
+    if master.agents.get(&id).is_some_and(|agent| !agent.has(Capability::AgentDraining)) {
+        return master.reply(from, Reply::error(400, format!("Agent {id} is not capable of draining")));
+    }
+    if !is_known(master, &id) {
+        return master.reply(from, Reply::error(400, "Unknown agent"));
+    }
+    if is_being_marked_gone(master, &id) {
+        return master.reply(from, Reply::error(409, "Agent is currently being marked gone"));
+    }
+    let config = v1::DrainConfig {
+        max_grace_period: drain.max_grace_period.map(|grace| {
+            let nanoseconds = grace.seconds.saturating_mul(1_000_000_000).saturating_add(grace.nanos.into());
+            v1::DurationInfo { nanoseconds }
+        }),
+        mark_gone: Some(drain.mark_gone()),
+    };
+    let info = Drain { config, drained: false, started: None }.to_wire();
+    let writes = vec![registry::write_deactivated(id.as_str()), registry::write_draining(id.as_str(), info)];
+    retire(master, from, id, Retirement::Drain(config), writes);
+}
+
+/// DEACTIVATE_AGENT.
+pub(crate) fn deactivate_agent(master: &mut Master, from: ConnectionId, call: &Call) {
+    let Some(deactivate) = &call.deactivate_agent else {
+        return missing(master, from, "deactivate_agent");
+    };
+    let id = AgentId::new(deactivate.agent_id.value.as_str());
+    if !is_known(master, &id) {
+        return master.reply(from, Reply::error(400, "Unknown agent"));
+    }
+    let writes = vec![registry::write_deactivated(id.as_str())];
+    retire(master, from, id, Retirement::Deactivate, writes);
+}
+
+/// REACTIVATE_AGENT.
+pub(crate) fn reactivate_agent(master: &mut Master, from: ConnectionId, call: &Call) {
+    let Some(reactivate) = &call.reactivate_agent else {
+        return missing(master, from, "reactivate_agent");
+    };
+    let id = AgentId::new(reactivate.agent_id.value.as_str());
+    let Some(deactivation) = master.deactivated.get(&id) else {
+        return master.reply(from, Reply::error(400, "Agent is not deactivated"));
+    };
+    if deactivation.drain.is_some_and(|drain| !drain.drained) {
+        return master.reply(from, Reply::error(400, "Agent is still in the DRAINING state"));
+    }
+    let writes = registry::remove_deactivation(id.as_str()).into();
+    retire(master, from, id, Retirement::Reactivate, writes);
+}
+
+fn missing(master: &mut Master, from: ConnectionId, field: &str) {
+    let text = format!("Failed to validate master::Call: Expecting '{field}' to be present");
+    master.reply(from, Reply::error(400, text));
+}
+
+/// Whether an agent is registered, expected back, or unreachable.
+fn is_known(master: &Master, id: &AgentId) -> bool {
+    master.agents.contains_key(id)
+        || master.recovered_agents.contains_key(id)
+        || master.unreachable.contains_key(id)
+}
+
+fn is_being_marked_gone(master: &Master, id: &AgentId) -> bool {
+    master.removing.contains(id)
+        && master.pending.values().any(|pending| {
+            matches!(pending, Pending::RemoveAgent { id: removed, why: Removal::Gone, .. } if removed == id)
+        })
+}
+
+fn retire(master: &mut Master, reply: ConnectionId, id: AgentId, what: Retirement, writes: Vec<Write>) {
+    master.persist(writes, Pending::Retire { id, what, reply });
+}
+
+/// It is written: now it holds, and the operator hears of it.
+pub(crate) fn retired(master: &mut Master, id: &AgentId, what: Retirement, reply: ConnectionId) {
+    if !is_known(master, id) {
+        // Nobody would ever remove what was written about it.
+        master.deactivated.remove(id);
+        master.persist(registry::remove_deactivation(id.as_str()).into(), Pending::Nothing);
+        return master.reply(reply, Reply::error(409, "Agent removed while processing the call"));
+    }
+    match what {
+        Retirement::Drain(config) => {
+            master.log(format!("Draining agent {id}"));
+            let drain = Some(Drain { config, drained: false, started: None });
+            master.deactivated.insert(id.clone(), Deactivation { drain });
+            deactivate(master, id);
+            tell(master, id);
+            check(master, id);
+        }
+        Retirement::Deactivate => {
+            master.log(format!("Agent {id} is deactivated"));
+            master.deactivated.entry(id.clone()).or_default();
+            deactivate(master, id);
+        }
+        Retirement::Reactivate => {
+            master.log(format!("Agent {id} is in use again"));
+            master.deactivated.remove(id);
+            match master.agents.get(id) {
+                Some(agent) if agent.is_connected() => master.allocator.activate_agent(id),
+                Some(_) => {}
+                None => {
+                    let text = "Agent removed while processing the call";
+                    return master.reply(reply, Reply::error(409, text));
+                }
+            }
+        }
+    }
+    master.reply(reply, Reply::ok());
+}
+
+fn deactivate(master: &mut Master, id: &AgentId) {
+    master.allocator.deactivate_agent(id);
+    offers::rescind_all_of_agent(master, id);
+}
+
+/// Sends DrainSlave. What was launched there before arrives before it.
+fn tell(master: &mut Master, id: &AgentId) {
+    let Some(pid) = master.agents.get(id).filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone())
+    else {
+        return;
+    };
+    let now = master.now;
+    let Some(drain) = master.deactivated.get_mut(id).and_then(|it| it.drain.as_mut()) else { return };
+    drain.started.get_or_insert(now);
+    let message = internal::DrainSlaveMessage { config: drain.config };
+    master.send(pid, message);
+}
+
+/// The agent is back: it may have missed it, or come back with more than was known.
+pub(crate) fn agent_is_back(master: &mut Master, id: &AgentId) {
+    tell(master, id);
+    check(master, id);
+}
+
+/// A drain is over once no task of the agent is left, those whose end its scheduler has not acknowledged included.
+/// To be asked whenever a task went from an agent.
+pub(crate) fn check(master: &mut Master, id: &AgentId) {
+    let Some(drain) = master.drain_of(id).filter(|drain| !drain.drained) else { return };
+    let connected = master.agents.get(id).is_some_and(|agent| agent.is_connected());
+    if !connected || master.agent_tasks.contains_key(id) || master.removing.contains(id) {
+        return;
+    }
+    let in_hand = |pending: &Pending| match pending {
+        // What was said last is what counts; it asks again.
+        Pending::Retire { id: other, what: Retirement::Drain(_), .. }
+        | Pending::MarkDrained { id: other } => other == id,
+        _ => false,
+    };
+    if master.pending.values().any(in_hand) {
+        return;
+    }
+    if drain.config.mark_gone() {
+        master.log(format!("Agent {id} is drained, and is marked gone"));
+        return agents::end(master, id, Removal::Gone, None);
+    }
+    let info = Drain { drained: true, ..drain }.to_wire();
+    master
+        .persist(vec![registry::write_draining(id.as_str(), info)], Pending::MarkDrained { id: id.clone() });
+}
+
+/// It is written that an agent is drained.
+pub(crate) fn marked_drained(master: &mut Master, id: &AgentId) {
+    let Some(drain) = master.deactivated.get_mut(id).and_then(|it| it.drain.as_mut()) else { return };
+    drain.drained = true;
+    master.log(format!("Agent {id} is drained"));
+}

@@ -75,9 +75,18 @@ impl Api {
 
     /// An operator call in JSON.
     pub(crate) async fn call(&self, call: &Value) -> Result<Value, Unanswered> {
+        json(self.post(call).await?)
+    }
+
+    /// An operator call in JSON that is done when it is answered.
+    pub(crate) async fn order(&self, call: &Value) -> Result<(), Unanswered> {
+        self.post(call).await.map(drop)
+    }
+
+    async fn post(&self, call: &Value) -> Result<ClientResponse, Unanswered> {
         let url = self.url("/api/v1")?;
         let call = Call::message(ContentType::Json, call.to_string().into_bytes());
-        json(ok(self.client.post(&url, call).await?)?)
+        ok(self.client.post(&url, call).await?)
     }
 
     /// Where it is.

@@ -70,6 +70,14 @@ pub(crate) enum Command {
     Kill(OnTask),
     /// End a framework: its tasks are killed and its id is never used again.
     Teardown(OnFramework),
+    /// Empty an agent: it gets no more tasks, and those that it has are killed, each with its grace period.
+    ///
+    /// It stays empty, through restarts of itself and of the master, until `tepui reactivate`.
+    Drain(Drain),
+    /// Give an agent no more tasks; those that it has run on.
+    Deactivate(OnAgent),
+    /// Use an agent again that was drained or deactivated.
+    Reactivate(OnAgent),
     /// Say why a task does not run, or why a framework has no offer.
     Explain(Explain),
 }
@@ -423,6 +431,31 @@ pub(crate) struct OnFramework {
     pub(crate) target: Target,
     /// The framework's id, the beginning or the end of it, or its name.
     pub(crate) framework: String,
+}
+
+/// Something about one agent.
+#[derive(Debug, Args)]
+pub(crate) struct OnAgent {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The agent's id, the beginning or the end of it (`S0`), or its host, if it is the only one there.
+    pub(crate) agent: String,
+}
+
+/// `tepui drain`.
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    #[command(flatten)]
+    pub(crate) on: OnAgent,
+    /// No task has longer than this between TERM and KILL, whatever its kill policy says.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) max_grace_period: Option<Span>,
+    /// When the agent is empty, give it up: it is shut down, and its id is never used again.
+    #[arg(long)]
+    pub(crate) mark_gone: bool,
+    /// Come back when the agent is empty.
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// `tepui explain`.

@@ -13,6 +13,7 @@ mod exit;
 mod logs;
 mod operate;
 mod query;
+mod retire;
 mod run;
 mod tail;
 mod up;
@@ -93,6 +94,9 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Logs(arguments) => logs::logs(&arguments).await?,
         Command::Kill(arguments) => operate::kill(&arguments).await?,
         Command::Teardown(arguments) => operate::teardown(&arguments).await?,
+        Command::Drain(arguments) => retire::drain(&arguments).await?,
+        Command::Deactivate(arguments) => retire::deactivate(&arguments).await?,
+        Command::Reactivate(arguments) => retire::reactivate(&arguments).await?,
         Command::Explain(arguments) => query::explain(&arguments).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,7 @@ pub(crate) async fn find_task(api: &Api, wanted: &str) -> Result<Value, Failure>
     task.cloned().ok_or_else(|| Failure::fault("the task has gone"))
 }
 
-fn only(matching: &[String], kind: &str, wanted: &str, list: &str) -> Result<String, Failure> {
+pub(crate) fn only(matching: &[String], kind: &str, wanted: &str, list: &str) -> Result<String, Failure> {
     match matching {
         [one] => Ok(one.clone()),
         [] => Err(Failure::user(format!("no {kind} is called '{wanted}'; `{list}` lists them"))),

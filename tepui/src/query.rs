@@ -23,12 +23,12 @@ struct Listing {
 const AGENTS: Listing = Listing {
     call: "GET_AGENTS",
     pointers: &["/get_agents/agents"],
-    header: &["ID", "HOST", "ACTIVE", "CPUS", "MEM", "CPUS USED", "MEM USED", "ADDRESS"],
+    header: &["ID", "HOST", "STATE", "CPUS", "MEM", "CPUS USED", "MEM USED", "ADDRESS"],
     row: |agent| {
         vec![
             text(agent, "/agent_info/id/value"),
             text(agent, "/agent_info/hostname"),
-            text(agent, "/active"),
+            agent_state(agent).to_owned(),
             scalar(agent, "total_resources", "cpus"),
             scalar(agent, "total_resources", "mem"),
             scalar(agent, "allocated_resources", "cpus"),
@@ -195,6 +195,17 @@ fn plain(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// What can be expected of an agent, in a word.
+fn agent_state(agent: &Value) -> &'static str {
+    match text(agent, "/drain_info/state").as_str() {
+        "DRAINING" => "draining",
+        "DRAINED" => "drained",
+        _ if text(agent, "/deactivated") == "true" => "deactivated",
+        _ if text(agent, "/active") == "true" => "active",
+        _ => "disconnected",
+    }
+}
+
 /// The sum of the scalars called `name`.
 fn scalar(value: &Value, list: &str, name: &str) -> String {
     let sum: f64 = items(value, &format!("/{list}"))
@@ -214,6 +225,20 @@ fn roles(framework: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agents_state_is_a_word() {
+        let table = [
+            (json!({"active": true, "deactivated": false}), "active"),
+            (json!({"active": false, "deactivated": false}), "disconnected"),
+            (json!({"active": false, "deactivated": true}), "deactivated"),
+            (json!({"active": false, "deactivated": true, "drain_info": {"state": "DRAINING"}}), "draining"),
+            (json!({"active": false, "deactivated": true, "drain_info": {"state": "DRAINED"}}), "drained"),
+        ];
+        for (agent, word) in table {
+            assert_eq!(agent_state(&agent), word, "{agent}");
+        }
+    }
 
     #[test]
     fn scalars_are_summed_and_printed_without_noise() {

@@ -173,6 +173,52 @@ fn a_framework_is_torn_down() {
 }
 
 #[test]
+fn an_agent_is_drained_and_used_again() {
+    in_yard(|yard| {
+        let (site, gate) = (Site::start(yard)?, Gate::new(yard, "gate")?);
+        let state = |wanted: &str| -> Outcome {
+            let agents = ask(yard, &site, &["agents"])?.text();
+            let row = row(&agents, "-S0")?;
+            assert_eq!(cell(&row, "STATE"), wanted, "{agents}");
+            Ok(())
+        };
+        state("active")?;
+        ask(yard, &site, &["deactivate", "S0"])?;
+        state("deactivated")?;
+        ask(yard, &site, &["reactivate", "127.0.0.1"])?;
+        state("active")?;
+
+        let (running, task) = greeter(yard, &site, &gate)?;
+        ask(yard, &site, &["drain", "S0", "--max-grace-period", "3secs", "--wait"])?;
+        assert_eq!(running.end()?.code, Some(143));
+        state("drained")?;
+        let tasks = row(&ask(yard, &site, &["tasks"])?.text(), &task)?;
+        assert_eq!(cell(&tasks, "STATE"), "KILLED");
+
+        let waiting = start(yard, &["run", "--master", &site.address(), "--name", "later", "--", "true"])?;
+        wait_for("a reason", LIMIT, || {
+            let ran = tepui(yard, &["explain", "tepui run later", "--master", &site.address()]).ok()?;
+            ran.text().contains("1 agent is drained: it is not offered").then_some(())
+        })?;
+        ask(yard, &site, &["reactivate", "S0"])?;
+        assert_eq!(waiting.end()?.code, Some(0));
+
+        ask(yard, &site, &["drain", "S0", "--mark-gone", "--wait"])?;
+        assert!(
+            ask(yard, &site, &["agents", "--json"])?.json()?["get_agents"]["agents"].as_array().is_none_or(
+                |agents| agents.iter().all(|agent| !agent["agent_info"]["id"]["value"]
+                    .as_str()
+                    .is_some_and(|id| id.ends_with("-S0")))
+            )
+        );
+        let again = tepui(yard, &["reactivate", "S0", "--master", &site.address()])?;
+        assert_eq!(again.code, Some(2), "{again:?}");
+        assert!(again.stderr.contains("no agent is called 'S0'"), "{again:?}");
+        Ok(())
+    });
+}
+
+#[test]
 fn it_is_explained_why_nothing_runs() {
     in_yard(|yard| {
         let master = Site::master(yard)?;

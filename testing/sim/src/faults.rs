@@ -79,6 +79,20 @@ pub enum Fault {
         /// Which.
         agent: usize,
     },
+    /// An operator takes an agent out of use, and some time later into use again.
+    Retire {
+        /// Which.
+        agent: usize,
+        /// In which way.
+        how: Retirement,
+        /// When it shall be in use again.
+        back: Duration,
+    },
+    /// An operator takes an agent into use again.
+    Reactivate {
+        /// Which.
+        agent: usize,
+    },
     /// A disk takes seconds for each write.
     SlowDisk {
         /// Whose.
@@ -87,6 +101,20 @@ pub enum Fault {
         duration: Duration,
     },
 }
+
+/// How an operator takes an agent out of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retirement {
+    /// DEACTIVATE_AGENT.
+    Deactivate,
+    /// DRAIN_AGENT.
+    Drain,
+    /// DRAIN_AGENT with `mark_gone`.
+    DrainForGood,
+}
+
+/// How often an operator asks whether an agent can be in use again, once nothing goes wrong any more.
+const ASK: Duration = Duration::from_secs(20);
 
 impl Fault {
     /// Any fault.
@@ -99,7 +127,7 @@ impl Fault {
             0 => Duration::from_millis(rng.next_u64() % 90_000),
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
-        match rng.next_u32() % 20 {
+        match rng.next_u32() % 23 {
             0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
@@ -114,6 +142,14 @@ impl Fault {
             16 => Self::BreakOne { from: agent, to: Node::Master },
             18 => Self::BreakExecutor { nth: rng.next_u64() as usize },
             17 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
+            how @ 20..=22 => {
+                let how = match how {
+                    20 => Retirement::Deactivate,
+                    21 => Retirement::DrainForGood,
+                    _ => Retirement::Drain,
+                };
+                Self::Retire { agent: number, how, back: mostly_short * 4 }
+            }
             _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
         }
     }
@@ -190,6 +226,11 @@ impl World {
                 self.after(away, Event::Fault(Fault::Restart(node)));
             }
             Fault::MarkGone { agent } => return self.mark_gone(agent),
+            Fault::Retire { agent, how, back } => {
+                self.after(back, Event::Fault(Fault::Reactivate { agent }));
+                return self.retire(agent, how);
+            }
+            Fault::Reactivate { agent } => return self.reactivate(agent),
             Fault::SlowDisk { node, duration } => {
                 trace!(self, Fault: "FAULT {node}'s disk is slow for {duration:?}");
                 self.network.slow_disk(&node, self.now + duration);
@@ -200,20 +241,71 @@ impl World {
 
     /// An operator tells the master that an agent does not come back. What it has not said by now is not waited for.
     fn mark_gone(&mut self, number: usize) -> Option<Node> {
+        let touched = self.operate(number, "is gone", |agent_id| v1::master::Call {
+            r#type: Some(v1::master::call::Type::MarkAgentGone.into()),
+            mark_agent_gone: Some(v1::master::call::MarkAgentGone { agent_id }),
+            ..v1::master::Call::default()
+        })?;
+        self.excuse_what_is_gone(number);
+        Some(touched)
+    }
+
+    fn retire(&mut self, number: usize, how: Retirement) -> Option<Node> {
+        let wish = match how {
+            Retirement::Deactivate => "is to be left alone",
+            Retirement::Drain => "is to be drained",
+            Retirement::DrainForGood => "is to be drained for good",
+        };
+        self.operate(number, wish, |agent_id| match how {
+            Retirement::Deactivate => v1::master::Call {
+                r#type: Some(v1::master::call::Type::DeactivateAgent.into()),
+                deactivate_agent: Some(v1::master::call::DeactivateAgent { agent_id }),
+                ..v1::master::Call::default()
+            },
+            Retirement::Drain | Retirement::DrainForGood => v1::master::Call {
+                r#type: Some(v1::master::call::Type::DrainAgent.into()),
+                drain_agent: Some(v1::master::call::DrainAgent {
+                    agent_id,
+                    max_grace_period: None,
+                    mark_gone: Some(how == Retirement::DrainForGood),
+                }),
+                ..v1::master::Call::default()
+            },
+        })
+    }
+
+    /// Refused as long as the agent is being drained; in the end somebody asks until it is done.
+    fn reactivate(&mut self, number: usize) -> Option<Node> {
+        if self.faults_over {
+            self.after(ASK, Event::Fault(Fault::Reactivate { agent: number }));
+            let out_of_use = self.master.core.as_ref().is_some_and(|master| {
+                let id = self.agents.get(number).and_then(|agent| agent.disk.agent_id());
+                id.is_some_and(|id| master.deactivation(id).is_some())
+            });
+            if !out_of_use {
+                return None;
+            }
+        }
+        self.operate(number, "is in use again", |agent_id| v1::master::Call {
+            r#type: Some(v1::master::call::Type::ReactivateAgent.into()),
+            reactivate_agent: Some(v1::master::call::ReactivateAgent { agent_id }),
+            ..v1::master::Call::default()
+        })
+    }
+
+    /// An operator makes a call about an agent, and does not wait for the answer.
+    fn operate(
+        &mut self,
+        number: usize,
+        wish: &str,
+        call: impl FnOnce(v1::AgentId) -> v1::master::Call,
+    ) -> Option<Node> {
         let now = self.now;
-        let agent_id = self.agents.get(number)?.disk.agent_id()?.to_owned();
+        let value = self.agents.get(number)?.disk.agent_id()?.to_owned();
         let operator = self.new_connection_id();
         let master = self.master.core.as_mut()?;
-        let call = v1::master::Call {
-            r#type: Some(v1::master::call::Type::MarkAgentGone.into()),
-            mark_agent_gone: Some(v1::master::call::MarkAgentGone {
-                agent_id: v1::AgentId { value: agent_id },
-            }),
-            ..v1::master::Call::default()
-        };
-        master.handle_operator_call(now, operator, None, call);
-        trace!(self, Fault: "FAULT an operator says that agent-{number} is gone");
-        self.excuse_what_is_gone(number);
+        master.handle_operator_call(now, operator, None, call(v1::AgentId { value }));
+        trace!(self, Fault: "FAULT an operator says that agent-{number} {wish}");
         Some(Node::Master)
     }
 
@@ -257,6 +349,9 @@ impl World {
         nodes.extend((0..self.schedulers.len()).map(Node::Scheduler));
         for node in nodes.into_iter().filter(|node| !self.is_up(node)).collect::<Vec<_>>() {
             self.start(&node);
+        }
+        for agent in 0..self.agents.len() {
+            self.after(ASK, Event::Fault(Fault::Reactivate { agent }));
         }
     }
 }

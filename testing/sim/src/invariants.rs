@@ -4,6 +4,7 @@
 
 pub mod books;
 pub mod convergence;
+pub mod drained;
 pub mod durability;
 pub mod identity;
 pub mod offers;
@@ -27,6 +28,7 @@ pub(crate) fn at_each_step(world: &mut World, touched: Option<&Node>) -> Outcome
     identity::check(world)?;
     durability::check(world)?;
     removal::check(world)?;
+    drained::check(world, touched)?;
     for task in std::mem::take(&mut world.history.fresh) {
         let heard = world.history.heard.get(&task).map_or(&[][..], Vec::as_slice);
         terminal::check(&task, heard)?;

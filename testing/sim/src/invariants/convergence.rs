@@ -30,12 +30,21 @@ pub(crate) fn check(world: &World) -> Outcome {
         if !registered.is_some_and(|agent| agent.is_connected()) || core.phase() != Phase::Running {
             return Err((WORDS, format!("{} is not registered", agent.node())));
         }
+        if registered.is_some_and(|agent| !snapshot.is_active(agent)) {
+            return Err((WORDS, format!("{} is not in use again", agent.node())));
+        }
     }
     Ok(())
 }
 
 /// Says what has not come to its end, when patience has.
 pub(crate) fn unfinished(world: &World) -> (&'static str, String) {
+    for agent in &world.agents {
+        let deactivation = agent.disk.agent_id().and_then(|id| world.master.core.as_ref()?.deactivation(id));
+        if deactivation.and_then(|it| it.drain).is_some_and(|drain| !drain.drained) {
+            return (WORDS, format!("the drain of {} does not end", agent.node()));
+        }
+    }
     for scheduler in world.schedulers.iter().filter(|scheduler| !scheduler.is_gone()) {
         if scheduler.is_leaving() {
             return (WORDS, format!("scheduler-{} cannot leave", scheduler.number));

@@ -69,6 +69,7 @@ impl World {
                 {
                     let id = id.to_owned();
                     self.history.gone_agents.insert(id);
+                    self.excuse_what_is_gone(number);
                 }
                 return;
             }

@@ -57,6 +57,16 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
         let id = known.id.clone();
         end(master, &id, Removal::Replaced, None);
     }
+    // One that an earlier master admitted and that never heard of it, or was forgotten there, does not come back.
+    let recovered: Vec<AgentId> = master
+        .recovered_agents
+        .iter()
+        .filter(|(_, agent)| agent.pid.as_ref() == Some(from))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in recovered {
+        end(master, &id, Removal::Replaced, None);
+    }
     if let Err(reason) = check(&message.slave, message.version.as_deref()) {
         master.stats.count("master/dropped_messages");
         return master.warn(format!("Dropping the registration of the agent at {from}: {reason}"));

@@ -346,6 +346,18 @@ fn another_agent_at_the_same_address() {
     );
 }
 
+/// It was admitted, but its master died before it could say so.
+#[test]
+fn another_agent_at_the_address_of_one_that_is_expected_back() {
+    let (mut cluster, agent, _stream) = running(AWARE);
+    cluster.restart("N");
+    cluster.message(&agent, register());
+    let snapshot = cluster.snapshot();
+    assert!(snapshot.recovered_agents.is_empty());
+    assert_eq!(snapshot.agents.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["N-S0"]);
+    assert!(!cluster.disk.contains_key("agents/M-S0"));
+}
+
 #[test]
 fn oversubscribed_resources() {
     let (mut cluster, agent, stream) = running(AWARE);

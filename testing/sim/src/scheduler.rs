@@ -81,9 +81,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Launched, and not known to have ended.
+    /// Launched, and not known to have ended. A master says that it knows nothing of a task only if the agent to which
+    /// that was sent was removed for good.
     pub fn is_live(&self) -> bool {
-        self.agent.is_some() && !self.state.is_some_and(is_terminal)
+        let is_over = |state| is_terminal(state) || state == v1::TaskState::TaskUnknown;
+        self.agent.is_some() && !self.state.is_some_and(is_over)
     }
 }
 

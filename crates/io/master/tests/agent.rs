@@ -82,8 +82,12 @@ impl Agent {
             ..v1::Attribute::default()
         };
         // Without these it would not be offered to frameworks with roles of their own.
-        let capabilities =
-            [Capability::MultiRole, Capability::HierarchicalRole, Capability::ReservationRefinement];
+        let capabilities = [
+            Capability::MultiRole,
+            Capability::HierarchicalRole,
+            Capability::ReservationRefinement,
+            Capability::AgentDraining,
+        ];
         let capability = |kind: Capability| v1::agent_info::Capability { r#type: Some(kind as i32) };
         self.send(RegisterSlaveMessage {
             agent_capabilities: capabilities.into_iter().map(capability).collect(),
@@ -225,6 +229,57 @@ async fn a_task_goes_its_way() {
     })
     .await
     .expect("the end of the agent is noticed");
+    master.shutdown().await.unwrap();
+}
+
+/// As it was recorded of a Mesos master: the same call, and what it showed after that.
+#[tokio::test]
+async fn a_drained_agent_is_shown() {
+    let master = MasterServer::start(Options::ephemeral()).await.unwrap();
+    let mut agent = Agent::start(&master).await;
+    agent.register();
+    let Message::SlaveRegistered(registered) = agent.receive().await else { panic!("not registered") };
+    let id = json!({ "value": registered.slave_id.value });
+    let url = Url::new("127.0.0.1", master.address().port(), "/api/v1");
+    let operate = async |call: Value| {
+        Client::default().post(&url, Call::message(ContentType::Json, call.to_string())).await.unwrap()
+    };
+    // Not a field of that message: Mesos takes it for nothing.
+    let drain = json!({ "agent_id": id, "max_grace_period": { "nanoseconds": 1_000_000_000 } });
+    let answer = operate(json!({ "type": "DRAIN_AGENT", "drain_agent": drain })).await;
+    assert_eq!((answer.status.as_u16(), answer.text().as_ref()), (200, ""));
+    let Message::DrainSlave(drain) = agent.receive().await else { panic!("not drained") };
+    assert_eq!(drain.config.max_grace_period.unwrap().nanoseconds, 0);
+
+    let info = json!({ "state": "DRAINED", "config": { "max_grace_period": { "nanoseconds": 0 }, "mark_gone": false } });
+    let slave = timeout(SOON, async {
+        loop {
+            let slave = get(&master, "/slaves").await["slaves"][0].take();
+            if slave["drain_info"] == info {
+                return slave;
+            }
+        }
+    });
+    let slave = slave.await.expect("nothing runs there");
+    assert!(
+        members(&slave)
+            .contains("capabilities drain_info estimated_drain_start_time_seconds reserved_resources_full"),
+        "{slave}"
+    );
+    assert_eq!((&slave["active"], &slave["deactivated"]), (&json!(false), &json!(true)));
+    let answer = operate(json!({ "type": "GET_AGENTS" })).await;
+    let agents: Value = serde_json::from_str(&answer.text()).unwrap();
+    let shown = &agents["get_agents"]["agents"][0];
+    assert_eq!((&shown["drain_info"], &shown["deactivated"]), (&info, &json!(true)));
+    let started = shown["estimated_drain_start_time"]["nanoseconds"].as_u64().unwrap();
+    assert_eq!(started % 1_000_000_000, 0);
+    let seconds = slave["estimated_drain_start_time_seconds"].as_f64().unwrap();
+    assert_eq!(Duration::from_secs_f64(seconds).as_secs(), started / 1_000_000_000);
+
+    let answer = operate(json!({ "type": "REACTIVATE_AGENT", "reactivate_agent": { "agent_id": id } })).await;
+    assert_eq!((answer.status.as_u16(), answer.text().as_ref()), (200, ""));
+    let slave = get(&master, "/slaves").await["slaves"][0].take();
+    assert_eq!((&slave["active"], &slave["drain_info"]), (&json!(true), &Value::Null));
     master.shutdown().await.unwrap();
 }
 

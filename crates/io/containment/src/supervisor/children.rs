@@ -92,7 +92,7 @@ pub(crate) fn spawn(spawn: &Spawn, parent: Option<i32>, own_pids: &OwnPids) -> R
     let failed = |error: io::Error| {
         SpawnFailure::before(format!("Failed to make a namespace of process ids: {error}"))
     };
-    let pids_of = parent.filter(|_| confinement.join.pid);
+    let pids_of = parent.filter(|_| confinement.join.pid || confinement.make.pid);
     let (pid, init) = own_pids.child_in(confinement.make.pid, pids_of, failed, || {
         sys::spawn::spawn(&child).map_err(|failure| explain(&failure, spawn, &path))
     })?;

@@ -4,6 +4,9 @@
 //! but take in orphans; the container's process is the second, so that it is not surprised by being the first
 //! (for which signals have no default effect). Both are children of the supervisor, which so learns exactly
 //! how the container's process ended, and ends the first one then, and with it all that is left.
+//!
+//! A nested container's namespace is below that of its parent, whose processes see those inside; the kernel
+//! ends it with its parent's.
 
 use std::{
     fs::File,
@@ -23,8 +26,8 @@ impl OwnPids {
         Ok(Self(open("self", "pid")?))
     }
 
-    /// Makes a child in a pid namespace: a new one, that of `parent`, or our own. The second result is the
-    /// first process of a new one.
+    /// Makes a child in a pid namespace: that of `parent` or our own, or a new one below it. The second result
+    /// is the first process of a new one.
     pub(crate) fn child_in<T, E>(
         &self,
         new: bool,
@@ -35,14 +38,8 @@ impl OwnPids {
         if !new && parent.is_none() {
             return make().map(|child| (child, None));
         }
-        let init = if new { Some(spawn::new_pid_namespace().map_err(&failed)?) } else { None };
-        let result = match init.or(parent) {
-            Some(member) => open(&member.to_string(), "pid")
-                .and_then(|namespace| sys::enter_for_children(namespace.as_fd()))
-                .map_err(&failed)
-                .and_then(|()| make()),
-            None => make(),
-        };
+        let mut init = None;
+        let result = enter(new, parent, &mut init).map_err(failed).and_then(|()| make());
         let restored = sys::enter_for_children(self.0.as_fd());
         if restored.is_err() || result.is_err() {
             if let Some(init) = init {
@@ -56,6 +53,18 @@ impl OwnPids {
         }
         result.map(|child| (child, init))
     }
+}
+
+/// Has the next children made in the namespace of `parent`, or in a new one below it, of which `init` becomes
+/// the first process.
+fn enter(new: bool, parent: Option<i32>, init: &mut Option<i32>) -> io::Result<()> {
+    let enter = |member: i32| sys::enter_for_children(open(&member.to_string(), "pid")?.as_fd());
+    parent.map_or(Ok(()), enter)?;
+    if !new {
+        return Ok(());
+    }
+    let made = if parent.is_some() { spawn::pid_namespace_below() } else { spawn::new_pid_namespace() };
+    enter(*init.insert(made?))
 }
 
 /// The other namespaces of `parent`, mounts last: with them the names of everything change.

@@ -9,7 +9,7 @@ use std::{
     ffi::{CStr, CString},
     io,
     mem::MaybeUninit,
-    os::fd::{AsRawFd as _, BorrowedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
     ptr,
 };
 
@@ -108,6 +108,28 @@ pub(crate) fn new_pid_namespace() -> io::Result<i32> {
     clone(take_in_orphans, libc::CLONE_NEWPID | libc::SIGCHLD, ptr::null())
 }
 
+/// Makes a pid namespace below the one that children are made in now, which may be another than our own. Its
+/// first process is a child of ours all the same.
+///
+/// A namespace is always made below that of the process that makes it: so a child makes it, as our sibling.
+pub(crate) fn pid_namespace_below() -> io::Result<i32> {
+    let mut stack: Vec<MaybeUninit<u128>> = vec![MaybeUninit::uninit(); STACK_WORDS];
+    let top = stack.as_mut_ptr_range().end;
+    let below = Below { top: top.cast(), pidfd: Cell::new(-1), errno: Cell::new(0) };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
+    let helper = clone(make_below, flags, (&raw const below).cast())?;
+    wait_for(helper);
+    if below.errno.get() != 0 {
+        return Err(io::Error::from_raw_os_error(below.errno.get()));
+    }
+    // SAFETY: the descriptors of the child were ours, and nobody else knows of this one.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(below.pidfd.get()) };
+    // The number that the child was told is not the one that we know the process by.
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    pid.filter(|pid| *pid > 1).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
+}
+
 /// Whether this process may make such namespaces: tries it in a child.
 pub(crate) fn may_unshare(flags: i32) -> io::Result<()> {
     let outcome = Trial { flags, errno: Cell::new(0) };
@@ -132,7 +154,7 @@ type Main = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 
 fn clone(main: Main, flags: i32, argument: *const libc::c_void) -> io::Result<i32> {
     let mut stack: Vec<MaybeUninit<u128>> = vec![MaybeUninit::uninit(); STACK_WORDS];
-    // SAFETY: the stack grows down from its end and is large enough for what the three functions do; with
+    // SAFETY: the stack grows down from its end and is large enough for what these functions do; with
     // CLONE_VM this thread is held by CLONE_VFORK until the child needs neither stack nor argument any more,
     // and without it the child has copies.
     let pid = unsafe {
@@ -153,6 +175,27 @@ extern "C" fn try_unshare(argument: *mut libc::c_void) -> libc::c_int {
         let trial = &*argument.cast::<Trial>();
         if libc::unshare(trial.flags) != 0 {
             trial.errno.set(errno());
+        }
+        libc::_exit(0)
+    }
+}
+
+/// What a child needs that makes a namespace, and what it leaves behind.
+struct Below {
+    /// Of a stack for the first process.
+    top: *mut libc::c_void,
+    pidfd: Cell<i32>,
+    errno: Cell<i32>,
+}
+
+extern "C" fn make_below(argument: *mut libc::c_void) -> libc::c_int {
+    let flags = libc::CLONE_NEWPID | libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: `pid_namespace_below` gave a Below that lives until this process ends, with a stack that nobody
+    // else uses; the first process has a copy of everything.
+    unsafe {
+        let below = &*argument.cast::<Below>();
+        if libc::clone(take_in_orphans, below.top, flags, ptr::null_mut(), below.pidfd.as_ptr()) < 0 {
+            below.errno.set(errno());
         }
         libc::_exit(0)
     }

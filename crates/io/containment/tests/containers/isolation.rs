@@ -99,6 +99,67 @@ async fn its_process_ids_outlive_agent_and_supervisor() {
     containerizer.stop().await;
 }
 
+/// Numbers of a process, from the outermost namespace of process ids in.
+fn numbers(pid: i32) -> Vec<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+    line.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_parent_sees_the_processes_that_are_nested_in_it() {
+    let Some(cluster) = Cluster::with(Isolation::only([Isolator::NamespacesPid])) else { return };
+    let (containerizer, mut events, _) = cluster.start().await;
+    let line = "sleep 1000";
+    let nested =
+        |id: &str, parent: &str| Launch { parent: Some(parent.to_owned()), ..cluster.shell(id, line) };
+    let mut pids = Vec::new();
+    for launch in [cluster.shell("a", line), nested("a.b", "a"), nested("a.b.c", "a.b"), nested("a.d", "a")] {
+        let id = launch.container_id.clone();
+        containerizer.launch(launch).await.unwrap();
+        pids.push(started(&mut events, &id).await);
+    }
+    // Every level has a number of its own for it.
+    let depth: Vec<usize> = pids.iter().map(|pid| numbers(*pid).len()).collect();
+    assert_eq!((depth[1], depth[2], depth[3]), (depth[0] + 1, depth[0] + 2, depth[0] + 1));
+    assert!(pids.iter().all(|pid| numbers(*pid).last() == Some(&2)));
+    // By its own the parent sees it and signals it.
+    let number = numbers(pids[3])[depth[0] - 1];
+    let kill = format!("tr '\\0' ' ' < /proc/{number}/cmdline; kill -TERM {number}");
+    let debug =
+        Launch { class: Class::Debug, parent: Some("a".to_owned()), ..cluster.shell("a.kill", &kill) };
+    containerizer.launch(debug).await.unwrap();
+    started(&mut events, "a.kill").await;
+    let mut ends = [next(&mut events).await, next(&mut events).await];
+    ends.sort_by_key(|end| format!("{end:?}"));
+    let ended = |id: &str, status| Event::Exited { container_id: id.to_owned(), status, limitation: None };
+    assert_eq!(ends, [ended("a.d", Some(libc::SIGTERM)), ended("a.kill", Some(0))]);
+    assert!(cluster.output("a.kill", "stdout").contains("sleep 1000"));
+    // The kernel ends what is below with what is above; each end is told, and the parent's last.
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pids[0]).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    for id in ["a.b.c", "a.b", "a"] {
+        assert_eq!(exited(&mut events, id).await, Some(9), "{id}");
+    }
+    assert!(pids.iter().all(|pid| !is_alive(*pid)));
+
+    // Below a parent that has the machine's process ids.
+    let mut sharing = cluster.shell("s", line);
+    sharing.linux.share_pid_namespace = true;
+    containerizer.launch(sharing).await.unwrap();
+    let parent = started(&mut events, "s").await;
+    containerizer.launch(nested("s.n", "s")).await.unwrap();
+    let pid = started(&mut events, "s.n").await;
+    assert_eq!((numbers(parent).len() + 1, numbers(pid).last()), (numbers(pid).len(), Some(&2)));
+    containerizer.destroy("s").await.unwrap();
+    assert_eq!(exited(&mut events, "s.n").await, Some(9));
+    assert_eq!(exited(&mut events, "s").await, Some(9));
+    containerizer.stop().await;
+}
+
 #[tokio::test]
 async fn nested_ones_share_what_is_said() {
     let isolators = [Isolator::NamespacesPid, Isolator::NamespacesIpc, Isolator::FilesystemLinux];

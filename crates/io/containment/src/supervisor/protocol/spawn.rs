@@ -44,7 +44,7 @@ pub struct Spawn {
 /// What of the machine a process sees and may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confinement {
-    /// Namespaces of its own.
+    /// Namespaces of its own; that of process ids is below its parent's.
     pub make: Namespaces,
     /// Namespaces of its parent's process; before those of its own.
     pub join: Namespaces,

@@ -57,9 +57,15 @@ impl Agent {
         }
     }
 
-    /// Whether every task has ended and every end was acknowledged.
+    /// Whether every task has ended and every end was acknowledged, be that written down or not.
     fn has_no_tasks(&self) -> bool {
-        self.streams.is_empty() && self.frameworks.values().all(|framework| framework.tasks.is_empty())
+        let tasks = self
+            .frameworks
+            .iter()
+            .flat_map(|(id, framework)| framework.tasks.keys().map(move |task| (id, task)));
+        let streams =
+            self.streams.iter().flat_map(|(id, streams)| streams.keys().map(move |task| (id, task)));
+        tasks.chain(streams).all(|(framework, task)| self.is_end_acknowledged(framework, task))
     }
 }
 

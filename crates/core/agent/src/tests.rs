@@ -3,6 +3,7 @@
 mod checks;
 mod command;
 mod disk;
+mod drain;
 mod executor;
 mod kill;
 mod nested;

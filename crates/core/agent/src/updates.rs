@@ -398,7 +398,10 @@ impl Agent {
             }),
         });
         match record {
-            Some(record) => self.out.write_then(record, After::Acknowledgement { framework, task }),
+            Some(record) => {
+                self.out.write_then(record, After::Acknowledgement { framework, task });
+                self.finish_drain();
+            }
             None => self.acknowledgement_durable(now, &framework, &task),
         }
     }

@@ -196,25 +196,3 @@ fn a_shutdown_ends_everything_and_then_the_process() {
     let mut idle = Rig::registered();
     assert!(idle.message(internal::ShutdownMessage { message: None }).contains(&Effect::Shutdown));
 }
-
-#[test]
-fn a_drain_kills_with_the_shorter_grace_and_says_why() {
-    let mut rig = Rig::registered();
-    let container = running(&mut rig, aware());
-    let max_grace_period = Some(v1::DurationInfo { nanoseconds: 1_000_000_000 });
-    let config = v1::DrainConfig { max_grace_period, mark_gone: Some(false) };
-    let effects = rig.message(internal::DrainSlaveMessage { config });
-    assert!(effects.contains(&signal(&container, 15)));
-    assert_eq!(updates(&effects)[0].status.reason(), Reason::AgentDraining);
-    rig.acknowledge_all(&effects);
-    assert!(rig.pass(Duration::from_secs(1)).contains(&signal(&container, 9)));
-    let effects = rig.run(aware(), command_task("new", "true"));
-    assert_eq!(states(&effects), [TaskState::Dropped]);
-    rig.acknowledge_all(&effects);
-    let effects = rig.exited(&container, 9);
-    assert_eq!(updates(&effects)[0].status.reason(), Reason::AgentDraining);
-    rig.acknowledge_all(&effects);
-    assert!(rig.agent.drain.is_none());
-    let effects = rig.run(aware(), command_task("later", "true"));
-    assert_eq!(launch(&effects).executor_id.value, "later");
-}

@@ -31,7 +31,13 @@ pub(crate) enum Unanswered {
     Call(#[from] ClientError),
     /// An error as an answer.
     #[error("{url} answered {status}: {text}")]
-    Refused { url: String, status: u16, text: String },
+    Refused {
+        url: String,
+        status: u16,
+        text: String,
+        /// Why a program could not be run, if it is that: a word of [`tepui_agent`].
+        launch: Option<String>,
+    },
     /// Not the kind of answer that was expected.
     #[error("{url} sent an answer that makes no sense: {reason}")]
     Garbled { url: String, reason: String },
@@ -188,6 +194,7 @@ fn refused(answer: &ClientResponse) -> Unanswered {
         url: answer.url.to_string(),
         status: answer.status.as_u16(),
         text: answer.text().trim().to_owned(),
+        launch: answer.header(tepui_agent::LAUNCH_FAILURE).map(str::to_owned),
     }
 }
 

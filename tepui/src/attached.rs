@@ -225,9 +225,14 @@ fn command(exec: &Exec, tty: bool) -> v1::CommandInfo {
 
 fn refused(error: Unanswered, exec: &Exec, place: &Place) -> Failure {
     match error {
-        Unanswered::Refused { status: 400, text, .. } => {
+        Unanswered::Refused { status: 400, text, launch, .. } => {
             let command = exec.command.first().map_or("", String::as_str);
-            Failure::fault(format!("cannot run '{command}' beside task {}: {text}", place.task))
+            let words = format!("cannot run '{command}' beside task {}: {text}", place.task);
+            match launch.as_deref() {
+                Some(tepui_agent::NO_PROGRAM) => Failure::no_program(words),
+                Some(tepui_agent::NOT_EXECUTABLE) => Failure::not_executable(words),
+                _ => Failure::fault(words),
+            }
         }
         other => other.into(),
     }

@@ -60,7 +60,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Run a command beside a task: in its container, its sandbox, its environment.
     ///
-    /// The exit code is the command's: 128+n when signal n ended it. The command ends with this one.
+    /// The exit code is the command's: 128+n when signal n ended it, 127 when there is no such command, 126 when it
+    /// cannot be executed. The command ends with this one.
     Exec(Exec),
     /// See what a task writes from now on, and type into it if it was launched with a terminal.
     ///

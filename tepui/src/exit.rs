@@ -8,7 +8,7 @@ use std::{io, process::ExitCode};
 pub(crate) struct Failure {
     /// For the person who reads it: what was wrong, where, what to do.
     message: String,
-    /// 2 for a wrong request, 1 for anything else.
+    /// 2 for a wrong request, 126 and 127 for a command that could not be run, 1 for anything else.
     code: u8,
 }
 
@@ -21,6 +21,16 @@ impl Failure {
     /// Something did not work.
     pub(crate) fn fault(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: 1 }
+    }
+
+    /// The command that was to be run is not there: what shells answer then.
+    pub(crate) fn no_program(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 127 }
+    }
+
+    /// The command that was to be run is no program, or not one that may be executed: what shells answer then.
+    pub(crate) fn not_executable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 126 }
     }
 
     /// The exit code.

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
 };
 
@@ -156,9 +157,24 @@ fn refusals_say_what_to_do() {
         let gate = Gate::new(yard, "gate")?;
         let job = Job::start(yard, &gate)?;
         let master = job.site.address();
-        let ran = job.exec(yard, &[], &["no-such-command"])?;
-        assert_eq!(ran.code, Some(1));
-        assert!(ran.stderr.contains("cannot run 'no-such-command'"), "{ran:?}");
+        let no_program = yard.path().join("no-program");
+        fs::write(&no_program, "neither a program nor a script")?;
+        let no_program = no_program.display().to_string();
+        let executable = yard.path().join("executable").display().to_string();
+        fs::write(&executable, [0x7f, 0, 1, 2])?;
+        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755))?;
+        for (command, code, words) in [
+            ("no-such-command", 127, "it is in none of the directories of PATH"),
+            ("/no/such/command", 127, "No such file or directory"),
+            (no_program.as_str(), 126, "Permission denied"),
+            (executable.as_str(), 126, "Exec format error"),
+            ("/", 126, "Permission denied"),
+        ] {
+            let ran = job.exec(yard, &[], &[command])?;
+            assert_eq!(ran.code, Some(code), "{ran:?}");
+            assert!(ran.stderr.contains(&format!("cannot run '{command}'")), "{ran:?}");
+            assert!(ran.stderr.contains(words), "{ran:?}");
+        }
         let ran = job.exec(yard, &["--tty"], &["sh"])?;
         assert_eq!(ran.code, Some(2));
         assert!(ran.stderr.contains("--tty needs a terminal"), "{ran:?}");

@@ -30,6 +30,13 @@ pub enum Effect {
         /// The event.
         event: Box<v1::executor::Event>,
     },
+    /// Answer an operator's call for a container with 400, as it could not be started.
+    RefuseLaunch {
+        /// The call's connection.
+        to: ConnectionId,
+        /// Why.
+        failure: LaunchFailure,
+    },
     /// Answer an operator's call with 200 and a message.
     Answer {
         /// The call's connection.
@@ -236,10 +243,20 @@ pub enum LaunchFailureReason {
     Sandbox,
     /// A file could not be fetched.
     Fetch,
-    /// The program is not there or is not a program.
-    Exec,
+    /// The program is not there.
+    NoProgram,
+    /// What is there is no program, or not one that the user may execute.
+    NotExecutable,
     /// Anything else.
     Other,
+}
+
+impl LaunchFailureReason {
+    /// Whether all was ready, and only the program could not be executed. Mesos starts a helper that finds out, and
+    /// exits with 1.
+    pub const fn is_of_the_program(self) -> bool {
+        matches!(self, Self::NoProgram | Self::NotExecutable)
+    }
 }
 
 /// How a container ended.

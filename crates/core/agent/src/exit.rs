@@ -34,8 +34,9 @@ impl Agent {
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         executor.launching = false;
         let exit = match failure.reason {
-            // Mesos starts a helper, which finds no program and exits.
-            LaunchFailureReason::Exec => Exit { wait_status: Some(EXIT_1), limitation: None },
+            LaunchFailureReason::NoProgram | LaunchFailureReason::NotExecutable => {
+                Exit { wait_status: Some(EXIT_1), limitation: None }
+            }
             LaunchFailureReason::Sandbox => {
                 let directory = &executor.directory;
                 let words = format!("Failed to create executor directory '{directory}': {}", failure.message);

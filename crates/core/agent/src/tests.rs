@@ -359,12 +359,10 @@ pub(super) fn event_types(effects: &[Effect]) -> Vec<v1::executor::event::Type> 
 pub(super) fn replies(effects: &[Effect]) -> Vec<(u16, &str)> {
     effects
         .iter()
-        .filter_map(|effect| {
-            if let Effect::Reply { reply, .. } = effect {
-                Some((reply.status, reply.body.as_str()))
-            } else {
-                None
-            }
+        .filter_map(|effect| match effect {
+            Effect::Reply { reply, .. } => Some((reply.status, reply.body.as_str())),
+            Effect::RefuseLaunch { failure, .. } => Some((400, failure.message.as_str())),
+            _ => None,
         })
         .collect()
 }

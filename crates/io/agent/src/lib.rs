@@ -22,4 +22,5 @@ mod switchboard;
 
 pub use options::{InvalidOption, Options};
 pub use server::{AgentServer, StartError};
+pub use shell::containers::{LAUNCH_FAILURE, NO_PROGRAM, NOT_EXECUTABLE};
 pub use tepui_core_agent::{ReconfigurationPolicy, Recover};

@@ -128,8 +128,10 @@ pub enum FailureKind {
     Fetch,
     /// The process could not be started as asked: cgroups, namespaces, limits, working directory.
     Spawn,
-    /// The program is not there or is not a program.
-    Execute,
+    /// The program is not there.
+    NoProgram,
+    /// What is there is no program, or not one that the user may execute.
+    NotExecutable,
     /// The container was destroyed before its process started.
     Destroyed,
 }

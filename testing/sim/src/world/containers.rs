@@ -110,7 +110,8 @@ impl World {
         let reasons = [
             LaunchFailureReason::Sandbox,
             LaunchFailureReason::Fetch,
-            LaunchFailureReason::Exec,
+            LaunchFailureReason::NoProgram,
+            LaunchFailureReason::NotExecutable,
             LaunchFailureReason::Other,
         ];
         let reason = reasons[self.rng.next_u64() as usize % reasons.len()];

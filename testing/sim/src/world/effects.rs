@@ -115,6 +115,7 @@ impl World {
             // Simulated tasks have no checks, and nobody here asks an agent about containers.
             agent::Effect::Probe { .. } | agent::Effect::CancelProbe { .. } => {}
             agent::Effect::Answer { .. }
+            | agent::Effect::RefuseLaunch { .. }
             | agent::Effect::AttachOutput { .. }
             | agent::Effect::AttachInput { .. } => {}
             agent::Effect::UpdateLimits { .. } | agent::Effect::RemoveSandbox { .. } => {}

@@ -6,10 +6,7 @@ use tepui_wire_mesos::v1::{self, agent::call};
 use super::{Container, LaunchRequest, Life, container_id, flat_id, parent, root};
 use crate::{
     agent::Agent,
-    effect::{
-        Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind,
-        Stdio,
-    },
+    effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchKind, Stdio},
     environment::{self, Environment},
     outbox::After,
     resources::Sum,
@@ -277,8 +274,7 @@ impl Agent {
                 }
                 self.begin_children(flat);
             }
-            // Mesos starts a helper, which finds no program and exits.
-            Err(failure) if failure.reason == LaunchFailureReason::Exec && !container.session => {
+            Err(failure) if failure.reason.is_of_the_program() && !container.session => {
                 if let Some(from) = container.launcher.take() {
                     self.out.reply(from, Reply::ok());
                 }
@@ -287,7 +283,7 @@ impl Agent {
             }
             Err(failure) => {
                 if let Some(from) = container.launcher.take() {
-                    self.out.reply(from, Reply::error(400, failure.message));
+                    self.out.push(Effect::RefuseLaunch { to: from, failure });
                 }
                 self.container_exited(now, flat, Exit::default());
                 self.forget_container(flat);

@@ -310,7 +310,7 @@ fn a_command_that_cannot_be_run_is_a_failure() {
     let effects = rig.pass(Duration::ZERO);
     let check = launch(&effects).container_id.clone();
     let failure = crate::LaunchFailure {
-        reason: crate::LaunchFailureReason::Exec,
+        reason: crate::LaunchFailureReason::NoProgram,
         message: "no such program".to_owned(),
     };
     rig.agent.handle_launched(rig.now, &check, Err(failure));

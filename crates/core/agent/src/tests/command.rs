@@ -196,7 +196,8 @@ fn failed_launches() {
 fn a_program_that_is_not_there_exits_with_1() {
     let mut rig = Rig::registered();
     let container = launch(&rig.run(aware(), command_task("t", "x"))).container_id.clone();
-    let failure = LaunchFailure { reason: LaunchFailureReason::Exec, message: "no such file".to_owned() };
+    let failure =
+        LaunchFailure { reason: LaunchFailureReason::NoProgram, message: "no such file".to_owned() };
     rig.agent.handle_launched(rig.now, &container, Err(failure));
     let effects = rig.effects();
     assert_eq!(rig.acknowledge_all(&effects), [TaskState::Starting, TaskState::Running, TaskState::Failed]);

@@ -390,12 +390,18 @@ fn failures_to_launch() {
         assert_eq!(replies(&fail(&mut rig, reason)), [(400, "no such thing")]);
         assert_eq!(replies(&rig.on("WAIT_CONTAINER", &flat))[0].0, 404, "nothing is left of it");
     }
-    rig.session(&flat);
-    assert_eq!(replies(&fail(&mut rig, LaunchFailureReason::Exec)), [(400, "no such thing")]);
-    // Mesos starts a helper first: a program that is not there is an end like any other.
-    rig.ask(&text("LAUNCH_CONTAINER", &flat, SLEEP));
-    assert_eq!(replies(&fail(&mut rig, LaunchFailureReason::Exec)), [(200, "")]);
-    assert_eq!(waited(&rig.on("WAIT_CONTAINER", &flat)), [Some(256)]);
+    for reason in [LaunchFailureReason::NoProgram, LaunchFailureReason::NotExecutable] {
+        // Who sits at a session is told at once, and what it was.
+        let (to, _) = rig.session(&flat);
+        let failure = LaunchFailure { reason, message: "no such thing".to_owned() };
+        let refused = Effect::RefuseLaunch { to, failure };
+        assert!(fail(&mut rig, reason).contains(&refused));
+        // Mesos starts a helper first: a program that is not there is an end like any other.
+        rig.ask(&text("LAUNCH_CONTAINER", &flat, SLEEP));
+        assert_eq!(replies(&fail(&mut rig, reason)), [(200, "")]);
+        assert_eq!(waited(&rig.on("WAIT_CONTAINER", &flat)), [Some(256)]);
+        rig.on("REMOVE_CONTAINER", &flat);
+    }
 }
 
 #[test]
@@ -646,7 +652,10 @@ impl Walk {
                     }
                     assert!(self.processes.insert(flat, false).is_none(), "launched twice");
                 }
-                Effect::Reply { to, .. } | Effect::Answer { to, .. } | Effect::AttachInput { to, .. } => {
+                Effect::Reply { to, .. }
+                | Effect::RefuseLaunch { to, .. }
+                | Effect::Answer { to, .. }
+                | Effect::AttachInput { to, .. } => {
                     assert!(self.open.remove(to), "{to} is answered again");
                 }
                 Effect::AttachOutput { to, .. } => {

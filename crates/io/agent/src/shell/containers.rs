@@ -5,8 +5,8 @@ use std::{
     path::PathBuf,
 };
 
-use http::StatusCode;
-use tepui_core_agent::ContainerCall;
+use http::{HeaderName, HeaderValue, StatusCode};
+use tepui_core_agent::{ContainerCall, LaunchFailure, LaunchFailureReason};
 use tepui_model::{ConnectionId, Reply, Tick};
 use tepui_transport::{Response, negotiate, stream};
 use tepui_wire_mesos::{ContentType, v1::agent};
@@ -14,6 +14,14 @@ use tokio::sync::oneshot;
 
 use super::{Shell, effects::tell_closed};
 use crate::switchboard::{self, Input, Reader, Refused, Switchboard};
+
+/// The header field that tells apart why a program could not be run in a container: one of the words below. It comes
+/// with the answer to the call that wanted the container.
+pub const LAUNCH_FAILURE: HeaderName = HeaderName::from_static("tepui-launch-failure");
+/// It is not there.
+pub const NO_PROGRAM: &str = "no-program";
+/// What is there is no program, or not one that the user may execute.
+pub const NOT_EXECUTABLE: &str = "not-executable";
 
 /// A call and where its answer goes.
 #[derive(Debug)]
@@ -72,6 +80,23 @@ impl Containers {
 
     pub(super) fn reply(&mut self, to: ConnectionId, reply: Reply) {
         self.respond(to, |_| reply.into());
+    }
+
+    /// In Mesos's words; what a program wants to know of it is in a header field of our own.
+    pub(super) fn refuse_launch(&mut self, to: ConnectionId, failure: LaunchFailure) {
+        let LaunchFailure { reason, message } = failure;
+        let kind = match reason {
+            LaunchFailureReason::NoProgram => Some(NO_PROGRAM),
+            LaunchFailureReason::NotExecutable => Some(NOT_EXECUTABLE),
+            LaunchFailureReason::Sandbox | LaunchFailureReason::Fetch | LaunchFailureReason::Other => None,
+        };
+        self.respond(to, |_| {
+            let response = Response::from(Reply::error(400, message));
+            match kind {
+                Some(kind) => response.header(LAUNCH_FAILURE, HeaderValue::from_static(kind)),
+                None => response,
+            }
+        });
     }
 
     pub(super) fn answer(&mut self, to: ConnectionId, response: &agent::Response) {

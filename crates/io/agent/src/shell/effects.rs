@@ -28,6 +28,7 @@ impl Shell {
                 }
             }
             Effect::OpenStream { to } => self.open_stream(to),
+            Effect::RefuseLaunch { to, failure } => self.containers.refuse_launch(to, failure),
             Effect::Answer { to, response } => self.containers.answer(to, &response),
             Effect::AttachOutput { to, container } => self.attach_output(to, &flat_id(&container)),
             Effect::AttachInput { to, container } => self.containers.attach_input(to, &flat_id(&container)),

@@ -176,7 +176,8 @@ pub(super) fn failure(kind: FailureKind, message: String) -> LaunchFailure {
     let reason = match kind {
         FailureKind::User | FailureKind::Sandbox => LaunchFailureReason::Sandbox,
         FailureKind::Fetch => LaunchFailureReason::Fetch,
-        FailureKind::Execute => LaunchFailureReason::Exec,
+        FailureKind::NoProgram => LaunchFailureReason::NoProgram,
+        FailureKind::NotExecutable => LaunchFailureReason::NotExecutable,
         FailureKind::Spawn | FailureKind::Destroyed => LaunchFailureReason::Other,
     };
     LaunchFailure { reason, message }

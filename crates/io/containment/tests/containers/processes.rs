@@ -65,17 +65,17 @@ async fn says_why_something_does_not_start() {
         (
             "a",
             cluster.shell("a", ""),
-            FailureKind::Execute,
+            FailureKind::NoProgram,
             "Failed to execute '/no/such/program': No such file",
         ),
-        ("b", cluster.shell("b", ""), FailureKind::Execute, "in none of the directories of PATH"),
+        ("b", cluster.shell("b", ""), FailureKind::NoProgram, "in none of the directories of PATH"),
         (
             "c",
             cluster.shell("c", ""),
-            FailureKind::Execute,
+            FailureKind::NotExecutable,
             "Failed to execute '/etc/passwd': Permission denied",
         ),
-        ("prepared", prepared, FailureKind::Execute, "Failed to execute '/no/such/program': No such file"),
+        ("prepared", prepared, FailureKind::NoProgram, "Failed to execute '/no/such/program': No such file"),
         ("limitless", limitless, FailureKind::Spawn, "Failed to set its rlimits: Operation not permitted"),
         ("../x", cluster.shell("../x", "true"), FailureKind::Spawn, "cannot be the id"),
     ] {

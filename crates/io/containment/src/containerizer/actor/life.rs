@@ -44,7 +44,11 @@ impl Actor {
             protocol::Event::Started { container_id, pid } => self.started(container_id, pid),
             protocol::Event::LaunchFailed { container_id, errno, what } => {
                 self.leave_word(&container_id, &what);
-                let kind = if errno == 0 { FailureKind::Spawn } else { FailureKind::Execute };
+                let kind = match errno {
+                    0 => FailureKind::Spawn,
+                    libc::ENOENT => FailureKind::NoProgram,
+                    _ => FailureKind::NotExecutable,
+                };
                 self.launch_failed(container_id, kind, what);
             }
             protocol::Event::Exited { container_id, status } => self.exited(container_id, status),

@@ -148,32 +148,15 @@ impl Api {
         ok(self.client.post(&url, call).await?).map(drop)
     }
 
-    /// The bytes of a file from `offset` on, as many as an agent hands out at once; none: there is no such file.
-    pub(crate) async fn read_file(
-        &self,
-        path: &str,
-        offset: u64,
-    ) -> Result<Option<bytes::Bytes>, Unanswered> {
-        let url = self.url("/api/v1")?;
+    /// The bytes of a file from `offset` on, as many as an agent hands out at once. One that is not there is answered
+    /// with 404.
+    pub(crate) async fn read_file(&self, path: &str, offset: u64) -> Result<bytes::Bytes, Unanswered> {
         let call = v1::agent::Call {
             r#type: Some(v1::agent::call::Type::ReadFile.into()),
             read_file: Some(v1::agent::call::ReadFile { path: path.to_owned(), offset, length: None }),
             ..v1::agent::Call::default()
         };
-        let answer = self
-            .client
-            .post(&url, Call::message(ContentType::Protobuf, ContentType::Protobuf.encode(&call)))
-            .await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
-        let answer = ok(answer)?;
-        let response: v1::agent::Response =
-            ContentType::Protobuf.decode(answer.body.clone()).map_err(|error| Unanswered::Garbled {
-                url: answer.url.to_string(),
-                reason: error.to_string(),
-            })?;
-        Ok(response.read_file.map(|file| file.data))
+        Ok(self.ask(&call).await?.read_file.map(|file| file.data).unwrap_or_default())
     }
 }
 

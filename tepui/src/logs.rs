@@ -1,16 +1,20 @@
 //! `tepui logs`: what a task wrote, from its sandbox through its agent.
 
-use std::{io::Write as _, time::Duration};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    api::Api,
+    api::{Api, Unanswered},
     cli::Logs,
     exit::Failure,
     operate::find_task,
     query::{items, text},
-    tail::Tail,
+    tail::{Agent, PATIENCE, Tail},
 };
 
 /// How often a file that is followed is looked at.
@@ -20,8 +24,10 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) async fn logs(logs: &Logs) -> Result<(), Failure> {
     let master = Api::new(&logs.target.master);
     let task = find_task(&master, &logs.task).await?;
-    let agent = Api::new(&agent_address(&master, &text(&task, "/agent_id/value")).await?);
-    let mut tail = Tail::new(agent, sandbox(&task), if logs.stderr { "stderr" } else { "stdout" });
+    let id = text(&task, "/agent_id/value");
+    let address = agent_address(&master, &id).await?;
+    let agent = Agent::new(master.clone(), id, &address);
+    let mut tail = Tail::new(agent, &sandbox(&task), if logs.stderr { "stderr" } else { "stdout" });
     if !tail.exists().await? {
         return Err(Failure::user(format!(
             "task {} has no sandbox on its agent any more",
@@ -29,21 +35,47 @@ pub(crate) async fn logs(logs: &Logs) -> Result<(), Failure> {
         )));
     }
     let mut out = std::io::stdout();
+    // Since when there is no answer.
+    let mut lost: Option<Instant> = None;
     loop {
-        // What was written before the end is looked at once more after it.
-        let ended = !logs.follow || has_ended(&master, &task).await?;
-        while let Some(data) = tail.read().await? {
-            out.write_all(&data)?;
-        }
-        out.flush()?;
-        if ended {
-            return Ok(());
+        match next(&master, &task, &mut tail, logs.follow).await {
+            Ok(Next::Data(data)) => {
+                out.write_all(&data)?;
+                out.flush()?;
+                lost = None;
+                continue;
+            }
+            Ok(Next::Nothing) => lost = None,
+            Ok(Next::End) => return Ok(()),
+            // They may be back soon, and the task goes on meanwhile.
+            Err(error) if logs.follow && lost.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
+                tracing::debug!("no answer, asking again: {error}");
+            }
+            Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-async fn has_ended(master: &Api, task: &Value) -> Result<bool, Failure> {
+/// What a look at a file brings.
+enum Next {
+    Data(Bytes),
+    Nothing,
+    End,
+}
+
+async fn next(master: &Api, task: &Value, tail: &mut Tail, follow: bool) -> Result<Next, Unanswered> {
+    if let Some(data) = tail.read().await? {
+        return Ok(Next::Data(data));
+    }
+    if follow && !has_ended(master, task).await? {
+        return Ok(Next::Nothing);
+    }
+    // What was written before the end is looked at once more after it.
+    Ok(tail.read().await?.map_or(Next::End, Next::Data))
+}
+
+async fn has_ended(master: &Api, task: &Value) -> Result<bool, Unanswered> {
     let answer = master.call(&json!({ "type": "GET_TASKS" })).await?;
     let (id, framework) = (text(task, "/task_id/value"), text(task, "/framework_id/value"));
     Ok(!items(&answer, "/get_tasks/tasks")

@@ -4,7 +4,7 @@ mod output;
 mod plan;
 mod progress;
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use tepui_scheduler::{Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1};
 use tokio::{
@@ -18,6 +18,7 @@ use crate::{
     cli,
     embedded::{Embedded, Settings},
     exit::{self, Failure},
+    tail::Agent,
 };
 use output::{Copy, Output};
 use plan::Plan;
@@ -69,8 +70,9 @@ struct Runner {
     output: Output,
     progress: Progress,
     live: BTreeMap<String, Live>,
-    /// By address: one client for each agent, so that connections are used again.
-    agents: BTreeMap<String, Api>,
+    master: Api,
+    /// By id: one client for each agent, so that connections are used again.
+    agents: BTreeMap<String, Arc<Agent>>,
     /// Last updates of tasks whose output has been copied. They are acknowledged only then: until an agent has the
     /// acknowledgement, it does not forget the sandbox.
     copied: (mpsc::Sender<v1::TaskStatus>, mpsc::Receiver<v1::TaskStatus>),
@@ -119,6 +121,7 @@ impl Runner {
             events,
             output: Output::default(),
             live: BTreeMap::new(),
+            master: Api::new(master),
             agents: BTreeMap::new(),
             copied: mpsc::channel(64),
             ended: 0,
@@ -265,8 +268,8 @@ impl Runner {
             let copy = Copy {
                 agent: self
                     .agents
-                    .entry(live.address.clone())
-                    .or_insert_with(|| Api::new(&live.address))
+                    .entry(live.agent.value.clone())
+                    .or_insert_with_key(|id| Agent::new(self.master.clone(), id.clone(), &live.address))
                     .clone(),
                 sandbox: format!("/frameworks/{framework}/executors/{task}/runs/latest"),
                 output: self.output.clone(),

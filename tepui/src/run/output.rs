@@ -3,14 +3,17 @@
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tepui_scheduler::v1::TaskStatus;
+use tepui_scheduler::v1::{TaskState, TaskStatus};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::progress::Progress;
-use crate::{api::Api, tail::Tail};
+use crate::{
+    api::Unanswered,
+    tail::{Agent, PATIENCE, Tail},
+};
 
 /// The first and the longest time between two looks at a file that does not grow.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
@@ -57,7 +60,7 @@ impl Output {
 
 /// A task whose output is copied.
 pub(super) struct Copy {
-    pub(super) agent: Api,
+    pub(super) agent: Arc<Agent>,
     /// Virtual path of its sandbox.
     pub(super) sandbox: String,
     pub(super) output: Output,
@@ -65,28 +68,42 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Copies until the task has ended (`last` has its last update) and all is copied; then passes the update on.
+    /// Copies until the task has ended (`last` has its last update) and all is copied; then passes the update on. An
+    /// agent that does not answer is asked again, after the end not for ever.
     pub(super) async fn run(
         self,
         mut last: watch::Receiver<Option<TaskStatus>>,
         copied: mpsc::Sender<TaskStatus>,
     ) {
         let mut files = [
-            (false, Tail::new(self.agent.clone(), self.sandbox.clone(), "stdout")),
-            (true, Tail::new(self.agent.clone(), self.sandbox.clone(), "stderr")),
+            (false, Tail::new(self.agent.clone(), &self.sandbox, "stdout")),
+            (true, Tail::new(self.agent.clone(), &self.sandbox, "stderr")),
         ];
         let mut wait = LOOK.0;
+        let mut lost: Option<Instant> = None;
         loop {
             // Looked at before the files: what was written before the end is then seen.
             let end = last.borrow_and_update().clone();
-            if self.copy(&mut files).await {
-                wait = LOOK.0;
+            let copy = self.copy(&mut files).await;
+            if matches!(copy, Ok(true)) {
+                (wait, lost) = (LOOK.0, None);
                 continue;
             }
             if let Some(end) = end {
-                // Nobody may be left who wants to know.
-                let _ = copied.send(end).await;
-                return;
+                if let Err(error) = &copy
+                    && lost.get_or_insert_with(Instant::now).elapsed() < patience(&end)
+                {
+                    tracing::debug!("asking again for the rest of a task's output: {error}");
+                } else {
+                    if let Err(error) = copy {
+                        let task = &end.task_id.value;
+                        self.progress
+                            .say(&format!("tepui: the rest of what task {task} wrote is lost: {error}"));
+                    }
+                    // Nobody may be left who wants to know.
+                    let _ = copied.send(end).await;
+                    return;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LOOK.1),
@@ -97,18 +114,22 @@ impl Copy {
     }
 
     /// Copies what there is now; whether there was anything.
-    async fn copy(&self, files: &mut [(bool, Tail)]) -> bool {
+    async fn copy(&self, files: &mut [(bool, Tail)]) -> Result<bool, Unanswered> {
         let mut grew = false;
         for (stderr, file) in files {
-            match file.read().await {
-                Ok(Some(data)) => {
-                    self.output.write(&self.progress, *stderr, &data);
-                    grew = true;
-                }
-                Ok(None) => {}
-                Err(error) => tracing::debug!("cannot read a task's output: {error}"),
+            if let Some(data) = file.read().await? {
+                self.output.write(&self.progress, *stderr, &data);
+                grew = true;
             }
         }
-        grew
+        Ok(grew)
+    }
+}
+
+/// How long the rest of the output is asked for. An agent that told of the end itself may be back soon.
+fn patience(end: &TaskStatus) -> Duration {
+    match end.state() {
+        TaskState::TaskFinished | TaskState::TaskFailed | TaskState::TaskKilled => PATIENCE,
+        _ => Duration::ZERO,
     }
 }

@@ -195,6 +195,33 @@ impl Site {
         Agent::start_at(binary(), free_port()?, yard.path().join("agent"), master.port, &[])
     }
 
+    /// Kills the agent, hard.
+    pub(crate) fn kill_agent(&mut self) -> Outcome {
+        self.agent.process.signal(Signal::KILL)?;
+        self.agent.process.wait(LIMIT).map(drop)
+    }
+
+    /// Starts a killed agent again: at a port that the system chooses if it `moves`; if `early`, it is killed once more
+    /// before it has said anything.
+    pub(crate) fn start_agent(&mut self, moves: bool, early: bool) -> Outcome {
+        let (work, old) = (self.agent.work.clone(), self.agent.port);
+        let start = |port| Agent::spawn_at(binary(), port, work.clone(), self.master.port, &[]);
+        let port = if moves { 0 } else { old };
+        if early {
+            drop(start(port)?);
+        }
+        self.agent = start(port)?;
+        if !moves {
+            return self.agent.wait_until_it_answers();
+        }
+        self.agent.port = wait_for("the agent's new port", LIMIT, || {
+            let agents = http::get(self.master.port, "/slaves").ok()?.json().ok()?;
+            let port = agents.pointer("/slaves/0/pid")?.as_str()?.rsplit(':').next()?.parse().ok()?;
+            Some(port).filter(|port| *port != old)
+        })?;
+        Ok(())
+    }
+
     /// `host:port` of the master.
     pub(crate) fn address(&self) -> String {
         address(&self.master)

@@ -183,6 +183,53 @@ fn output_is_seen_while_the_task_runs() {
 }
 
 #[test]
+fn an_agent_that_is_killed_and_comes_back_costs_no_line() {
+    in_yard(|yard| {
+        let mut site = Site::start(yard)?;
+        let master = site.address();
+        let end = yard.path().join("end");
+        let script = format!(
+            "i=0; until [ -e '{}' ]; do i=$((i+1)); echo line $i; sleep 0.01; done; echo $i lines; exit 3",
+            end.display()
+        );
+        let mut running = begin(yard, &["--master", &master], &script)?;
+        running.wait_for_output("line 1\n")?;
+        let task = site.wait_for_task(0, "TASK_RUNNING")?;
+        let following = start(yard, &["logs", "-f", &task, "--master", &master])?;
+        // How many lines are there now; more have to come after each start.
+        let lines = |output: &[u8]| output.iter().filter(|byte| **byte == b'\n').count();
+        let grow = |running: &Started, following: &Started| -> Outcome {
+            let before = (lines(&running.stdout()), lines(&following.stdout()));
+            wait_for("new lines", LIMIT, || {
+                let now = (lines(&running.stdout()), lines(&following.stdout()));
+                (now.0 > before.0 && now.1 > before.1).then_some(())
+            })
+        };
+        // At its old address and at new ones; once it is there, and while it still recovers.
+        for (moves, early) in [(false, false), (true, false), (false, true), (true, true), (true, false)] {
+            grow(&running, &following)?;
+            site.kill_agent()?;
+            site.start_agent(moves, early)?;
+        }
+        grow(&running, &following)?;
+        // It is away while the task ends, and its last words are read when it is back.
+        site.kill_agent()?;
+        fs::write(&end, "")?;
+        site.start_agent(true, false)?;
+        for (started, code) in [(running, 3), (following, 0)] {
+            let ran = started.end()?;
+            let text = ran.text();
+            let shown: Vec<&str> = text.lines().collect();
+            let mut expected: Vec<String> = (1..shown.len()).map(|number| format!("line {number}")).collect();
+            expected.push(format!("{} lines", shown.len() - 1));
+            assert!(shown == expected, "every line once and in order: {ran:?}");
+            assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), ""));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn when_its_reader_goes_away_it_ends_as_a_pipe_ends_programs() {
     in_yard(|yard| {
         let mut shell = Command::new("sh");

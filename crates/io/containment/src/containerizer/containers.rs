@@ -85,9 +85,9 @@ pub(super) struct Place {
 
 /// What follows from the end of a preparation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Prepared {
+pub(super) enum Preparation {
     /// Its process is to be asked for.
-    Start,
+    Wanted,
     /// It was destroyed meanwhile.
     Destroyed,
     /// Nobody knows it.
@@ -178,13 +178,13 @@ impl Containers {
     }
 
     /// A preparation is over, and this cgroup was made.
-    pub(super) fn prepared(&mut self, id: &str, made: Cgroup) -> Prepared {
-        let Some(Container { phase, cgroup, .. }) = self.0.get_mut(id) else { return Prepared::Unknown };
-        let Phase::Preparing(cancelled) = &*phase else { return Prepared::Unknown };
+    pub(super) fn prepared(&mut self, id: &str, made: Cgroup) -> Preparation {
+        let Some(Container { phase, cgroup, .. }) = self.0.get_mut(id) else { return Preparation::Unknown };
+        let Phase::Preparing(cancelled) = &*phase else { return Preparation::Unknown };
         let is_cancelled = cancelled.load(Ordering::Relaxed);
         *phase = Phase::Starting(false);
         *cgroup = made;
-        if is_cancelled { Prepared::Destroyed } else { Prepared::Start }
+        if is_cancelled { Preparation::Destroyed } else { Preparation::Wanted }
     }
 
     /// It has a process. True: it was destroyed meanwhile. `None`: nobody asked for it.

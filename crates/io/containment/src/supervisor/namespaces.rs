@@ -15,7 +15,10 @@ use std::{
 };
 
 use super::protocol::Namespaces;
-use crate::sys::{self, spawn};
+use crate::sys::{
+    self,
+    spawn::{self, pid_namespace},
+};
 
 /// This process's own namespace of process ids.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ fn enter(new: bool, parent: Option<i32>, init: &mut Option<i32>) -> io::Result<(
     if !new {
         return Ok(());
     }
-    let made = if parent.is_some() { spawn::pid_namespace_below() } else { spawn::new_pid_namespace() };
+    let made = if parent.is_some() { pid_namespace::below() } else { pid_namespace::new() };
     enter(*init.insert(made?))
 }
 

@@ -1,15 +1,17 @@
-//! Making processes: a container's own, the first of a pid namespace, and trials.
+//! Making processes: a container's own, the first of a [pid namespace](pid_namespace), and trials.
 //!
 //! A child shares this process's memory until its program is executed, and this process stands still until
 //! then. So it costs what the program costs, not what this process weighs; between the two only system calls
 //! are made, on memory that was allocated before.
+
+pub(crate) mod pid_namespace;
 
 use std::{
     cell::Cell,
     ffi::{CStr, CString},
     io,
     mem::MaybeUninit,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, BorrowedFd},
     ptr,
 };
 
@@ -103,34 +105,7 @@ pub(crate) fn spawn(child: &Child<'_>) -> Result<i32, Failure> {
     }
 }
 
-/// Makes a pid namespace with its first process, which does nothing but take in orphans.
-pub(crate) fn new_pid_namespace() -> io::Result<i32> {
-    clone(take_in_orphans, libc::CLONE_NEWPID | libc::SIGCHLD, ptr::null())
-}
-
-/// Makes a pid namespace below the one that children are made in now, which may be another than our own. Its
-/// first process is a child of ours all the same.
-///
-/// A namespace is always made below that of the process that makes it: so a child makes it, as our sibling.
-pub(crate) fn pid_namespace_below() -> io::Result<i32> {
-    let mut stack: Vec<MaybeUninit<u128>> = vec![MaybeUninit::uninit(); STACK_WORDS];
-    let top = stack.as_mut_ptr_range().end;
-    let below = Below { top: top.cast(), pidfd: Cell::new(-1), errno: Cell::new(0) };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
-    let helper = clone(make_below, flags, (&raw const below).cast())?;
-    wait_for(helper);
-    if below.errno.get() != 0 {
-        return Err(io::Error::from_raw_os_error(below.errno.get()));
-    }
-    // SAFETY: the descriptors of the child were ours, and nobody else knows of this one.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(below.pidfd.get()) };
-    // The number that the child was told is not the one that we know the process by.
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
-    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
-    pid.filter(|pid| *pid > 1).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
-}
-
-/// Whether this process may make such namespaces: tries it in a child.
+/// Whether this process may make such namespaces (`CLONE_NEW*`): tries it in a child.
 pub(crate) fn may_unshare(flags: i32) -> io::Result<()> {
     let outcome = Trial { flags, errno: Cell::new(0) };
     let pid =
@@ -177,41 +152,6 @@ extern "C" fn try_unshare(argument: *mut libc::c_void) -> libc::c_int {
             trial.errno.set(errno());
         }
         libc::_exit(0)
-    }
-}
-
-/// What a child needs that makes a namespace, and what it leaves behind.
-struct Below {
-    /// Of a stack for the first process.
-    top: *mut libc::c_void,
-    pidfd: Cell<i32>,
-    errno: Cell<i32>,
-}
-
-extern "C" fn make_below(argument: *mut libc::c_void) -> libc::c_int {
-    let flags = libc::CLONE_NEWPID | libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD;
-    // SAFETY: `pid_namespace_below` gave a Below that lives until this process ends, with a stack that nobody
-    // else uses; the first process has a copy of everything.
-    unsafe {
-        let below = &*argument.cast::<Below>();
-        if libc::clone(take_in_orphans, below.top, flags, ptr::null_mut(), below.pidfd.as_ptr()) < 0 {
-            below.errno.set(errno());
-        }
-        libc::_exit(0)
-    }
-}
-
-extern "C" fn take_in_orphans(_: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: system calls without pointers, but for names that are constant.
-    unsafe {
-        // Orphans whose end nobody wants to know go by themselves.
-        libc::signal(libc::SIGCHLD, libc::SIG_IGN);
-        libc::setsid();
-        libc::prctl(libc::PR_SET_NAME, c"tepui-init".as_ptr());
-        libc::close_range(0, u32::MAX, 0);
-        loop {
-            libc::pause();
-        }
     }
 }
 

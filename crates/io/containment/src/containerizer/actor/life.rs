@@ -7,7 +7,7 @@ use crate::{
     cgroup::Cgroup,
     containerizer::{
         Event, FailureKind,
-        containers::{self, Exit},
+        containers::{Exit, Preparation, Remains},
         limitation,
         prepare::{PrepareError, Prepared},
     },
@@ -19,12 +19,12 @@ impl Actor {
     pub(super) fn prepared(&mut self, container_id: String, result: Result<Prepared, PrepareError>) {
         let cgroup = result.as_ref().map(|prepared| prepared.cgroup.clone()).unwrap_or_default();
         match (self.containers.prepared(&container_id, cgroup), result) {
-            (containers::Prepared::Unknown, _) => {}
-            (containers::Prepared::Destroyed, _) => {
+            (Preparation::Unknown, _) => {}
+            (Preparation::Destroyed, _) => {
                 let message = "The container was destroyed while it was being launched".to_owned();
                 self.launch_failed(container_id, FailureKind::Destroyed, message);
             }
-            (containers::Prepared::Start, Ok(Prepared { spawn, .. })) => {
+            (Preparation::Wanted, Ok(Prepared { spawn, .. })) => {
                 if self.link.version() < 2 && !spawn.is_of_version_one() {
                     let message = "The running supervisor is of an earlier version, which cannot do this; it is \
                                    replaced once its containers have ended";
@@ -33,7 +33,7 @@ impl Actor {
                     self.link.request(&protocol::Request::Launch(Box::new(spawn)));
                 }
             }
-            (containers::Prepared::Start, Err(error)) => {
+            (Preparation::Wanted, Err(error)) => {
                 self.launch_failed(container_id, error.kind, error.message);
             }
         }
@@ -128,7 +128,7 @@ impl Actor {
     /// Tells the exit once nothing is left of the container.
     fn emptied(&mut self, container_id: String, status: Option<i32>) {
         let Some(remains) = self.containers.emptied(&container_id) else { return };
-        let containers::Remains { cgroup, limitation, noted } = remains;
+        let Remains { cgroup, limitation, noted } = remains;
         if cgroup == Cgroup::default() {
             self.ended(Event::Exited { container_id, status, limitation });
             return;

@@ -49,8 +49,8 @@ type Part<'a> = &'a [(Step, &'a str, &'a str)];
 
 #[test]
 fn what_follows_from_what_happens() {
-    let run = [(Admit, "a", "prepare"), (Made, "a", "Start"), (Started, "a", "running")];
-    let nested = [(Admit, "a.b", "prepare"), (Made, "a.b", "Start"), (Started, "a.b", "running")];
+    let run = [(Admit, "a", "prepare"), (Made, "a", "Wanted"), (Started, "a", "running")];
+    let nested = [(Admit, "a.b", "prepare"), (Made, "a.b", "Wanted"), (Started, "a.b", "running")];
     let stories: &[(&str, &[Part<'_>])] = &[
         ("its life", &[&run, &[(Exited, "a", "Empty"), (Emptied, "a", "clear"), (Ended, "a", "over")]]),
         ("it runs already", &[&run, &[(Admit, "a", "Container 'a' exists already")]]),
@@ -127,7 +127,7 @@ fn what_follows_from_what_happens() {
                     (Exited, "a", "a.b a.c"),
                     (Exited, "a.b", "Empty"),
                     (Ended, "a.b", "over"),
-                    (Made, "a.c", "Start"),
+                    (Made, "a.c", "Wanted"),
                     (Failed, "a.c", "clear"),
                     (Ended, "a.c", "a Some(9)"),
                 ],

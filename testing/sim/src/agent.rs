@@ -1,11 +1,11 @@
 //! An agent's machine: its core, its checkpoints on disk, and the containers that outlive it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_agent::{
     Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework,
-    RecoveredTask, Removal, Run, Upid,
+    RecoveredTask, Removal, Run, Snapshot, Upid,
 };
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::{internal, v1};
@@ -45,6 +45,8 @@ pub struct AgentNode {
     pub writing: VecDeque<Job>,
     /// What the supervisor holds, by container id; it survives the agent.
     pub containers: BTreeMap<String, Container>,
+    /// Containers whose process was not asked for yet, by id.
+    pub preparing: BTreeSet<String>,
     /// The wake-up that is already in the queue.
     pub armed: Option<Tick>,
 }
@@ -87,6 +89,7 @@ impl AgentNode {
             disk: Disk::default(),
             writing: VecDeque::new(),
             containers: BTreeMap::new(),
+            preparing: BTreeSet::new(),
             armed: None,
         }
     }
@@ -96,16 +99,20 @@ impl AgentNode {
         Node::Agent(self.number)
     }
 
-    /// Starts the process on what is on disk and among the containers.
-    pub fn start(&mut self, rng: &mut ChaCha8Rng, now: Tick) {
+    /// Starts the process on what is on disk and among the containers. A task on disk that it knows nothing of, if there
+    /// is one.
+    pub fn start(&mut self, rng: &mut ChaCha8Rng, now: Tick) -> Option<String> {
         let upid = agent_upid(self.number);
         let mut config = Config::new(upid.clone(), upid.address.ip().to_string(), upid.address.port());
         config.resources = self.resources();
         let mut recovered = self.recover();
         recovered.rebooted = std::mem::take(&mut self.rebooted);
-        self.core = Some(Agent::new(config, rng.next_u64(), recovered, now));
+        let core = Agent::new(config, rng.next_u64(), recovered, now);
+        let forgotten = self.disk.unknown_to(&core.snapshot(now));
+        self.core = Some(core);
         self.incarnation += 1;
         self.armed = None;
+        forgotten
     }
 
     fn resources(&self) -> Vec<v1::Resource> {
@@ -135,6 +142,7 @@ impl AgentNode {
     /// Ends the process in the middle of whatever it does; containers go on.
     pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
         self.core = None;
+        self.preparing.clear();
         let mut under_way: Vec<Job> = Vec::new();
         for job in std::mem::take(&mut self.writing) {
             match job {
@@ -239,6 +247,28 @@ impl Disk {
     /// Whether a task was written down: one that the agent never took has no log.
     pub fn has_task(&self, task: &str) -> bool {
         self.executors.values().any(|files| files.tasks.contains_key(task))
+    }
+
+    /// A task on disk that an agent does not know, neither as one that runs nor as one that is over.
+    fn unknown_to(&self, snapshot: &Snapshot) -> Option<String> {
+        let completed = snapshot.completed_frameworks.iter().map(AsRef::as_ref);
+        let executors = snapshot
+            .frameworks
+            .iter()
+            .chain(completed)
+            .flat_map(|framework| framework.executors.iter().chain(&framework.completed_executors));
+        let known: BTreeSet<&str> = executors
+            .flat_map(|executor| {
+                let live = executor.queued_tasks.iter().chain(&executor.launched_tasks);
+                live.chain(&executor.terminated_tasks).chain(&executor.completed_tasks)
+            })
+            .map(|task| task.task_id.value.as_str())
+            .collect();
+        let written = self.executors.iter().filter(|(run, files)| {
+            files.info.is_some() && self.agent.is_some() && self.frameworks.contains_key(&run.framework_id)
+        });
+        let mut tasks = written.flat_map(|(_, files)| &files.tasks).filter(|(_, task)| task.task.is_some());
+        tasks.find(|(id, _)| !known.contains(id.as_str())).map(|(id, _)| id.clone())
     }
 
     /// Whether the update with this uuid is on disk.

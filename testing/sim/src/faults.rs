@@ -221,6 +221,9 @@ impl World {
                 self.executors.retain(|_, executor| executor.agent != agent);
                 self.excuse_what_is_not_checkpointed(agent);
                 if let Some(agent) = self.agents.get_mut(agent) {
+                    for task in agent.containers.values().filter_map(|container| container.task.as_ref()) {
+                        self.history.ended.remove(task);
+                    }
                     agent.reboot(&mut self.rng);
                 }
                 self.after(away, Event::Fault(Fault::Restart(node)));

@@ -30,6 +30,14 @@ pub struct History {
     pub acknowledged: BTreeMap<Vec<u8>, (String, usize)>,
     /// Updates that a scheduler has dealt with.
     pub processed: BTreeSet<Vec<u8>>,
+    /// By task: the updates with a uuid that agents sent, in the order in which they were first sent.
+    pub sent: BTreeMap<String, Vec<Vec<u8>>>,
+    /// An update that was sent before the one before it was acknowledged, in words.
+    pub overtaken: Option<String>,
+    /// A task that an agent had written down and knew nothing of when it came back, in words.
+    pub forgotten: Option<String>,
+    /// By command task: the wait status that its process ended with, as long as its machine remembers it.
+    pub ended: BTreeMap<String, i32>,
     /// What was promised although it was not durable.
     pub broken_promise: Option<String>,
     /// Agents that the master has let go for good.

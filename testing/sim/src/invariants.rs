@@ -13,6 +13,7 @@ pub mod placement;
 pub mod removal;
 pub mod reservations;
 pub mod terminal;
+pub mod truth;
 
 use crate::{network::Node, world::World};
 
@@ -32,6 +33,7 @@ pub(crate) fn at_each_step(world: &mut World, touched: Option<&Node>) -> Outcome
     for task in std::mem::take(&mut world.history.fresh) {
         let heard = world.history.heard.get(&task).map_or(&[][..], Vec::as_slice);
         terminal::check(&task, heard)?;
+        truth::check(world, &task)?;
         order::check(&task, heard, world.history.made.get(&task).map_or(&[][..], Vec::as_slice))?;
     }
     Ok(())

@@ -19,6 +19,9 @@ const MEM: f64 = 64.0;
 const EXECUTOR_CPUS: f64 = 0.1;
 const EXECUTOR_MEM: f64 = 32.0;
 
+/// Longer than anything is waited for.
+const ENDLESS: Duration = Duration::from_secs(7 * 86_400);
+
 /// Whether and when a scheduler tears its framework down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
@@ -49,6 +52,8 @@ pub struct SchedulerNode {
     pub armed: Option<Tick>,
     /// Whether it knows TASK_UNREACHABLE and its kin.
     pub partition_aware: bool,
+    /// Whether it is told that a task is being killed, and says no more to it then.
+    pub hears_killing: bool,
     /// Whether its executors and its updates outlive an agent's process.
     pub checkpoint: bool,
     /// Whether it is of [`RESERVED_ROLE`], for which some agents keep resources.
@@ -95,17 +100,22 @@ impl SchedulerNode {
         let count = 5 + rng.next_u32() % 20;
         let tasks: BTreeMap<String, Wanted> = (0..count)
             .map(|task| {
-                let wanted = Wanted {
+                let mut wanted = Wanted {
                     work: Work {
                         duration: Duration::from_millis(50 + rng.next_u64() % 60_000),
                         exit: u8::from(rng.next_u32().is_multiple_of(5)),
-                        stubborn: rng.next_u32().is_multiple_of(10),
+                        stubborn: rng.next_u32().is_multiple_of(6),
                     },
                     in_executor: rng.next_u32().is_multiple_of(2),
                     kill: rng.next_u32().is_multiple_of(6),
                     agent: None,
                     state: None,
                 };
+                // Some end only if a kill is brought to its end.
+                wanted.kill |= wanted.work.stubborn && !wanted.in_executor;
+                if wanted.kill && wanted.work.stubborn {
+                    wanted.work.duration = ENDLESS;
+                }
                 (format!("s{number}-t{task:02}"), wanted)
             })
             .collect();
@@ -116,6 +126,7 @@ impl SchedulerNode {
             stream: None,
             armed: None,
             partition_aware: number.is_multiple_of(2),
+            hears_killing: rng.next_u32().is_multiple_of(2),
             checkpoint: !rng.next_u32().is_multiple_of(4),
             reserved_role: rng.next_u32().is_multiple_of(2),
             failover_timeout: match rng.next_u32() % 4 {
@@ -148,6 +159,9 @@ impl SchedulerNode {
         };
         if self.partition_aware {
             can(v1::framework_info::capability::Type::PartitionAware);
+        }
+        if self.hears_killing {
+            can(v1::framework_info::capability::Type::TaskKillingState);
         }
         if self.reserved_role {
             can(v1::framework_info::capability::Type::MultiRole);

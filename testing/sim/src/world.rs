@@ -12,7 +12,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
-use tepui_core_agent::Exit;
+use tepui_core_agent::{Exit, Launch};
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
@@ -49,6 +49,8 @@ pub(crate) enum Event {
     ToServer(ConnectionId, Box<Request>),
     /// An answer, an event, or the end of the stream arrives.
     ToClient(ConnectionId, Box<Answer>),
+    /// An agent has made what a container needs.
+    Prepared { agent: usize, incarnation: u64, launch: Box<Launch> },
     /// A container's first process runs.
     Launched { agent: usize, incarnation: u64, container: String },
     /// A container could not be made.
@@ -203,6 +205,7 @@ impl World {
             Event::Written(node, incarnation) => self.written(node, incarnation),
             Event::ToServer(connection, request) => self.request_arrives(connection, *request),
             Event::ToClient(connection, answer) => self.answer_arrives(connection, *answer),
+            Event::Prepared { agent, incarnation, launch } => self.prepared(agent, incarnation, *launch),
             Event::Launched { agent, incarnation, container } => {
                 self.launched(agent, incarnation, &container)
             }
@@ -349,7 +352,10 @@ impl World {
             Node::Agent(number) => {
                 self.sent.remove(number);
                 if let Some(agent) = self.agents.get_mut(*number) {
-                    agent.start(&mut self.rng, self.now);
+                    if let Some(task) = agent.start(&mut self.rng, self.now) {
+                        let what = format!("{node} knows nothing of {task}");
+                        self.history.forgotten.get_or_insert(what);
+                    }
                     if let Some(core) = &mut agent.core {
                         core.handle_master_detected(self.now, Some(master_upid()));
                     }

@@ -1,5 +1,6 @@
 //! 5. An update that was acknowledged to the executor is not lost by a crash. 8. A reply that implies durability is
-//!    durable.
+//!    durable. 9. An agent that comes back answers for every task that it had written down. And of 6 what is seen where
+//!    updates are sent: each only when the one before it was acknowledged.
 //!
 //! A framework that does not checkpoint has agreed to lose what its agent remembers when that is killed; and one
 //! that was torn down wants to hear no more. Both are excused from 5, and so is an agent
@@ -10,17 +11,22 @@ use tepui_wire_mesos::{Message, v1};
 
 use super::Outcome;
 use crate::{
+    history::History,
     network::{Node, node_at},
     world::World,
 };
 
 const LOST: &str = "5: an update that was acknowledged to its executor is not lost";
+const ORDER: &str = "6: updates of one task arrive in order";
+const ANSWERED: &str = "9: an agent that comes back answers for every task that it had written down";
 const PROMISE: &str = "8: a reply that implies durability is durable";
 
 /// Whether a promise was broken so far.
 pub(crate) fn check(world: &World) -> Outcome {
-    match &world.history.broken_promise {
-        Some(what) => Err((PROMISE, what.clone())),
+    let History { broken_promise, overtaken, forgotten, .. } = &world.history;
+    let seen = [(PROMISE, broken_promise), (ORDER, overtaken), (ANSWERED, forgotten)];
+    match seen.into_iter().find_map(|(words, what)| Some((words, what.clone()?))) {
+        Some(violation) => Err(violation),
         None => Ok(()),
     }
 }
@@ -92,6 +98,27 @@ impl World {
         if disk.checkpoints(&update.framework_id.value) && disk.has_task(task) && !disk.has_update(uuid) {
             let what = format!("agent-{number} forwarded an update of {task} that is not on its disk");
             self.break_promise(what);
+        }
+        self.check_the_one_before(number, task, uuid);
+    }
+
+    /// An update is sent when the one before it was acknowledged, and not earlier.
+    fn check_the_one_before(&mut self, number: usize, task: &str, uuid: &[u8]) {
+        let Some(agent) = self.agents.get(number) else { return };
+        let sent = self.history.sent.entry(task.to_owned()).or_default();
+        let place = sent.iter().position(|known| known == uuid).unwrap_or(sent.len());
+        if place == sent.len() {
+            sent.push(uuid.to_vec());
+        }
+        let before = place.checked_sub(1).and_then(|before| sent.get(before));
+        // Of a task that was never written down nothing is remembered either.
+        let early = before
+            .is_some_and(|before| agent.disk.has_update(before) && !self.history.processed.contains(before));
+        if early {
+            let what = format!(
+                "agent-{number} forwarded an update of {task} before the one before it was acknowledged"
+            );
+            self.history.overtaken.get_or_insert(what);
         }
     }
 

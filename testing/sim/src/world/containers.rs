@@ -26,7 +26,27 @@ const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
 
 impl World {
-    pub(crate) fn launch(&mut self, number: usize, launch: Launch) {
+    /// The agent makes what a container needs, which takes a moment and dies with it.
+    pub(crate) fn prepare(&mut self, number: usize, launch: Launch) {
+        let wait = Duration::from_micros(self.rng.next_u64() % 30_000);
+        let Some(agent) = self.agents.get_mut(number) else { return };
+        agent.preparing.insert(launch.container_id.value.clone());
+        let incarnation = agent.incarnation;
+        self.after(wait, Event::Prepared { agent: number, incarnation, launch: Box::new(launch) });
+    }
+
+    /// What it needs is there.
+    pub(crate) fn prepared(&mut self, number: usize, incarnation: u64, launch: Launch) -> Option<Node> {
+        let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
+        agent.core.as_ref()?;
+        // One that is to be destroyed meanwhile is not launched.
+        if agent.preparing.remove(&launch.container_id.value) {
+            self.launch(number, launch);
+        }
+        None
+    }
+
+    fn launch(&mut self, number: usize, launch: Launch) {
         let id = launch.container_id.value.clone();
         let command = launch.kind == LaunchKind::Command;
         if !self.faults_over && self.rng.chance(40) {
@@ -148,9 +168,13 @@ impl World {
     }
 
     pub(crate) fn destroy(&mut self, number: usize, container: &str) {
-        let Some(known) = self.agents.get(number).and_then(|agent| agent.containers.get(container)) else {
-            return;
-        };
+        let Some(agent) = self.agents.get_mut(number) else { return };
+        if agent.preparing.remove(container) {
+            let container = v1::ContainerId { value: container.to_owned(), parent: None };
+            let incarnation = agent.incarnation;
+            return self.soon(Event::LaunchFailed { agent: number, incarnation, container });
+        }
+        let Some(known) = agent.containers.get(container) else { return };
         if known.exit.is_none() {
             self.end_container(number, container, SIGKILL);
         } else if !known.told {
@@ -170,6 +194,9 @@ impl World {
         }
         let status = exit.wait_status.unwrap_or_default();
         let what = known.task.clone().unwrap_or_else(|| Node::Executor(container.to_owned()).to_string());
+        if let (Some(task), Some(status)) = (&known.task, exit.wait_status) {
+            self.history.ended.insert(task.clone(), status);
+        }
         known.exit = Some(exit);
         trace!(self, Life: "on agent-{number}, {what} ends with wait status {status}");
         if self.executors.contains_key(container) {

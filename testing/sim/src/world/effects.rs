@@ -103,7 +103,7 @@ impl World {
                 }
                 self.write(node);
             }
-            agent::Effect::Launch(launch) => self.launch(number, *launch),
+            agent::Effect::Launch(launch) => self.prepare(number, *launch),
             agent::Effect::Signal { container, signal, .. } => self.signal(number, &container.value, signal),
             agent::Effect::Destroy { container } => self.destroy(number, &container.value),
             agent::Effect::RemoveCheckpoint(removal) => {

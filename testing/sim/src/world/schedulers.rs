@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng as _;
 use tepui_core_driver::scheduler::{Effect, Event as Heard, Receipt, calls};
 use tepui_wire_mesos::v1::{self, TaskState, offer::Operation};
 
-use super::{Event, Purpose, Request, World, exchange::Chance as _};
+use super::{Event, Purpose, Request, World};
 use crate::{history, network::Node, trace::trace};
 
 impl World {
@@ -142,14 +142,16 @@ impl World {
         let now = self.now;
         let scheduler = self.schedulers.get_mut(number)?;
         let wanted = scheduler.tasks.get(task).filter(|task| task.is_live() && !scheduler.is_leaving())?;
-        let agent = wanted.agent.clone();
-        let called = scheduler.driver.as_mut().is_some_and(|driver| {
-            driver.call(now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None)).is_ok()
-        });
-        if !called || self.rng.chance(3) {
-            // A kill may be lost on the way; a careful scheduler says it again.
-            self.after(Duration::from_secs(5), Event::KillTask { scheduler: number, task: task.to_owned() });
+        // Its agent has promised it.
+        if wanted.state == Some(TaskState::TaskKilling) {
+            return None;
         }
+        let agent = wanted.agent.clone();
+        if let Some(driver) = &mut scheduler.driver {
+            // A kill may be lost on the way; a careful scheduler says it again.
+            let _ = driver.call(now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None));
+        }
+        self.after(Duration::from_secs(5), Event::KillTask { scheduler: number, task: task.to_owned() });
         Some(Node::Scheduler(number))
     }
 

@@ -22,7 +22,12 @@ pub(crate) fn check(world: &World, touched: Option<&Node>) -> Outcome {
         for (task, wanted) in schedulers.flat_map(|scheduler| &scheduler.tasks) {
             let there = wanted.agent.as_ref().is_some_and(|agent| agent.value == id);
             let begun = world.history.begun.get(task).is_some_and(|agents| agents.contains(&number));
-            if there && begun && wanted.is_live() {
+            // One that was away for too long may not know yet that its framework was removed.
+            let known = || {
+                let framework = world.scheduler_of(task).and_then(|node| node.framework_id.as_ref());
+                framework.is_some_and(|id| master.snapshot().frameworks.contains_key(id.value.as_str()))
+            };
+            if there && begun && wanted.is_live() && known() {
                 return Err((WORDS, format!("{task} lives on agent-{number}, which is drained")));
             }
         }

@@ -1,4 +1,4 @@
-//! 14. What is said of the end of a command is how it ended, whoever was there to see it.
+//! 17. What is said of the end of a command is how it ended, whoever was there to see it.
 //!
 //! A framework that does not checkpoint has agreed to lose that with its agent's process.
 
@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::{history::is_terminal, world::World};
 use tepui_wire_mesos::v1::TaskState;
 
-const WORDS: &str = "14: a command's end is told as it was";
+const WORDS: &str = "17: a command's end is told as it was";
 
 /// Compares what its agent said of a task's end with how its process ended by itself.
 pub(crate) fn check(world: &World, task: &str) -> Outcome {

@@ -57,7 +57,19 @@ async fn find_agent(api: &Api, wanted: &str) -> Result<String, Failure> {
     let all = registered.chain(items(&answer, "/get_agents/recovered_agents"));
     let ids: Vec<(String, String)> =
         all.map(|info| (text(info, "/id/value"), text(info, "/hostname"))).collect();
-    only(&matching(&ids, wanted), "agent", wanted, "tepui agents")
+    let matching = matching(&ids, wanted);
+    // One that is out of reach is on no list; the master knows whether there is one.
+    if matching.is_empty() && is_whole_id(wanted) {
+        return Ok(wanted.to_owned());
+    }
+    only(&matching, "agent", wanted, "tepui agents")
+}
+
+/// Whether it looks like what masters give to agents: `...-S7`.
+fn is_whole_id(wanted: &str) -> bool {
+    wanted.rsplit_once("-S").is_some_and(|(master, number)| {
+        !master.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// A whole id wins: one may be the beginning of another.
@@ -121,6 +133,20 @@ async fn look(api: &Api, id: &str) -> Result<Stage, Unanswered> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_ids_are_known_by_their_looks() {
+        for (text, whole) in [
+            ("m-1-S0", true),
+            ("m-S12", true),
+            ("S0", false),
+            ("-S0", false),
+            ("m-S", false),
+            ("m-Sx", false),
+        ] {
+            assert_eq!(is_whole_id(text), whole, "{text}");
+        }
+    }
 
     #[test]
     fn an_agent_is_found_by_id_or_host() {

@@ -269,8 +269,8 @@ impl World {
                 r#type: Some(v1::master::call::Type::DrainAgent.into()),
                 drain_agent: Some(v1::master::call::DrainAgent {
                     agent_id,
-                    max_grace_period: None,
                     mark_gone: Some(how == Retirement::DrainForGood),
+                    ..v1::master::call::DrainAgent::default()
                 }),
                 ..v1::master::Call::default()
             },

@@ -9,16 +9,11 @@ use crate::{Agent, Master, Snapshot};
 /// An agent of which nothing is offered, because an operator said so.
 ///
 /// ```text
-///            DEACTIVATE_AGENT
-///   (active) ----------------> deactivated
-///    |  ^  ^                       | DRAIN_AGENT
-///    |  |  | REACTIVATE_AGENT      v          nothing runs there any more
-///    |  |  +---------------------- DRAINING --------------------------> DRAINED, or gone for good
-///    |  |       refused there ^    ^                                      |
-///    |  +---------------------|----|--------------------------------------+
-///    +------------------------+----+ DRAIN_AGENT           REACTIVATE_AGENT
+///              DEACTIVATE_AGENT                DRAIN_AGENT            nothing runs there any more
+///   (in use) --------------------> deactivated -----------> DRAINING ---------------------------> DRAINED, or gone
 /// ```
 ///
+/// `DRAIN_AGENT` leads to DRAINING from everywhere, `REACTIVATE_AGENT` into use from everywhere but DRAINING.
 /// It stays so whatever becomes of the agent's connection, and of the master.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deactivation {

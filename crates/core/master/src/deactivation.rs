@@ -1,7 +1,7 @@
 //! Agents that an operator took out of use: nothing of them is offered. Must not live here: how they get there
 //! (`handlers/drain`).
 
-use tepui_model::{AgentId, Tick};
+use tepui_model::Tick;
 use tepui_wire_mesos::v1;
 
 use crate::{Agent, Master, Snapshot};
@@ -66,11 +66,6 @@ impl Master {
     /// Whether an agent is there and its resources may be offered.
     pub(crate) fn is_active(&self, agent: &Agent) -> bool {
         agent.is_connected() && !self.deactivated.contains_key(&agent.id)
-    }
-
-    /// The drain of an agent, under way or over.
-    pub(crate) fn drain_of(&self, id: &AgentId) -> Option<Drain> {
-        self.deactivated.get(id)?.drain
     }
 }
 

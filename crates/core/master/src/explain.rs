@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tepui_model::{AgentId, FrameworkId, TaskState};
+use tepui_model::{FrameworkId, TaskState};
 
 use crate::{FrameworkState, Master};
 
@@ -105,7 +105,7 @@ fn hindrance(master: &Master, framework: &FrameworkId, state: TaskState, agent: 
         Some(agent) => lines.push(format!("agent {} is disconnected; it is expected back", agent.id)),
         None => lines.push(format!("agent {agent} is out of reach")),
     }
-    if master.drain_of(&AgentId::new(agent)).is_some_and(|drain| !drain.drained) {
+    if master.deactivation(agent).and_then(|it| it.drain).is_some_and(|drain| !drain.drained) {
         lines.push(format!("agent {agent} is draining: the task is being killed there"));
     }
     if master.frameworks.get(framework).is_some_and(|framework| !framework.is_connected()) {

@@ -167,7 +167,8 @@ pub(crate) fn agent_is_back(master: &mut Master, id: &AgentId) {
 /// A drain is over once no task of the agent is left, those whose end its scheduler has not acknowledged included.
 /// To be asked whenever a task went from an agent.
 pub(crate) fn check(master: &mut Master, id: &AgentId) {
-    let Some(drain) = master.drain_of(id).filter(|drain| !drain.drained) else { return };
+    let drain = master.deactivated.get(id).and_then(|it| it.drain);
+    let Some(drain) = drain.filter(|drain| !drain.drained) else { return };
     let connected = master.agents.get(id).is_some_and(|agent| agent.is_connected());
     if !connected || master.agent_tasks.contains_key(id) || master.removing.contains(id) {
         return;

@@ -347,6 +347,32 @@ fn health_checks_of_every_kind_see_and_kill() {
 }
 
 #[test]
+fn a_command_that_fell_ill_is_killed_by_the_next_agent() {
+    in_yard(|yard| {
+        // It hears that it is to end, and does not: its agent is killed first.
+        let (sick, told) = (yard.path().join("sick"), yard.path().join("told"));
+        let script = format!("trap ': > {}' TERM; while :; do sleep 0.1; done", told.display());
+        let grace = v1::DurationInfo { nanoseconds: 2_000_000_000 };
+        let task = TaskInfo {
+            kill_policy: Some(v1::KillPolicy { grace_period: Some(grace) }),
+            ..command_health(&format!("[ ! -e '{}' ]", sick.display()))
+        };
+        let (mut fleet, scheduler) = start(yard, vec![Job::command("a", script).with(task)])?;
+        scheduler.wait_until("health", |ledger| is_healthy(ledger, "a", true))?;
+        touch(&sick)?;
+        scheduler.wait_until("the kill", |_| told.exists())?;
+        fleet.kill_agent(0);
+        fleet.start_what_is_down()?;
+        scheduler.wait_for_the_end()?;
+        let end = entry(&scheduler.ledger(), "a", |entry| entry.state == Killed)
+            .map(|entry| (entry.healthy, entry.message.clone()));
+        let words = "Command terminated with signal Killed".to_owned();
+        assert_eq!(end, Some((Some(false), words)));
+        finish(&fleet, scheduler, &[("a", &[Starting, Running, Killed])])
+    });
+}
+
+#[test]
 fn checks_of_every_kind_tell_what_they_see() {
     in_yard(|yard| {
         let server = Server::start()?;

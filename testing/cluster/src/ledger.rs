@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tepui_scheduler::v1::{AgentId, CheckStatusInfo, TaskState, TaskStatus};
 
-/// Why the master says something that it was asked.
-const RECONCILIATION: &str = "REASON_RECONCILIATION";
+/// Why the master says something that it was asked, and why an agent says that it does not know a task.
+pub const RECONCILIATION: &str = "REASON_RECONCILIATION";
 
 /// One status update.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::{
     notes::{self, Notes},
     written::Written,
 };
-use crate::ledger::{Task, is_terminal};
+use crate::ledger::{Entry, RECONCILIATION, Task, is_terminal};
 
 /// Compares what was told of one task with its script, with the notes, and with what agents had written down when they
 /// were killed.
@@ -41,8 +41,10 @@ pub fn task(load: &Load, notes: &Notes, written: &Written, id: &str, task: &Task
         _ => return Err(wrong("was begun more than once")),
     }
     steps(script, task, end).map_err(|what| wrong(&what))?;
-    // The master's own word would be enough for a task that its agent never took.
-    if written.task(id) && !task.end_is_told() {
+    // That it is not known would be enough to say of a task that its agent never took.
+    let is_known =
+        |entry: &Entry| entry.uuid.is_some() && is_terminal(entry.state) && entry.reason != RECONCILIATION;
+    if written.task(id) && !task.entries.iter().any(is_known) {
         return Err(wrong("was written down by an agent, and the next one said nothing of it"));
     }
     let told: Vec<String> =

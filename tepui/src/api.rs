@@ -150,13 +150,17 @@ impl Api {
 
     /// The bytes of a file from `offset` on, as many as an agent hands out at once. One that is not there is answered
     /// with 404.
-    pub(crate) async fn read_file(&self, path: &str, offset: u64) -> Result<bytes::Bytes, Unanswered> {
+    pub(crate) async fn read_file(
+        &self,
+        path: &str,
+        offset: u64,
+    ) -> Result<v1::agent::response::ReadFile, Unanswered> {
         let call = v1::agent::Call {
             r#type: Some(v1::agent::call::Type::ReadFile.into()),
             read_file: Some(v1::agent::call::ReadFile { path: path.to_owned(), offset, length: None }),
             ..v1::agent::Call::default()
         };
-        Ok(self.ask(&call).await?.read_file.map(|file| file.data).unwrap_or_default())
+        Ok(self.ask(&call).await?.read_file.unwrap_or_default())
     }
 }
 

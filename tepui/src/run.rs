@@ -263,7 +263,7 @@ impl Runner {
         let state = status.state();
         let ended = is_terminal(state);
         let Some(live) = self.live.get_mut(task) else { return self.acknowledge(&status) };
-        if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && has_run(&status)) {
+        if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && exited(&status)) {
             let framework = self.driver.framework_id().map(|id| id.value).unwrap_or_default();
             let copy = Copy {
                 agent: self
@@ -295,14 +295,13 @@ impl Runner {
     fn ended(&mut self, status: &v1::TaskStatus) {
         self.acknowledge(status);
         let task = &status.task_id.value;
-        if self.live.remove(task).is_none() {
-            return;
-        }
+        let Some(live) = self.live.remove(task) else { return };
         self.ended += 1;
         self.progress.ended(self.ended);
-        if plan::exit_code(status) != 0 && !has_run(status) {
+        if plan::exit_code(status) != 0 && !exited(status) {
+            let what = if live.over.is_some() { "was ended" } else { "did not run" };
             let reason = status.message.as_deref().unwrap_or(status.state().as_str_name());
-            self.progress.say(&format!("tepui: task {task} did not run: {reason}"));
+            self.progress.say(&format!("tepui: task {task} {what}: {reason}"));
         }
     }
 
@@ -314,8 +313,8 @@ impl Runner {
     }
 }
 
-/// Whether the command was started at all: then there is output.
-fn has_run(status: &v1::TaskStatus) -> bool {
+/// Whether the command ended by itself: then it was started, and there is output.
+fn exited(status: &v1::TaskStatus) -> bool {
     plan::end_of(status).is_some()
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tepui_wire_mesos::v1::agent::response::ReadFile;
 
 use crate::{
     api::{Api, Unanswered},
@@ -42,7 +43,7 @@ impl Agent {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read_file(&self, path: &str, offset: u64) -> Result<Bytes, Unanswered> {
+    async fn read_file(&self, path: &str, offset: u64) -> Result<ReadFile, Unanswered> {
         let api = self.place().api.clone();
         let answer = api.read_file(path, offset).await;
         if let Err(error) = &answer {
@@ -96,10 +97,17 @@ impl Tail {
     /// What was written since the last time; none: nothing now. After an error it may be tried again, and nothing is
     /// read twice or left out.
     pub(crate) async fn read(&mut self) -> Result<Option<Bytes>, Unanswered> {
-        let data = match self.agent.read_file(&self.path, self.offset).await {
+        let file = match self.agent.read_file(&self.path, self.offset).await {
             // It was never there: of a program that cannot be executed there is no output.
             Err(Unanswered::Refused { status: 404, .. }) if self.offset == 0 => return Ok(None),
             read => read?,
+        };
+        let data = if file.size < self.offset {
+            // Its agent has rotated it: what is there now is new.
+            self.offset = 0;
+            self.agent.read_file(&self.path, 0).await?.data
+        } else {
+            file.data
         };
         self.offset += data.len() as u64;
         Ok(Some(data).filter(|data| !data.is_empty()))

@@ -140,6 +140,25 @@ fn logs_are_what_a_task_wrote() {
     });
 }
 
+#[test]
+fn a_log_that_was_emptied_goes_on_from_its_new_beginning() {
+    in_yard(|yard| {
+        let (site, gate) = (Site::start(yard)?, Gate::new(yard, "gate")?);
+        let script = format!("echo the first lines; {}; : > stdout; echo more", gate.wait());
+        let master = site.address();
+        let flags = ["run", "--master", &master, "--name", "rotated", "--", "sh", "-c", &script];
+        let mut running = start(yard, &flags)?;
+        running.wait_for_output("the first lines\n")?;
+        let mut following = start(yard, &["logs", "-f", "rotated", "--master", &master])?;
+        following.wait_for_output("the first lines\n")?;
+        let _open = gate.open()?;
+        for ran in [running.end()?, following.end()?] {
+            assert_eq!((ran.code, ran.text().as_str()), (Some(0), "the first lines\nmore\n"), "{ran:?}");
+        }
+        Ok(())
+    });
+}
+
 /// Nothing of any task lives any more.
 fn nothing_runs(site: &Site) -> Outcome {
     let sandboxes = site.agent.work.join("slaves");

@@ -4,12 +4,12 @@ use std::{path::Path, time::Duration};
 
 use cluster::{
     fleet::{Fleet, PATIENCE},
-    ledger::Ledger,
+    ledger::{Entry, Ledger, is_terminal},
     scheduler::{Job, Scheduler},
 };
 use conformance::{
     Outcome, http,
-    process::{Yard, in_yard, wait_for},
+    process::{Yard, in_yard, inhabitants, wait_for},
 };
 use serde_json::{Value, json};
 use tepui_scheduler::v1::{DurationInfo, KillPolicy, TaskInfo, TaskState};
@@ -74,14 +74,20 @@ fn drain(id: &Value, mark_gone: bool) -> Value {
     json!({"type": "DRAIN_AGENT", "drain_agent": drain})
 }
 
-/// The one end of each task, and what the agent said of it.
-fn ended_as(ledger: &Ledger, state: TaskState) {
+/// The agent's own word about a task's end: the master's answers to questions may run ahead of it.
+fn end<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a Entry> {
+    ledger.tasks.get(id)?.entries.iter().find(|entry| is_terminal(entry.state) && entry.uuid.is_some())
+}
+
+/// Waits for the end of each task; it is this one, and because of the drain.
+fn all_end_as(scheduler: &Scheduler, state: TaskState) -> Outcome {
+    scheduler.wait_until("every task's end", |ledger| TASKS.iter().all(|id| end(ledger, id).is_some()))?;
+    let ledger = scheduler.ledger();
     for id in TASKS {
-        let entries = &ledger.tasks[id].entries;
-        let end = entries.iter().find(|entry| cluster::ledger::is_terminal(entry.state));
-        let end = end.unwrap_or_else(|| panic!("{id} has not ended: {entries:?}"));
-        assert_eq!((end.state, end.reason), (state, DRAINING), "{id}: {end:?}");
+        let told = end(&ledger, id).map(|entry| (entry.state, entry.reason));
+        assert_eq!(told, Some((state, DRAINING)), "{id}: {:?}", ledger.tasks.get(id));
     }
+    Ok(())
 }
 
 #[test]
@@ -92,8 +98,7 @@ fn an_agent_is_drained_while_the_master_dies_and_used_again() {
         assert_eq!(operate(&fleet, &drain(&id, false))?, ok());
         fleet.kill_master();
         fleet.start_what_is_down()?;
-        scheduler.wait_for_the_end()?;
-        ended_as(&scheduler.ledger(), TaskState::TaskKilled);
+        all_end_as(&scheduler, TaskState::TaskKilled)?;
         wait_for("a drained agent", PATIENCE, || {
             (agent(&fleet).ok()?["drain_info"]["state"] == "DRAINED").then_some(())
         })?;
@@ -127,16 +132,18 @@ fn an_agent_is_drained_for_good() {
         let (mut fleet, scheduler) = start(yard)?;
         let id = agent(&fleet)?["id"].clone();
         assert_eq!(operate(&fleet, &drain(&id, true))?, ok());
-        // Whoever else dies meanwhile.
+        // The agent dies in the middle of it: when the first end is told, what it has begun is written down.
+        scheduler.wait_until("the first end", |ledger| end(ledger, "command").is_some())?;
         fleet.kill_agent(0);
         fleet.start_what_is_down()?;
-        scheduler.wait_for_the_end()?;
-        ended_as(&scheduler.ledger(), TaskState::TaskGoneByOperator);
+        all_end_as(&scheduler, TaskState::TaskGoneByOperator)?;
         wait_for("the end of the agent", PATIENCE, || (agent(&fleet).ok()?.is_null()).then_some(()))?;
         fleet.wait_until_idle()?;
         assert_eq!(operate(&fleet, &drain(&id, false))?, (400, "Unknown agent".to_owned()));
 
-        // At the same place, another one.
+        // It ends by itself, and leaves nothing to come back as. At the same place, another one.
+        let place = yard.path().join("agent-0");
+        wait_for("the end of its process", PATIENCE, || inhabitants(&place).is_empty().then_some(()))?;
         fleet.kill_agent(0);
         fleet.start_what_is_down()?;
         fleet.wait_until_whole()?;

@@ -100,10 +100,11 @@ impl Server {
             self.sweep();
             self.write_files(Some(Instant::now()));
         }
-        for file in [SOCKET, PID_FILE] {
+        self.write_files(None);
+        // The socket last: without it the agent starts another supervisor, which finds and makes the same files.
+        for file in [PID_FILE, SOCKET] {
             let _ = std::fs::remove_file(self.arguments.runtime_dir.join(file));
         }
-        self.write_files(None);
         if self.arguments.ephemeral {
             self.end_everything();
         }

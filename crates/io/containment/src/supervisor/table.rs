@@ -9,10 +9,12 @@ use std::{
     io::{self, Write as _},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, PidfdFlags};
+
+use super::process::{self, Written};
 
 /// How many ended groups are remembered, for processes of theirs that turn up late.
 const ENDED_MAX: usize = 1024;
@@ -285,9 +287,9 @@ fn write(directory: &Path, container: &mut Container) -> io::Result<()> {
         // Whatever of it is there is to be removed one day.
         container.on_disk = OnDisk::Pid;
         if let Some(init) = container.init {
-            write_number(&directory.join("init"), init)?;
+            process::write(&directory.join("init"), init)?;
         }
-        write_number(&directory.join("pid"), container.pid)?;
+        process::write(&directory.join("pid"), container.pid)?;
     }
     if let (State::Exited(Some(status)), OnDisk::Pid) = (&container.state, container.on_disk) {
         write_number(&directory.join("status"), *status)?;
@@ -306,18 +308,18 @@ fn read_number(path: &Path) -> Option<i32> {
 
 /// What became of the container whose directory this is. `None` if nothing says that it ever ran.
 fn recover(directory: &Path) -> Option<Container> {
-    let pid_file = directory.join("pid");
-    let pid = read_number(&pid_file).filter(|pid| *pid > 1)?;
+    let process = Written::read(&directory.join("pid"))?;
+    let pid = process.pid;
     let state = if let Some(status) = read_number(&directory.join("status")) {
         State::Exited(Some(status))
     } else {
         match rustix::process::pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()) {
-            Ok(pidfd) if is_the_same(pid, &pid_file) => State::Adopted(pidfd),
+            // Asked while the descriptor is open: from now on it is nobody else.
+            Ok(pidfd) if process.lives() => State::Adopted(pidfd),
             _ => State::Exited(None),
         }
     };
-    let init_file = directory.join("init");
-    let init = read_number(&init_file).filter(|init| *init > 1 && is_the_same(*init, &init_file));
+    let init = Written::read(&directory.join("init")).filter(Written::lives).map(|init| init.pid);
     if let (State::Exited(_), Some(init)) = (&state, init) {
         let _ = crate::sys::kill(init, libc::SIGKILL);
     }
@@ -325,30 +327,10 @@ fn recover(directory: &Path) -> Option<Container> {
     Some(Container { pid, init, state, cgroups: Vec::new(), terminal: None, on_disk: OnDisk::Status })
 }
 
-/// Whether the process with this number is the one that was written down: numbers are used again, but then
-/// by a process that started after the file was written.
-fn is_the_same(pid: i32, pid_file: &Path) -> bool {
-    let Ok(written) = fs::metadata(pid_file).and_then(|metadata| metadata.modified()) else { return false };
-    let Some((state, started)) = process_start(pid) else { return false };
-    !matches!(state, 'Z' | 'X') && started <= written + Duration::from_secs(1)
-}
-
-/// State and start time of a process.
-fn process_start(pid: i32) -> Option<(char, SystemTime)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses and may have anything in it.
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let ticks: u64 = fields.nth(18)?.parse().ok()?;
-    let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let uptime = Duration::new(u64::try_from(uptime.tv_sec).ok()?, u32::try_from(uptime.tv_nsec).ok()?);
-    let since_boot =
-        Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second().max(1));
-    Some((state, SystemTime::now() - uptime.saturating_sub(since_boot)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use super::*;
 
     #[test]
@@ -386,11 +368,17 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         table.started("old", own, None, Vec::new());
         assert!(table.write_due(None).is_empty());
-        let file = fs::File::options().write(true).open(runtime.path().join("containers/old/pid")).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(1_000_000)).unwrap();
-        let table = Table::open(runtime.path(), true).unwrap();
-        assert!(matches!(table.containers["old"].state, State::Exited(None)));
+        let file = runtime.path().join("containers/old/pid");
+        let open = || Table::open(runtime.path(), true).unwrap();
+        // Whatever the clocks say.
+        for clock in [UNIX_EPOCH, SystemTime::now() + Duration::from_secs(1_000_000)] {
+            fs::File::options().write(true).open(&file).unwrap().set_modified(clock).unwrap();
+            assert_eq!(open().running_pid("old"), Some(own));
+        }
+        fs::write(&file, format!("{own} 1 of-another-boot")).unwrap();
+        assert!(matches!(open().containers["old"].state, State::Exited(None)));
     }
+
     #[test]
     fn what_is_over_soon_is_never_written() {
         let runtime = tempfile::tempdir().unwrap();
@@ -419,7 +407,8 @@ mod tests {
         let (pid, init) = (999_999_999, 999_999_998);
         table.started("c", pid, Some(init), Vec::new());
         table.write_due(None);
-        assert_eq!(read_number(&runtime.path().join("containers/c/init")), Some(init));
+        let written = Written::read(&runtime.path().join("containers/c/init"));
+        assert_eq!(written.map(|written| written.pid), Some(init));
         assert_eq!(table.ended(pid, Some(256)), Ended::Emptying(init));
         assert_eq!((table.running_pid("c"), table.running()), (None, 1));
         assert_eq!(table.ended(init, Some(9)), Ended::Container("c".to_owned(), Some(256)));

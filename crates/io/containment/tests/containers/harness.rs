@@ -178,5 +178,6 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 pub(crate) fn read_pid(path: &Path) -> Option<i32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    // The first word: a process has its start behind it.
+    fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
 }

@@ -199,6 +199,7 @@ impl Agent {
                 After::Process { framework, executor, container } => {
                     self.process_durable(now, &framework, &executor, &container);
                 }
+                After::Kill { container } => self.kill_durable(container),
                 After::Acknowledgement { framework, task } => {
                     self.acknowledgement_durable(now, &framework, &task)
                 }

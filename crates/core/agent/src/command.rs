@@ -12,7 +12,9 @@ use crate::{
     config::Config,
     drain,
     effect::{Checkpoint, Effect, Exit},
-    killing, resources,
+    killing,
+    outbox::After,
+    resources,
     snapshot::ExecutorState,
     state::{Executor, Stage},
     status::{self, Report},
@@ -167,14 +169,15 @@ impl Agent {
             return;
         }
         let task = executor.tasks.iter().find(|(_, task)| task.is_live());
-        if let Some((_, task)) = task.filter(|_| checkpoint) {
-            self.out.write(Checkpoint::Task {
+        let written = task.filter(|_| checkpoint).map(|(_, task)| {
+            let record = Checkpoint::Task {
                 run,
                 task: Box::new(killing::record_of(&task.task, command)),
                 deadline: task.deadline,
                 check: task.check.clone(),
-            });
-        }
+            };
+            self.out.write_then(record, After::Kill { container: container.clone() });
+        });
         // The last agent may have said so.
         let task = task.filter(|(_, task)| task.state() != TaskState::Killing).map(|(id, _)| id.clone());
         let report = checks::unchecked(executor, Report::default());
@@ -182,8 +185,17 @@ impl Agent {
         if let Some(task) = task.filter(|_| announce) {
             self.report(now, framework_id, &task, TaskState::Killing, Source::Executor, report);
         }
-        self.out.push(Effect::Signal { container, signal: SIGTERM, whole_group: true });
+        if written.is_none() {
+            self.kill_durable(container);
+        }
         self.timers.set(timer, deadline);
+    }
+
+    /// The next agent knows as well why the command ends.
+    pub(crate) fn kill_durable(&mut self, container: v1::ContainerId) {
+        if self.containers.contains_key(&container.value) {
+            self.out.push(Effect::Signal { container, signal: SIGTERM, whole_group: true });
+        }
     }
 
     pub(crate) fn kill_grace_over(&mut self, container: &str) {

@@ -53,6 +53,11 @@ pub(crate) enum After {
         /// Its container.
         container: String,
     },
+    /// Why a command ends is known for good: it may be asked to.
+    Kill {
+        /// Its container.
+        container: v1::ContainerId,
+    },
     /// An acknowledgement is known for good: the task's next update may go.
     Acknowledgement {
         /// The framework's id.

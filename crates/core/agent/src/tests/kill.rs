@@ -42,6 +42,25 @@ fn term_then_kill() {
     }
 }
 
+/// Or an agent that is killed at this moment would be followed by one that takes the end for the command's own.
+#[test]
+fn a_command_is_not_signalled_before_it_is_written_why() {
+    let mut rig = Rig::registered();
+    let container = running(&mut rig, aware());
+    rig.durable = false;
+    let effects = rig.kill("t");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Persist { .. })));
+    assert!(!effects.contains(&signal(&container, 15)), "{effects:?}");
+    assert!(rig.persist().contains(&signal(&container, 15)));
+    // Nothing is written for a framework that does not want it.
+    let mut rig = Rig::registered();
+    let mut info = aware();
+    info.checkpoint = Some(false);
+    let container = running(&mut rig, info);
+    rig.durable = false;
+    assert!(rig.kill("t").contains(&signal(&container, 15)));
+}
+
 #[test]
 fn a_second_kill_can_only_shorten_the_grace() {
     let secs = Duration::from_secs;

@@ -154,14 +154,21 @@ fn add_task(
     let Ok(resources) = convert::resources(&task.resources) else { return };
     let Some(mut task) = Task::reported(framework_id.clone(), task, Arc::new(resources)) else { return };
     task.agent_id = agent.clone();
+    let given_up = was_unreachable && !outlives_disconnection(master, &framework_id, agent);
     let Some(framework) = master.frameworks.get_mut(&framework_id) else { return };
     if framework.tasks.contains_key(&task.id) {
         // Used again elsewhere while this agent was away: the older copy has to go.
         orders.kills.push(kill_message(&framework_id, &task.id, None));
         return;
     }
-    if let Some(parked) = Arc::make_mut(framework).forget_unreachable(&task.id) {
-        task.kill.clone_from(&parked.kill);
+    match Arc::make_mut(framework).forget_unreachable(&task.id) {
+        Some(parked) => task.kill.clone_from(&parked.kill),
+        // Its scheduler was told its end when the link broke, before the agent was out of reach.
+        None if given_up && !task.state.is_terminal() => {
+            orders.kills.push(kill_message(&framework_id, &task.id, None));
+            return;
+        }
+        None => {}
     }
     if !task.state.is_terminal() {
         *used.entry(framework_id.clone()).or_default() += &task.resources;

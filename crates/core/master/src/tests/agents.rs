@@ -157,6 +157,28 @@ fn a_broken_link_takes_offers_and_what_is_not_checkpointed() {
     }
 }
 
+/// The same, when the agent comes back so late that it was out of reach.
+#[test]
+fn what_was_lost_with_the_link_does_not_come_back_later() {
+    for (text, told, runs) in [
+        (AWARE, &["SlaveReregistered", "UpdateFramework"][..], true),
+        (PLAIN, &["SlaveReregistered", "KillTask", "UpdateFramework"], false),
+    ] {
+        let (mut cluster, agent, stream) = running(text);
+        let (running, framework) = (wire_task(&cluster), info(&cluster));
+        cluster.master.handle_exited(cluster.now, &agent);
+        cluster.run();
+        cluster.pass_with_pongs(Duration::from_secs(601));
+        assert!(cluster.snapshot().agents.is_empty());
+        cluster.drain(stream);
+        cluster.take_sent();
+        cluster.message(&agent, reregister("M-S0", &[&framework], vec![running]));
+        assert_eq!(cluster.sent_names(), told);
+        assert_eq!(cluster.drain(stream).iter().any(|event| event.contains("TASK_RUNNING")), runs);
+        assert_eq!(cluster.snapshot().frameworks["M-0000"].tasks.contains_key("t"), runs);
+    }
+}
+
 /// An executor that the master does not count any more, on an agent whose resources are all on offer.
 #[test]
 fn an_executor_that_is_not_counted_ends_or_takes_offers_back() {

@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
 /// times as large, and moving these about is much of what a master does.
 const BOXED: &[&str] = &[
     "mesos.v1.Resource.disk",
+    "mesos.v1.Resource.reservation",
     "mesos.v1.TaskInfo.executor",
     "mesos.v1.TaskInfo.container",
     "mesos.v1.TaskInfo.health_check",
@@ -39,6 +40,10 @@ const BOXED: &[&str] = &[
     "mesos.v1.Task.discovery",
     "mesos.v1.ExecutorInfo.container",
     "mesos.v1.ExecutorInfo.discovery",
+    "mesos.v1.executor.Event.subscribed",
+    "mesos.v1.scheduler.Event.subscribed",
+    "mesos.v1.scheduler.Call.subscribe",
+    "mesos.v1.scheduler.Call.update_framework",
 ];
 
 /// Generates into a temporary directory, then compares (`check`) or replaces what is checked in.

@@ -11,7 +11,7 @@ fn of(kind: event::Type) -> Event {
 }
 
 pub(crate) fn subscribed(subscribed: event::Subscribed) -> Event {
-    Event { subscribed: Some(subscribed), ..of(event::Type::Subscribed) }
+    Event { subscribed: Some(Box::new(subscribed)), ..of(event::Type::Subscribed) }
 }
 
 pub(crate) fn launch(task: v1::TaskInfo) -> Event {

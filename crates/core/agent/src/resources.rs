@@ -20,7 +20,8 @@ pub(crate) fn downgrade(resources: &mut [Resource]) {
             [one] => {
                 resource.role = Some(one.role.clone().unwrap_or_else(|| "*".to_owned()));
                 if one.r#type() == v1::resource::reservation_info::Type::Dynamic {
-                    resource.reservation = Some(ReservationInfo { r#type: None, role: None, ..one.clone() });
+                    let old = ReservationInfo { r#type: None, role: None, ..one.clone() };
+                    resource.reservation = Some(Box::new(old));
                 }
                 resource.reservations.clear();
             }
@@ -42,7 +43,7 @@ pub(crate) fn upgrade(resources: &mut [Resource]) {
         }
         if let Some(role) = role.filter(|role| role != "*") {
             let kind = if old.is_some() { Type::Dynamic } else { Type::Static };
-            let mut reservation = old.unwrap_or_default();
+            let mut reservation = *old.unwrap_or_default();
             reservation.r#type = Some(kind.into());
             reservation.role = Some(role);
             resource.reservations.push(reservation);

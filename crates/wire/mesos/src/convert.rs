@@ -163,7 +163,7 @@ pub fn set_format(wire: &mut v1::Resource, format: Format) {
         wire.role = Some(last.and_then(|last| last.role.clone()).unwrap_or_else(|| Role::DEFAULT.to_owned()));
         wire.reservation = last
             .filter(|last| last.r#type() == ReservationType::Dynamic)
-            .map(|last| ReservationInfo { r#type: None, role: None, ..last.clone() });
+            .map(|last| Box::new(ReservationInfo { r#type: None, role: None, ..last.clone() }));
         if format == Format::Old {
             return;
         }

@@ -20,7 +20,7 @@ impl ExecutorDriver {
         let Some(kind) = event.r#type.and_then(|kind| event::Type::try_from(kind).ok()) else { return };
         let handled = match kind {
             event::Type::Unknown | event::Type::Heartbeat => Some(()),
-            event::Type::Subscribed => event.subscribed.map(|subscribed| self.subscribed(now, subscribed)),
+            event::Type::Subscribed => event.subscribed.map(|subscribed| self.subscribed(now, *subscribed)),
             event::Type::Error => event.error.map(|error| self.fail(error.message)),
             event::Type::Shutdown => {
                 self.shut_down(now);

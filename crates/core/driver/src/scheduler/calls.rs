@@ -21,7 +21,7 @@ pub(super) fn subscribe(
 ) -> Call {
     Call {
         framework_id: framework_info.id.clone(),
-        subscribe: Some(call::Subscribe { framework_info, suppressed_roles, offer_constraints }),
+        subscribe: Some(Box::new(call::Subscribe { framework_info, suppressed_roles, offer_constraints })),
         ..of(call::Type::Subscribe)
     }
 }

@@ -22,7 +22,7 @@ impl SchedulerDriver {
             return;
         }
         let delivered = match kind {
-            event::Type::Subscribed => event.subscribed.map(|subscribed| self.subscribed(now, subscribed)),
+            event::Type::Subscribed => event.subscribed.map(|subscribed| self.subscribed(now, *subscribed)),
             event::Type::Error => event.error.map(|error| self.fail(error.message)),
             _ if !self.is_subscribed() => {
                 self.warn(format!("{} before SUBSCRIBED: ignored", kind.as_str_name()));

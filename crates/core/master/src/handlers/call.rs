@@ -31,7 +31,7 @@ pub(crate) fn handle(
             return master.reply(from, Reply::error(400, text));
         }
         if let Some(subscribe) = call.subscribe {
-            subscribe::subscribe(master, from, subscribe);
+            subscribe::subscribe(master, from, *subscribe);
         }
         return;
     }
@@ -88,7 +88,7 @@ fn dispatch(master: &mut Master, from: ConnectionId, id: &FrameworkId, kind: Typ
         }
         Type::UpdateFramework => {
             if let Some(update) = call.update_framework {
-                subscribe::update_framework(master, from, id, update);
+                subscribe::update_framework(master, from, id, *update);
             }
             return;
         }

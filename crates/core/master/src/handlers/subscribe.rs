@@ -137,7 +137,7 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         heartbeat_interval_seconds: Some(master.config.heartbeat_interval.as_secs_f64()),
         master_info: Some(master.config.info.clone()),
     };
-    let event = Event { subscribed: Some(subscribed), ..typed(event::Type::Subscribed) };
+    let event = Event { subscribed: Some(Box::new(subscribed)), ..typed(event::Type::Subscribed) };
     master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
     heartbeat(master, connection);
 }

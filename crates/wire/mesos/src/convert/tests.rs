@@ -260,7 +260,7 @@ fn any_wire() -> impl Strategy<Value = v1::Resource> {
             }),
             set: (kind == 2).then_some(value::Set { item: items }),
             role: role.map(str::to_owned),
-            reservation,
+            reservation: reservation.map(Box::new),
             reservations,
             shared: flags[2].then_some(SharedInfo {}),
             revocable: flags[3].then_some(RevocableInfo {}),

@@ -3,8 +3,10 @@
 pub struct Event {
     #[prost(enumeration = "event::Type", optional, tag = "1")]
     pub r#type: ::core::option::Option<i32>,
-    #[prost(message, optional, tag = "2")]
-    pub subscribed: ::core::option::Option<event::Subscribed>,
+    #[prost(message, optional, boxed, tag = "2")]
+    pub subscribed: ::core::option::Option<
+        ::prost::alloc::boxed::Box<event::Subscribed>,
+    >,
     #[prost(message, optional, tag = "3")]
     pub acknowledged: ::core::option::Option<event::Acknowledged>,
     #[prost(message, optional, tag = "4")]

@@ -3,8 +3,10 @@
 pub struct Event {
     #[prost(enumeration = "event::Type", optional, tag = "1")]
     pub r#type: ::core::option::Option<i32>,
-    #[prost(message, optional, tag = "2")]
-    pub subscribed: ::core::option::Option<event::Subscribed>,
+    #[prost(message, optional, boxed, tag = "2")]
+    pub subscribed: ::core::option::Option<
+        ::prost::alloc::boxed::Box<event::Subscribed>,
+    >,
     #[prost(message, optional, tag = "3")]
     pub offers: ::core::option::Option<event::Offers>,
     #[prost(message, optional, tag = "9")]
@@ -354,8 +356,8 @@ pub struct Call {
     pub framework_id: ::core::option::Option<super::FrameworkId>,
     #[prost(enumeration = "call::Type", optional, tag = "2")]
     pub r#type: ::core::option::Option<i32>,
-    #[prost(message, optional, tag = "3")]
-    pub subscribe: ::core::option::Option<call::Subscribe>,
+    #[prost(message, optional, boxed, tag = "3")]
+    pub subscribe: ::core::option::Option<::prost::alloc::boxed::Box<call::Subscribe>>,
     #[prost(message, optional, tag = "4")]
     pub accept: ::core::option::Option<call::Accept>,
     #[prost(message, optional, tag = "5")]
@@ -386,8 +388,10 @@ pub struct Call {
     pub request: ::core::option::Option<call::Request>,
     #[prost(message, optional, tag = "16")]
     pub suppress: ::core::option::Option<call::Suppress>,
-    #[prost(message, optional, tag = "19")]
-    pub update_framework: ::core::option::Option<call::UpdateFramework>,
+    #[prost(message, optional, boxed, tag = "19")]
+    pub update_framework: ::core::option::Option<
+        ::prost::alloc::boxed::Box<call::UpdateFramework>,
+    >,
 }
 /// Nested message and enum types in `Call`.
 pub mod call {

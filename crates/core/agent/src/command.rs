@@ -169,15 +169,16 @@ impl Agent {
             return;
         }
         let task = executor.tasks.iter().find(|(_, task)| task.is_live());
-        let written = task.filter(|_| checkpoint).map(|(_, task)| {
-            let record = Checkpoint::Task {
-                run,
-                task: Box::new(killing::record_of(&task.task, command)),
-                deadline: task.deadline,
-                check: task.check.clone(),
-            };
-            self.out.write_then(record, After::Kill { container: container.clone() });
+        let record = task.filter(|_| checkpoint).map(|(_, task)| Checkpoint::Task {
+            run,
+            task: Box::new(killing::record_of(&task.task, command)),
+            deadline: task.deadline,
+            check: task.check.clone(),
         });
+        let waits = record.is_some();
+        if let Some(record) = record {
+            self.out.write_then(record, After::Kill { container: container.clone() });
+        }
         // The last agent may have said so.
         let task = task.filter(|(_, task)| task.state() != TaskState::Killing).map(|(id, _)| id.clone());
         let report = checks::unchecked(executor, Report::default());
@@ -185,7 +186,7 @@ impl Agent {
         if let Some(task) = task.filter(|_| announce) {
             self.report(now, framework_id, &task, TaskState::Killing, Source::Executor, report);
         }
-        if written.is_none() {
+        if !waits {
             self.kill_durable(container);
         }
         self.timers.set(timer, deadline);

@@ -5,7 +5,7 @@
 
 use std::{fs, io, path::Path};
 
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+use crate::machine;
 
 /// A process that was written down.
 #[derive(Debug)]
@@ -45,8 +45,7 @@ fn start(pid: i32) -> Option<String> {
         return None;
     }
     let ticks = fields.nth(18)?;
-    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
-    Some(format!("{ticks} {}", boot.trim()))
+    Some(format!("{ticks} {}", machine::boot_id()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `cargo xtask setup`: the foreign programs that the conformance tests talk to.
 //!
 //! Everything goes into `.cache/peers`, one directory each, from the public registries and by package name; nothing of
-//! it is ever committed. A directory with a `ready` file that names the current recipe is left alone, so a second run
-//! costs nothing. Only missing system libraries are installed outside of it, with apt-get, and only as root.
+//! it is ever committed. A directory with a `ready` file that names the current recipe and the directory itself is left alone, so
+//! a second run costs nothing. Only missing system libraries are installed outside of it, with apt-get, and only as root.
 
 mod debian;
 mod genuine;
@@ -58,11 +58,12 @@ pub(crate) fn run() -> Outcome {
     }
 }
 
-/// Runs `make` for an empty directory unless it was made by the same recipe before.
+/// Runs `make` for an empty directory unless it was made by the same recipe before, and in this place: what is installed
+/// has its path inside.
 fn once(name: &str, recipe: &str, make: impl FnOnce(&Path) -> Outcome) -> Outcome {
     let home = peers().join(name);
-    let ready = home.join("ready");
-    if fs::read_to_string(&ready).is_ok_and(|made| made == recipe) {
+    let (ready, made_here) = (home.join("ready"), format!("{recipe}, in {}", home.display()));
+    if fs::read_to_string(&ready).is_ok_and(|made| made == made_here) {
         println!("* {name}: ready ({recipe})");
         return Ok(());
     }
@@ -70,7 +71,7 @@ fn once(name: &str, recipe: &str, make: impl FnOnce(&Path) -> Outcome) -> Outcom
     remove_tree(&home)?;
     fs::create_dir_all(&home)?;
     make(&home).map_err(|error| format!("{name}: {error}"))?;
-    fs::write(ready, recipe)?;
+    fs::write(ready, made_here)?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What operators say about an agent: `rack:r1;zone:z1`.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// The value of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AttributeValue {
     /// A number.
     Scalar(Scalar),
@@ -32,7 +33,7 @@ impl fmt::Display for AttributeValue {
 }
 
 /// A name and a value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attribute {
     /// The name; several attributes may have the same.
     pub name: String,

@@ -1,7 +1,9 @@
 //! What frameworks and agents say that they can deal with, and where an agent is.
 
+use serde::{Deserialize, Serialize};
+
 /// What a framework says that it can deal with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of flags, each with a name on the wire")]
 pub struct FrameworkCapabilities {
     /// `REVOCABLE_RESOURCES`: may be offered what can be taken back.
@@ -23,7 +25,7 @@ pub struct FrameworkCapabilities {
 }
 
 /// What an agent says that it can deal with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of flags, each with a name on the wire")]
 pub struct AgentCapabilities {
     /// `MULTI_ROLE`
@@ -59,7 +61,7 @@ impl AgentCapabilities {
 }
 
 /// Where a master or an agent is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FaultDomain {
     /// Regions are far apart.
     pub region: String,

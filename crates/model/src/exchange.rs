@@ -1,9 +1,10 @@
 //! What a core and its shell call the things between them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A request that waits for an answer, and the event stream that it may become. The shell numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 impl fmt::Display for ConnectionId {
@@ -13,11 +14,17 @@ impl fmt::Display for ConnectionId {
 }
 
 /// A durable write under way. A core numbers them; the shell says when one is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Token(pub u64);
 
+impl From<u64> for Token {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// The answer to a call: an HTTP status and a plain-text body (empty, or the words of an error).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,

@@ -3,6 +3,7 @@
 //! What arrives on a wire goes through `try_new`, which knows what an id may look like (ids become names
 //! of directories); ids from our own state go through `new`.
 
+use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// The longest id in bytes: ids become file names.
@@ -49,7 +50,7 @@ pub fn validate_id(id: &str) -> Result<(), InvalidId> {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -137,7 +138,7 @@ id!(
 );
 
 /// A container; nested ones know their parent.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContainerId {
     value: Arc<str>,
     parent: Option<Arc<ContainerId>>,

@@ -1,5 +1,6 @@
 //! How much of each kind of resource, whoever's it is: the currency of quota and fair shares.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use smallvec::SmallVec;
@@ -7,7 +8,7 @@ use smallvec::SmallVec;
 use crate::{resource::ResourceName, value::Scalar};
 
 /// Amounts by name. A name that is absent has the amount zero; negative amounts do not occur.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceQuantities(SmallVec<[(ResourceName, Scalar); 4]>);
 
 impl ResourceQuantities {
@@ -99,7 +100,7 @@ impl fmt::Display for ResourceQuantities {
 }
 
 /// Upper bounds by name. A name that is absent is not bounded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceLimits(SmallVec<[(ResourceName, Scalar); 4]>);
 
 impl ResourceLimits {

@@ -1,5 +1,7 @@
 //! One resource: so much of something on one agent, and whom it is reserved for or held by.
 
+use serde::{Deserialize, Serialize};
+
 mod disk;
 mod name;
 mod text;
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// A name with an optional value, as users attach them to things.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label {
     /// The name.
     pub key: String,
@@ -27,7 +29,7 @@ pub struct Label {
 }
 
 /// Labels; equal if they are the same in any order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Labels(pub Vec<Label>);
 
 impl PartialEq for Labels {
@@ -50,7 +52,7 @@ impl PartialEq for Labels {
 impl Eq for Labels {}
 
 /// How a reservation came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ReservationKind {
     /// By the agent's configuration.
     Static,
@@ -69,7 +71,7 @@ impl ReservationKind {
 }
 
 /// One layer of a reservation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// How it came about.
     pub kind: ReservationKind,
@@ -94,7 +96,7 @@ impl Reservation {
 }
 
 /// So much of something on one agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     /// What it is.
     pub name: ResourceName,

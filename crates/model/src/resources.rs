@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     ops::{Add, AddAssign, Sub, SubAssign},
@@ -20,10 +21,10 @@ use crate::{
 };
 
 /// Resources of one agent. Equal if they hold the same, in whatever order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Resources(Vec<Entry>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     resource: Resource,
     /// How many hold it, if it is shared; otherwise 1.

@@ -1,5 +1,6 @@
 //! Roles: names by which resources are reserved and shared out. `/` makes them a tree.
 
+use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// Why a string is no role. The texts are the ones that Mesos clients read.
@@ -34,7 +35,7 @@ pub enum InvalidRole {
 }
 
 /// A role, such as `*` (everybody's), `ads` or `ads/web`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Role(Arc<str>);
 
 impl Role {

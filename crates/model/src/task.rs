@@ -1,5 +1,7 @@
 //! States of tasks, and why and by whom a state was reported. Names and numbers are those of the wire.
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! wire_enum {
     (
         $(#[$doc:meta])* $name:ident {
@@ -7,7 +9,7 @@ macro_rules! wire_enum {
         }
     ) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name {
             $($(#[$variant_doc])* $variant = $number,)*
         }

@@ -1,5 +1,6 @@
 //! Time as the cores see it: a number that the shell hands in.
 
+use serde::{Deserialize, Serialize};
 use std::{
     ops::{Add, Sub},
     time::Duration,
@@ -8,7 +9,7 @@ use std::{
 /// A point in time, in nanoseconds since the Unix epoch.
 ///
 /// A plain number, so that it can be written down, sent and replayed. The shell keeps it monotonic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tick(u64);
 
 impl Tick {

@@ -1,5 +1,7 @@
 //! Values of resources and attributes: fixed-point numbers, ranges, sets and text.
 
+use serde::{Deserialize, Serialize};
+
 mod ranges;
 mod scalar;
 mod set;
@@ -11,7 +13,7 @@ pub use set::Set;
 use std::fmt;
 
 /// How much of a resource there is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Value {
     /// A number.
     Scalar(Scalar),

@@ -137,7 +137,15 @@ fn render_message(out: &mut String, descriptor: &MessageDescriptor) -> Result<()
     writeln!(out, "impl Described for {} {{", rust_path(descriptor))?;
     writeln!(out, "    const DESCRIPTOR: &'static MessageDescriptor = &{table};")?;
     writeln!(out, "}}")?;
+    if ours_to_record(descriptor.full_name()) {
+        writeln!(out, "recorded!({});", rust_path(descriptor))?;
+    }
     Ok(())
+}
+
+/// Whether the message's struct is of this crate, which may then say how it is written down.
+fn ours_to_record(full_name: &str) -> bool {
+    full_name.starts_with("mesos.")
 }
 
 /// Whether the message, or any that it can hold, has a required field.

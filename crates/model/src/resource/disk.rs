@@ -1,9 +1,10 @@
 //! Where disk comes from and what is kept on it.
 
 use super::Labels;
+use serde::{Deserialize, Serialize};
 
 /// What there is to say about a disk resource beyond its size.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DiskInfo {
     /// A volume that outlives the tasks that use it.
     pub persistence: Option<Persistence>,
@@ -31,7 +32,7 @@ impl PartialEq for DiskInfo {
 impl Eq for DiskInfo {}
 
 /// The identity of a persistent volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persistence {
     /// Unique per role on one agent.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct Persistence {
 }
 
 /// Whether a container may write to a volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VolumeMode {
     /// It may.
     ReadWrite,
@@ -59,7 +60,7 @@ impl VolumeMode {
 }
 
 /// Where a container sees a volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Whether it may write.
     pub mode: VolumeMode,
@@ -70,7 +71,7 @@ pub struct Volume {
 }
 
 /// What sort of disk a source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DiskSourceKind {
     /// Not known to us.
     Unknown,
@@ -98,7 +99,7 @@ impl DiskSourceKind {
 }
 
 /// A disk other than the one with the work directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskSource {
     /// What sort.
     pub kind: DiskSourceKind,

@@ -1,13 +1,14 @@
 //! Names of resources; the common ones cost nothing.
 
+use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// The name of a kind of resource. Ordered as the text that it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceName(Name);
 
 /// Each text in one shape only, so that most comparisons need not look at it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Name {
     Cpus,
     Mem,

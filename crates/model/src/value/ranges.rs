@@ -1,9 +1,10 @@
 //! Closed ranges of whole numbers.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// All numbers from `begin` to `end`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Range {
     /// The first number.
     pub begin: u64,
@@ -19,7 +20,7 @@ impl Range {
 }
 
 /// Numbers, kept as sorted ranges that neither overlap nor touch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ranges(Vec<Range>);
 
 impl Ranges {

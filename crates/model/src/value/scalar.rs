@@ -1,5 +1,6 @@
 //! Numbers with three decimals.
 
+use serde::{Deserialize, Serialize};
 use std::{
     fmt,
     iter::Sum,
@@ -7,7 +8,7 @@ use std::{
 };
 
 /// A number in thousandths, as Mesos compares and adds them: what is finer than that is rounded away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scalar(i64);
 
 impl Scalar {

@@ -1,5 +1,6 @@
 //! Who a message is from and to.
 
+use serde::{Deserialize, Serialize};
 use std::{
     borrow::Cow,
     fmt,
@@ -16,7 +17,7 @@ const PATH: &AsciiSet =
 /// The name of a process anywhere: `slave(1)@127.0.0.1:5051`.
 ///
 /// The id is empty where Mesos writes "nobody": `@0.0.0.0:0`, the address of a scheduler that speaks HTTP.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Upid {
     /// The process at that address, not percent-encoded: `master`, `slave(1)`, `executor(1)`.
     pub id: String,

@@ -10,6 +10,7 @@ pub mod error;
 pub mod json;
 pub mod message;
 pub mod protobuf;
+mod recorded;
 mod scan;
 
 pub use content::ContentType;
@@ -21,6 +22,7 @@ pub use message::Message;
 #[rustfmt::skip]
 #[allow(clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
 mod descriptors {
+    use crate::recorded::recorded;
     use crate::descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
     include!("generated/descriptors.rs");
 }

@@ -563,6 +563,7 @@ static MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE: MessageDescriptor = 
 impl Described for crate::internal::AcknowledgeOperationStatusMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE;
 }
+recorded!(crate::internal::AcknowledgeOperationStatusMessage);
 static MESOS_INTERNAL_APPLY_OPERATION_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ApplyOperationMessage",
     fields: &[
@@ -579,6 +580,7 @@ static MESOS_INTERNAL_APPLY_OPERATION_MESSAGE: MessageDescriptor = MessageDescri
 impl Described for crate::internal::ApplyOperationMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_APPLY_OPERATION_MESSAGE;
 }
+recorded!(crate::internal::ApplyOperationMessage);
 static MESOS_INTERNAL_ARCHIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive",
     fields: &[
@@ -592,6 +594,7 @@ static MESOS_INTERNAL_ARCHIVE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::Archive {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ARCHIVE;
 }
+recorded!(crate::internal::Archive);
 static MESOS_INTERNAL_ARCHIVE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive.Framework",
     fields: &[
@@ -607,6 +610,7 @@ static MESOS_INTERNAL_ARCHIVE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::archive::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ARCHIVE_FRAMEWORK;
 }
+recorded!(crate::internal::archive::Framework);
 static MESOS_INTERNAL_AUTHENTICATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticateMessage",
     fields: &[
@@ -620,6 +624,7 @@ static MESOS_INTERNAL_AUTHENTICATE_MESSAGE: MessageDescriptor = MessageDescripto
 impl Described for crate::internal::AuthenticateMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATE_MESSAGE;
 }
+recorded!(crate::internal::AuthenticateMessage);
 static MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationCompletedMessage",
     fields: &[
@@ -632,6 +637,7 @@ static MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE: MessageDescriptor = Mess
 impl Described for crate::internal::AuthenticationCompletedMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationCompletedMessage);
 static MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationErrorMessage",
     fields: &[
@@ -645,6 +651,7 @@ static MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::AuthenticationErrorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationErrorMessage);
 static MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationFailedMessage",
     fields: &[
@@ -657,6 +664,7 @@ static MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE: MessageDescriptor = Message
 impl Described for crate::internal::AuthenticationFailedMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationFailedMessage);
 static MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationMechanismsMessage",
     fields: &[
@@ -670,6 +678,7 @@ static MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE: MessageDescriptor = Mes
 impl Described for crate::internal::AuthenticationMechanismsMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationMechanismsMessage);
 static MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStartMessage",
     fields: &[
@@ -684,6 +693,7 @@ static MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::AuthenticationStartMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationStartMessage);
 static MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStepMessage",
     fields: &[
@@ -697,6 +707,7 @@ static MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE: MessageDescriptor = MessageDe
 impl Described for crate::internal::AuthenticationStepMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE;
 }
+recorded!(crate::internal::AuthenticationStepMessage);
 static MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.CheckpointResourcesMessage",
     fields: &[
@@ -710,6 +721,7 @@ static MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::CheckpointResourcesMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE;
 }
+recorded!(crate::internal::CheckpointResourcesMessage);
 static MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DeactivateFrameworkMessage",
     fields: &[
@@ -723,6 +735,7 @@ static MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::DeactivateFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::DeactivateFrameworkMessage);
 static MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DrainSlaveMessage",
     fields: &[
@@ -736,6 +749,7 @@ static MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor
 impl Described for crate::internal::DrainSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::DrainSlaveMessage);
 static MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorRegisteredMessage",
     fields: &[
@@ -753,6 +767,7 @@ static MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE: MessageDescriptor = MessageDe
 impl Described for crate::internal::ExecutorRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE;
 }
+recorded!(crate::internal::ExecutorRegisteredMessage);
 static MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorReregisteredMessage",
     fields: &[
@@ -767,6 +782,7 @@ static MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE: MessageDescriptor = Message
 impl Described for crate::internal::ExecutorReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE;
 }
+recorded!(crate::internal::ExecutorReregisteredMessage);
 static MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorToFrameworkMessage",
     fields: &[
@@ -783,6 +799,7 @@ static MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE: MessageDescriptor = Message
 impl Described for crate::internal::ExecutorToFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::ExecutorToFrameworkMessage);
 static MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExitedExecutorMessage",
     fields: &[
@@ -799,6 +816,7 @@ static MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescri
 impl Described for crate::internal::ExitedExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::ExitedExecutorMessage);
 static MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkErrorMessage",
     fields: &[
@@ -812,6 +830,7 @@ static MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE: MessageDescriptor = MessageDescri
 impl Described for crate::internal::FrameworkErrorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE;
 }
+recorded!(crate::internal::FrameworkErrorMessage);
 static MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkRegisteredMessage",
     fields: &[
@@ -826,6 +845,7 @@ static MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::FrameworkRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE;
 }
+recorded!(crate::internal::FrameworkRegisteredMessage);
 static MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkReregisteredMessage",
     fields: &[
@@ -840,6 +860,7 @@ static MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE: MessageDescriptor = Messag
 impl Described for crate::internal::FrameworkReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE;
 }
+recorded!(crate::internal::FrameworkReregisteredMessage);
 static MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkToExecutorMessage",
     fields: &[
@@ -856,6 +877,7 @@ static MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE: MessageDescriptor = Message
 impl Described for crate::internal::FrameworkToExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::FrameworkToExecutorMessage);
 static MESOS_INTERNAL_HOOK_EXECUTED: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.HookExecuted",
     fields: &[
@@ -869,6 +891,7 @@ static MESOS_INTERNAL_HOOK_EXECUTED: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::HookExecuted {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_HOOK_EXECUTED;
 }
+recorded!(crate::internal::HookExecuted);
 static MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.InverseOffersMessage",
     fields: &[
@@ -883,6 +906,7 @@ static MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE: MessageDescriptor = MessageDescrip
 impl Described for crate::internal::InverseOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE;
 }
+recorded!(crate::internal::InverseOffersMessage);
 static MESOS_INTERNAL_KILL_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.KillTaskMessage",
     fields: &[
@@ -898,6 +922,7 @@ static MESOS_INTERNAL_KILL_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::KillTaskMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_KILL_TASK_MESSAGE;
 }
+recorded!(crate::internal::KillTaskMessage);
 static MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LaunchTasksMessage",
     fields: &[
@@ -914,6 +939,7 @@ static MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE: MessageDescriptor = MessageDescripto
 impl Described for crate::internal::LaunchTasksMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE;
 }
+recorded!(crate::internal::LaunchTasksMessage);
 static MESOS_INTERNAL_LOST_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LostSlaveMessage",
     fields: &[
@@ -927,6 +953,7 @@ static MESOS_INTERNAL_LOST_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::internal::LostSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_LOST_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::LostSlaveMessage);
 static MESOS_INTERNAL_MASTER_SLAVE_CONNECTION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.MasterSlaveConnection",
     fields: &[
@@ -940,6 +967,7 @@ static MESOS_INTERNAL_MASTER_SLAVE_CONNECTION: MessageDescriptor = MessageDescri
 impl Described for crate::internal::MasterSlaveConnection {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_MASTER_SLAVE_CONNECTION;
 }
+recorded!(crate::internal::MasterSlaveConnection);
 static MESOS_INTERNAL_PING_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.PingSlaveMessage",
     fields: &[
@@ -953,6 +981,7 @@ static MESOS_INTERNAL_PING_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::internal::PingSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_PING_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::PingSlaveMessage);
 static MESOS_INTERNAL_PONG_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.PongSlaveMessage",
     fields: &[
@@ -965,6 +994,7 @@ static MESOS_INTERNAL_PONG_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::internal::PongSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_PONG_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::PongSlaveMessage);
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage",
     fields: &[
@@ -979,6 +1009,7 @@ static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::ReconcileOperationsMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE;
 }
+recorded!(crate::internal::ReconcileOperationsMessage);
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage.Operation",
     fields: &[
@@ -994,6 +1025,7 @@ static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION: MessageDescriptor 
 impl Described for crate::internal::reconcile_operations_message::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION;
 }
+recorded!(crate::internal::reconcile_operations_message::Operation);
 static MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileTasksMessage",
     fields: &[
@@ -1009,6 +1041,7 @@ static MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE: MessageDescriptor = MessageDescri
 impl Described for crate::internal::ReconcileTasksMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE;
 }
+recorded!(crate::internal::ReconcileTasksMessage);
 static MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconnectExecutorMessage",
     fields: &[
@@ -1022,6 +1055,7 @@ static MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE: MessageDescriptor = MessageDes
 impl Described for crate::internal::ReconnectExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::ReconnectExecutorMessage);
 static MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterExecutorMessage",
     fields: &[
@@ -1036,6 +1070,7 @@ static MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDesc
 impl Described for crate::internal::RegisterExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::RegisterExecutorMessage);
 static MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterFrameworkMessage",
     fields: &[
@@ -1049,6 +1084,7 @@ static MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDes
 impl Described for crate::internal::RegisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::RegisterFrameworkMessage);
 static MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterSlaveMessage",
     fields: &[
@@ -1066,6 +1102,7 @@ static MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescrip
 impl Described for crate::internal::RegisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::RegisterSlaveMessage);
 static MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterExecutorMessage",
     fields: &[
@@ -1082,6 +1119,7 @@ static MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDe
 impl Described for crate::internal::ReregisterExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::ReregisterExecutorMessage);
 static MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterFrameworkMessage",
     fields: &[
@@ -1096,6 +1134,7 @@ static MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::ReregisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::ReregisterFrameworkMessage);
 static MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterSlaveMessage",
     fields: &[
@@ -1117,6 +1156,7 @@ static MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescr
 impl Described for crate::internal::ReregisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::ReregisterSlaveMessage);
 static MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindInverseOfferMessage",
     fields: &[
@@ -1130,6 +1170,7 @@ static MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE: MessageDescriptor = Message
 impl Described for crate::internal::RescindInverseOfferMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE;
 }
+recorded!(crate::internal::RescindInverseOfferMessage);
 static MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindResourceOfferMessage",
     fields: &[
@@ -1143,6 +1184,7 @@ static MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE: MessageDescriptor = Messag
 impl Described for crate::internal::RescindResourceOfferMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE;
 }
+recorded!(crate::internal::RescindResourceOfferMessage);
 static MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceOffersMessage",
     fields: &[
@@ -1157,6 +1199,7 @@ static MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE: MessageDescriptor = MessageDescri
 impl Described for crate::internal::ResourceOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE;
 }
+recorded!(crate::internal::ResourceOffersMessage);
 static MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceRequestMessage",
     fields: &[
@@ -1171,6 +1214,7 @@ static MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE: MessageDescriptor = MessageDescr
 impl Described for crate::internal::ResourceRequestMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE;
 }
+recorded!(crate::internal::ResourceRequestMessage);
 static MESOS_INTERNAL_RESOURCE_VERSION_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceVersionUUID",
     fields: &[
@@ -1185,6 +1229,7 @@ static MESOS_INTERNAL_RESOURCE_VERSION_UUID: MessageDescriptor = MessageDescript
 impl Described for crate::internal::ResourceVersionUuid {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_VERSION_UUID;
 }
+recorded!(crate::internal::ResourceVersionUuid);
 static MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReviveOffersMessage",
     fields: &[
@@ -1199,6 +1244,7 @@ static MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE: MessageDescriptor = MessageDescript
 impl Described for crate::internal::ReviveOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE;
 }
+recorded!(crate::internal::ReviveOffersMessage);
 static MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskGroupMessage",
     fields: &[
@@ -1216,6 +1262,7 @@ static MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE: MessageDescriptor = MessageDescrip
 impl Described for crate::internal::RunTaskGroupMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE;
 }
+recorded!(crate::internal::RunTaskGroupMessage);
 static MESOS_INTERNAL_RUN_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskMessage",
     fields: &[
@@ -1234,6 +1281,7 @@ static MESOS_INTERNAL_RUN_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::RunTaskMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RUN_TASK_MESSAGE;
 }
+recorded!(crate::internal::RunTaskMessage);
 static MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownExecutorMessage",
     fields: &[
@@ -1248,6 +1296,7 @@ static MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE: MessageDescriptor = MessageDesc
 impl Described for crate::internal::ShutdownExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE;
 }
+recorded!(crate::internal::ShutdownExecutorMessage);
 static MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownFrameworkMessage",
     fields: &[
@@ -1261,6 +1310,7 @@ static MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDes
 impl Described for crate::internal::ShutdownFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::ShutdownFrameworkMessage);
 static MESOS_INTERNAL_SHUTDOWN_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownMessage",
     fields: &[
@@ -1274,6 +1324,7 @@ static MESOS_INTERNAL_SHUTDOWN_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::ShutdownMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_MESSAGE;
 }
+recorded!(crate::internal::ShutdownMessage);
 static MESOS_INTERNAL_SLAVE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveInfo",
     fields: &[
@@ -1293,6 +1344,7 @@ static MESOS_INTERNAL_SLAVE_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::SlaveInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_INFO;
 }
+recorded!(crate::internal::SlaveInfo);
 static MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveRegisteredMessage",
     fields: &[
@@ -1307,6 +1359,7 @@ static MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE: MessageDescriptor = MessageDescr
 impl Described for crate::internal::SlaveRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE;
 }
+recorded!(crate::internal::SlaveRegisteredMessage);
 static MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveReregisteredMessage",
     fields: &[
@@ -1322,6 +1375,7 @@ static MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE: MessageDescriptor = MessageDes
 impl Described for crate::internal::SlaveReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE;
 }
+recorded!(crate::internal::SlaveReregisteredMessage);
 static MESOS_INTERNAL_STATUS_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdate",
     fields: &[
@@ -1341,6 +1395,7 @@ static MESOS_INTERNAL_STATUS_UPDATE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::internal::StatusUpdate {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE;
 }
+recorded!(crate::internal::StatusUpdate);
 static MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateAcknowledgementMessage",
     fields: &[
@@ -1357,6 +1412,7 @@ static MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE: MessageDescriptor =
 impl Described for crate::internal::StatusUpdateAcknowledgementMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE;
 }
+recorded!(crate::internal::StatusUpdateAcknowledgementMessage);
 static MESOS_INTERNAL_STATUS_UPDATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateMessage",
     fields: &[
@@ -1371,6 +1427,7 @@ static MESOS_INTERNAL_STATUS_UPDATE_MESSAGE: MessageDescriptor = MessageDescript
 impl Described for crate::internal::StatusUpdateMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_MESSAGE;
 }
+recorded!(crate::internal::StatusUpdateMessage);
 static MESOS_INTERNAL_STATUS_UPDATE_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateRecord",
     fields: &[
@@ -1386,6 +1443,7 @@ static MESOS_INTERNAL_STATUS_UPDATE_RECORD: MessageDescriptor = MessageDescripto
 impl Described for crate::internal::StatusUpdateRecord {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_RECORD;
 }
+recorded!(crate::internal::StatusUpdateRecord);
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerRequest",
     fields: &[
@@ -1399,6 +1457,7 @@ static MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST: MessageDescriptor = MessageDescr
 impl Described for crate::internal::SubmitSchedulerRequest {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST;
 }
+recorded!(crate::internal::SubmitSchedulerRequest);
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerResponse",
     fields: &[
@@ -1412,6 +1471,7 @@ static MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE: MessageDescriptor = MessageDesc
 impl Described for crate::internal::SubmitSchedulerResponse {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE;
 }
+recorded!(crate::internal::SubmitSchedulerResponse);
 static MESOS_INTERNAL_TASK_HEALTH_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.TaskHealthStatus",
     fields: &[
@@ -1428,6 +1488,7 @@ static MESOS_INTERNAL_TASK_HEALTH_STATUS: MessageDescriptor = MessageDescriptor 
 impl Described for crate::internal::TaskHealthStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_TASK_HEALTH_STATUS;
 }
+recorded!(crate::internal::TaskHealthStatus);
 static MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterFrameworkMessage",
     fields: &[
@@ -1441,6 +1502,7 @@ static MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageD
 impl Described for crate::internal::UnregisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::UnregisterFrameworkMessage);
 static MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterSlaveMessage",
     fields: &[
@@ -1454,6 +1516,7 @@ static MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescr
 impl Described for crate::internal::UnregisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::UnregisterSlaveMessage);
 static MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateFrameworkMessage",
     fields: &[
@@ -1469,6 +1532,7 @@ static MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescr
 impl Described for crate::internal::UpdateFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE;
 }
+recorded!(crate::internal::UpdateFrameworkMessage);
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusMessage",
     fields: &[
@@ -1486,6 +1550,7 @@ static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE: MessageDescriptor = Messa
 impl Described for crate::internal::UpdateOperationStatusMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE;
 }
+recorded!(crate::internal::UpdateOperationStatusMessage);
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusRecord",
     fields: &[
@@ -1501,6 +1566,7 @@ static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD: MessageDescriptor = Messag
 impl Described for crate::internal::UpdateOperationStatusRecord {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD;
 }
+recorded!(crate::internal::UpdateOperationStatusRecord);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage",
     fields: &[
@@ -1519,6 +1585,7 @@ static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE: MessageDescriptor = MessageDescripto
 impl Described for crate::internal::UpdateSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE;
 }
+recorded!(crate::internal::UpdateSlaveMessage);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.Operations",
     fields: &[
@@ -1532,6 +1599,7 @@ static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS: MessageDescriptor = Messa
 impl Described for crate::internal::update_slave_message::Operations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS;
 }
+recorded!(crate::internal::update_slave_message::Operations);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProvider",
     fields: &[
@@ -1548,6 +1616,7 @@ static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER: MessageDescriptor 
 impl Described for crate::internal::update_slave_message::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER;
 }
+recorded!(crate::internal::update_slave_message::ResourceProvider);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProviders",
     fields: &[
@@ -1561,6 +1630,7 @@ static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS: MessageDescriptor
 impl Described for crate::internal::update_slave_message::ResourceProviders {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS;
 }
+recorded!(crate::internal::update_slave_message::ResourceProviders);
 static MESOS_V1_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Address",
     fields: &[
@@ -1576,6 +1646,7 @@ static MESOS_V1_ADDRESS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Address {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ADDRESS;
 }
+recorded!(crate::v1::Address);
 static MESOS_V1_AGENT_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentID",
     fields: &[
@@ -1589,6 +1660,7 @@ static MESOS_V1_AGENT_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::AgentId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_ID;
 }
+recorded!(crate::v1::AgentId);
 static MESOS_V1_AGENT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo",
     fields: &[
@@ -1608,6 +1680,7 @@ static MESOS_V1_AGENT_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::AgentInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_INFO;
 }
+recorded!(crate::v1::AgentInfo);
 static MESOS_V1_AGENT_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo.Capability",
     fields: &[
@@ -1621,6 +1694,7 @@ static MESOS_V1_AGENT_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_INFO_CAPABILITY;
 }
+recorded!(crate::v1::agent_info::Capability);
 static MESOS_V1_ATTRIBUTE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Attribute",
     fields: &[
@@ -1639,6 +1713,7 @@ static MESOS_V1_ATTRIBUTE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Attribute {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ATTRIBUTE;
 }
+recorded!(crate::v1::Attribute);
 static MESOS_V1_CSI_PLUGIN_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginContainerInfo",
     fields: &[
@@ -1655,6 +1730,7 @@ static MESOS_V1_CSI_PLUGIN_CONTAINER_INFO: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::CsiPluginContainerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_CONTAINER_INFO;
 }
+recorded!(crate::v1::CsiPluginContainerInfo);
 static MESOS_V1_CSI_PLUGIN_ENDPOINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginEndpoint",
     fields: &[
@@ -1669,6 +1745,7 @@ static MESOS_V1_CSI_PLUGIN_ENDPOINT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CsiPluginEndpoint {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_ENDPOINT;
 }
+recorded!(crate::v1::CsiPluginEndpoint);
 static MESOS_V1_CSI_PLUGIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginInfo",
     fields: &[
@@ -1687,6 +1764,7 @@ static MESOS_V1_CSI_PLUGIN_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CsiPluginInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_INFO;
 }
+recorded!(crate::v1::CsiPluginInfo);
 static MESOS_V1_CAPABILITY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CapabilityInfo",
     fields: &[
@@ -1700,6 +1778,7 @@ static MESOS_V1_CAPABILITY_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CapabilityInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CAPABILITY_INFO;
 }
+recorded!(crate::v1::CapabilityInfo);
 static MESOS_V1_CGROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo",
     fields: &[
@@ -1713,6 +1792,7 @@ static MESOS_V1_CGROUP_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CgroupInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO;
 }
+recorded!(crate::v1::CgroupInfo);
 static MESOS_V1_CGROUP_INFO_BLKIO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio",
     fields: &[
@@ -1725,6 +1805,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::cgroup_info::Blkio {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO;
 }
+recorded!(crate::v1::cgroup_info::Blkio);
 static MESOS_V1_CGROUP_INFO_BLKIO_CFQ: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.CFQ",
     fields: &[
@@ -1737,6 +1818,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_CFQ: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::cgroup_info::blkio::Cfq {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_CFQ;
 }
+recorded!(crate::v1::cgroup_info::blkio::Cfq);
 static MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.CFQ.Statistics",
     fields: &[
@@ -1758,6 +1840,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS: MessageDescriptor = MessageDes
 impl Described for crate::v1::cgroup_info::blkio::cfq::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS;
 }
+recorded!(crate::v1::cgroup_info::blkio::cfq::Statistics);
 static MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Statistics",
     fields: &[
@@ -1773,6 +1856,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::cgroup_info::blkio::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS;
 }
+recorded!(crate::v1::cgroup_info::blkio::Statistics);
 static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Throttling",
     fields: &[
@@ -1785,6 +1869,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::cgroup_info::blkio::Throttling {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING;
 }
+recorded!(crate::v1::cgroup_info::blkio::Throttling);
 static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Throttling.Statistics",
     fields: &[
@@ -1800,6 +1885,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS: MessageDescriptor = Mes
 impl Described for crate::v1::cgroup_info::blkio::throttling::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS;
 }
+recorded!(crate::v1::cgroup_info::blkio::throttling::Statistics);
 static MESOS_V1_CGROUP_INFO_BLKIO_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Value",
     fields: &[
@@ -1814,6 +1900,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_VALUE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::cgroup_info::blkio::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_VALUE;
 }
+recorded!(crate::v1::cgroup_info::blkio::Value);
 static MESOS_V1_CGROUP_INFO_NET_CLS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.NetCls",
     fields: &[
@@ -1827,6 +1914,7 @@ static MESOS_V1_CGROUP_INFO_NET_CLS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::cgroup_info::NetCls {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_NET_CLS;
 }
+recorded!(crate::v1::cgroup_info::NetCls);
 static MESOS_V1_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo",
     fields: &[
@@ -1846,6 +1934,7 @@ static MESOS_V1_CHECK_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO;
 }
+recorded!(crate::v1::CheckInfo);
 static MESOS_V1_CHECK_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Command",
     fields: &[
@@ -1859,6 +1948,7 @@ static MESOS_V1_CHECK_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::check_info::Command {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_COMMAND;
 }
+recorded!(crate::v1::check_info::Command);
 static MESOS_V1_CHECK_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Http",
     fields: &[
@@ -1873,6 +1963,7 @@ static MESOS_V1_CHECK_INFO_HTTP: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::check_info::Http {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_HTTP;
 }
+recorded!(crate::v1::check_info::Http);
 static MESOS_V1_CHECK_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Tcp",
     fields: &[
@@ -1886,6 +1977,7 @@ static MESOS_V1_CHECK_INFO_TCP: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::check_info::Tcp {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_TCP;
 }
+recorded!(crate::v1::check_info::Tcp);
 static MESOS_V1_CHECK_STATUS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo",
     fields: &[
@@ -1902,6 +1994,7 @@ static MESOS_V1_CHECK_STATUS_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CheckStatusInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO;
 }
+recorded!(crate::v1::CheckStatusInfo);
 static MESOS_V1_CHECK_STATUS_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Command",
     fields: &[
@@ -1915,6 +2008,7 @@ static MESOS_V1_CHECK_STATUS_INFO_COMMAND: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::check_status_info::Command {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_COMMAND;
 }
+recorded!(crate::v1::check_status_info::Command);
 static MESOS_V1_CHECK_STATUS_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Http",
     fields: &[
@@ -1928,6 +2022,7 @@ static MESOS_V1_CHECK_STATUS_INFO_HTTP: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::check_status_info::Http {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_HTTP;
 }
+recorded!(crate::v1::check_status_info::Http);
 static MESOS_V1_CHECK_STATUS_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Tcp",
     fields: &[
@@ -1941,6 +2036,7 @@ static MESOS_V1_CHECK_STATUS_INFO_TCP: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::check_status_info::Tcp {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_TCP;
 }
+recorded!(crate::v1::check_status_info::Tcp);
 static MESOS_V1_COMMAND_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo",
     fields: &[
@@ -1959,6 +2055,7 @@ static MESOS_V1_COMMAND_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::CommandInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_COMMAND_INFO;
 }
+recorded!(crate::v1::CommandInfo);
 static MESOS_V1_COMMAND_INFO_URI: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo.URI",
     fields: &[
@@ -1976,6 +2073,7 @@ static MESOS_V1_COMMAND_INFO_URI: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::command_info::Uri {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_COMMAND_INFO_URI;
 }
+recorded!(crate::v1::command_info::Uri);
 static MESOS_V1_CONTAINER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerID",
     fields: &[
@@ -1990,6 +2088,7 @@ static MESOS_V1_CONTAINER_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ContainerId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_ID;
 }
+recorded!(crate::v1::ContainerId);
 static MESOS_V1_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo",
     fields: &[
@@ -2011,6 +2110,7 @@ static MESOS_V1_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ContainerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO;
 }
+recorded!(crate::v1::ContainerInfo);
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo",
     fields: &[
@@ -2030,6 +2130,7 @@ static MESOS_V1_CONTAINER_INFO_DOCKER_INFO: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::container_info::DockerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_DOCKER_INFO;
 }
+recorded!(crate::v1::container_info::DockerInfo);
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo.PortMapping",
     fields: &[
@@ -2045,6 +2146,7 @@ static MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING: MessageDescriptor = Mes
 impl Described for crate::v1::container_info::docker_info::PortMapping {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING;
 }
+recorded!(crate::v1::container_info::docker_info::PortMapping);
 static MESOS_V1_CONTAINER_INFO_MESOS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.MesosInfo",
     fields: &[
@@ -2058,6 +2160,7 @@ static MESOS_V1_CONTAINER_INFO_MESOS_INFO: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::container_info::MesosInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_MESOS_INFO;
 }
+recorded!(crate::v1::container_info::MesosInfo);
 static MESOS_V1_CONTAINER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerStatus",
     fields: &[
@@ -2074,6 +2177,7 @@ static MESOS_V1_CONTAINER_STATUS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ContainerStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_STATUS;
 }
+recorded!(crate::v1::ContainerStatus);
 static MESOS_V1_CREDENTIAL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credential",
     fields: &[
@@ -2088,6 +2192,7 @@ static MESOS_V1_CREDENTIAL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Credential {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CREDENTIAL;
 }
+recorded!(crate::v1::Credential);
 static MESOS_V1_CREDENTIALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credentials",
     fields: &[
@@ -2101,6 +2206,7 @@ static MESOS_V1_CREDENTIALS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Credentials {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CREDENTIALS;
 }
+recorded!(crate::v1::Credentials);
 static MESOS_V1_DEVICE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device",
     fields: &[
@@ -2115,6 +2221,7 @@ static MESOS_V1_DEVICE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Device {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE;
 }
+recorded!(crate::v1::Device);
 static MESOS_V1_DEVICE_NUMBER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device.Number",
     fields: &[
@@ -2129,6 +2236,7 @@ static MESOS_V1_DEVICE_NUMBER: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::device::Number {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_NUMBER;
 }
+recorded!(crate::v1::device::Number);
 static MESOS_V1_DEVICE_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess",
     fields: &[
@@ -2143,6 +2251,7 @@ static MESOS_V1_DEVICE_ACCESS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DeviceAccess {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_ACCESS;
 }
+recorded!(crate::v1::DeviceAccess);
 static MESOS_V1_DEVICE_ACCESS_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess.Access",
     fields: &[
@@ -2158,6 +2267,7 @@ static MESOS_V1_DEVICE_ACCESS_ACCESS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::device_access::Access {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_ACCESS_ACCESS;
 }
+recorded!(crate::v1::device_access::Access);
 static MESOS_V1_DEVICE_WHITELIST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceWhitelist",
     fields: &[
@@ -2171,6 +2281,7 @@ static MESOS_V1_DEVICE_WHITELIST: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DeviceWhitelist {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_WHITELIST;
 }
+recorded!(crate::v1::DeviceWhitelist);
 static MESOS_V1_DISCOVERY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiscoveryInfo",
     fields: &[
@@ -2190,6 +2301,7 @@ static MESOS_V1_DISCOVERY_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DiscoveryInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DISCOVERY_INFO;
 }
+recorded!(crate::v1::DiscoveryInfo);
 static MESOS_V1_DISK_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiskStatistics",
     fields: &[
@@ -2206,6 +2318,7 @@ static MESOS_V1_DISK_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DiskStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DISK_STATISTICS;
 }
+recorded!(crate::v1::DiskStatistics);
 static MESOS_V1_DOMAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo",
     fields: &[
@@ -2219,6 +2332,7 @@ static MESOS_V1_DOMAIN_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DomainInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO;
 }
+recorded!(crate::v1::DomainInfo);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain",
     fields: &[
@@ -2233,6 +2347,7 @@ static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::domain_info::FaultDomain {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN;
 }
+recorded!(crate::v1::domain_info::FaultDomain);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.RegionInfo",
     fields: &[
@@ -2246,6 +2361,7 @@ static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO: MessageDescriptor = Messag
 impl Described for crate::v1::domain_info::fault_domain::RegionInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO;
 }
+recorded!(crate::v1::domain_info::fault_domain::RegionInfo);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.ZoneInfo",
     fields: &[
@@ -2259,6 +2375,7 @@ static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO: MessageDescriptor = MessageD
 impl Described for crate::v1::domain_info::fault_domain::ZoneInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO;
 }
+recorded!(crate::v1::domain_info::fault_domain::ZoneInfo);
 static MESOS_V1_DRAIN_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainConfig",
     fields: &[
@@ -2273,6 +2390,7 @@ static MESOS_V1_DRAIN_CONFIG: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DrainConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DRAIN_CONFIG;
 }
+recorded!(crate::v1::DrainConfig);
 static MESOS_V1_DRAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainInfo",
     fields: &[
@@ -2287,6 +2405,7 @@ static MESOS_V1_DRAIN_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DrainInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DRAIN_INFO;
 }
+recorded!(crate::v1::DrainInfo);
 static MESOS_V1_DURATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DurationInfo",
     fields: &[
@@ -2300,6 +2419,7 @@ static MESOS_V1_DURATION_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::DurationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DURATION_INFO;
 }
+recorded!(crate::v1::DurationInfo);
 static MESOS_V1_ENVIRONMENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment",
     fields: &[
@@ -2313,6 +2433,7 @@ static MESOS_V1_ENVIRONMENT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Environment {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ENVIRONMENT;
 }
+recorded!(crate::v1::Environment);
 static MESOS_V1_ENVIRONMENT_VARIABLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment.Variable",
     fields: &[
@@ -2329,6 +2450,7 @@ static MESOS_V1_ENVIRONMENT_VARIABLE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::environment::Variable {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ENVIRONMENT_VARIABLE;
 }
+recorded!(crate::v1::environment::Variable);
 static MESOS_V1_EXECUTOR_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorID",
     fields: &[
@@ -2342,6 +2464,7 @@ static MESOS_V1_EXECUTOR_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ExecutorId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_ID;
 }
+recorded!(crate::v1::ExecutorId);
 static MESOS_V1_EXECUTOR_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorInfo",
     fields: &[
@@ -2366,6 +2489,7 @@ static MESOS_V1_EXECUTOR_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ExecutorInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_INFO;
 }
+recorded!(crate::v1::ExecutorInfo);
 static MESOS_V1_FILE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FileInfo",
     fields: &[
@@ -2385,6 +2509,7 @@ static MESOS_V1_FILE_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::FileInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FILE_INFO;
 }
+recorded!(crate::v1::FileInfo);
 static MESOS_V1_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Filters",
     fields: &[
@@ -2398,6 +2523,7 @@ static MESOS_V1_FILTERS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Filters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FILTERS;
 }
+recorded!(crate::v1::Filters);
 static MESOS_V1_FLAG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Flag",
     fields: &[
@@ -2412,6 +2538,7 @@ static MESOS_V1_FLAG: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Flag {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FLAG;
 }
+recorded!(crate::v1::Flag);
 static MESOS_V1_FRAMEWORK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkID",
     fields: &[
@@ -2425,6 +2552,7 @@ static MESOS_V1_FRAMEWORK_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::FrameworkId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_ID;
 }
+recorded!(crate::v1::FrameworkId);
 static MESOS_V1_FRAMEWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo",
     fields: &[
@@ -2450,6 +2578,7 @@ static MESOS_V1_FRAMEWORK_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::FrameworkInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_INFO;
 }
+recorded!(crate::v1::FrameworkInfo);
 static MESOS_V1_FRAMEWORK_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo.Capability",
     fields: &[
@@ -2463,6 +2592,7 @@ static MESOS_V1_FRAMEWORK_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::framework_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_INFO_CAPABILITY;
 }
+recorded!(crate::v1::framework_info::Capability);
 static MESOS_V1_HEALTH_CHECK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck",
     fields: &[
@@ -2484,6 +2614,7 @@ static MESOS_V1_HEALTH_CHECK: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::HealthCheck {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK;
 }
+recorded!(crate::v1::HealthCheck);
 static MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.HTTPCheckInfo",
     fields: &[
@@ -2501,6 +2632,7 @@ static MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::health_check::HttpCheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO;
 }
+recorded!(crate::v1::health_check::HttpCheckInfo);
 static MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.TCPCheckInfo",
     fields: &[
@@ -2515,6 +2647,7 @@ static MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO: MessageDescriptor = MessageDescript
 impl Described for crate::v1::health_check::TcpCheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO;
 }
+recorded!(crate::v1::health_check::TcpCheckInfo);
 static MESOS_V1_ICMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IcmpStatistics",
     fields: &[
@@ -2554,6 +2687,7 @@ static MESOS_V1_ICMP_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::IcmpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ICMP_STATISTICS;
 }
+recorded!(crate::v1::IcmpStatistics);
 static MESOS_V1_IMAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image",
     fields: &[
@@ -2570,6 +2704,7 @@ static MESOS_V1_IMAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Image {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE;
 }
+recorded!(crate::v1::Image);
 static MESOS_V1_IMAGE_APPC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Appc",
     fields: &[
@@ -2585,6 +2720,7 @@ static MESOS_V1_IMAGE_APPC: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::image::Appc {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE_APPC;
 }
+recorded!(crate::v1::image::Appc);
 static MESOS_V1_IMAGE_DOCKER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Docker",
     fields: &[
@@ -2600,6 +2736,7 @@ static MESOS_V1_IMAGE_DOCKER: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::image::Docker {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE_DOCKER;
 }
+recorded!(crate::v1::image::Docker);
 static MESOS_V1_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.InverseOffer",
     fields: &[
@@ -2618,6 +2755,7 @@ static MESOS_V1_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::InverseOffer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_INVERSE_OFFER;
 }
+recorded!(crate::v1::InverseOffer);
 static MESOS_V1_IP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IpStatistics",
     fields: &[
@@ -2649,6 +2787,7 @@ static MESOS_V1_IP_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::IpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IP_STATISTICS;
 }
+recorded!(crate::v1::IpStatistics);
 static MESOS_V1_KILL_POLICY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.KillPolicy",
     fields: &[
@@ -2662,6 +2801,7 @@ static MESOS_V1_KILL_POLICY: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::KillPolicy {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_KILL_POLICY;
 }
+recorded!(crate::v1::KillPolicy);
 static MESOS_V1_LABEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Label",
     fields: &[
@@ -2676,6 +2816,7 @@ static MESOS_V1_LABEL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Label {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LABEL;
 }
+recorded!(crate::v1::Label);
 static MESOS_V1_LABELS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Labels",
     fields: &[
@@ -2689,6 +2830,7 @@ static MESOS_V1_LABELS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Labels {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LABELS;
 }
+recorded!(crate::v1::Labels);
 static MESOS_V1_LINUX_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.LinuxInfo",
     fields: &[
@@ -2709,6 +2851,7 @@ static MESOS_V1_LINUX_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::LinuxInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LINUX_INFO;
 }
+recorded!(crate::v1::LinuxInfo);
 static MESOS_V1_MACHINE_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineID",
     fields: &[
@@ -2723,6 +2866,7 @@ static MESOS_V1_MACHINE_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::MachineId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MACHINE_ID;
 }
+recorded!(crate::v1::MachineId);
 static MESOS_V1_MACHINE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineInfo",
     fields: &[
@@ -2738,6 +2882,7 @@ static MESOS_V1_MACHINE_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::MachineInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MACHINE_INFO;
 }
+recorded!(crate::v1::MachineInfo);
 static MESOS_V1_MASTER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo",
     fields: &[
@@ -2759,6 +2904,7 @@ static MESOS_V1_MASTER_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::MasterInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_INFO;
 }
+recorded!(crate::v1::MasterInfo);
 static MESOS_V1_MASTER_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo.Capability",
     fields: &[
@@ -2772,6 +2918,7 @@ static MESOS_V1_MASTER_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_INFO_CAPABILITY;
 }
+recorded!(crate::v1::master_info::Capability);
 static MESOS_V1_METRIC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Metric",
     fields: &[
@@ -2786,6 +2933,7 @@ static MESOS_V1_METRIC: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Metric {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_METRIC;
 }
+recorded!(crate::v1::Metric);
 static MESOS_V1_MOUNT_PROPAGATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MountPropagation",
     fields: &[
@@ -2799,6 +2947,7 @@ static MESOS_V1_MOUNT_PROPAGATION: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::MountPropagation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MOUNT_PROPAGATION;
 }
+recorded!(crate::v1::MountPropagation);
 static MESOS_V1_NETWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo",
     fields: &[
@@ -2816,6 +2965,7 @@ static MESOS_V1_NETWORK_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::NetworkInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO;
 }
+recorded!(crate::v1::NetworkInfo);
 static MESOS_V1_NETWORK_INFO_IP_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.IPAddress",
     fields: &[
@@ -2830,6 +2980,7 @@ static MESOS_V1_NETWORK_INFO_IP_ADDRESS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::network_info::IpAddress {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO_IP_ADDRESS;
 }
+recorded!(crate::v1::network_info::IpAddress);
 static MESOS_V1_NETWORK_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.PortMapping",
     fields: &[
@@ -2845,6 +2996,7 @@ static MESOS_V1_NETWORK_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::network_info::PortMapping {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO_PORT_MAPPING;
 }
+recorded!(crate::v1::network_info::PortMapping);
 static MESOS_V1_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer",
     fields: &[
@@ -2868,6 +3020,7 @@ static MESOS_V1_OFFER: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Offer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER;
 }
+recorded!(crate::v1::Offer);
 static MESOS_V1_OFFER_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation",
     fields: &[
@@ -2892,6 +3045,7 @@ static MESOS_V1_OFFER_OPERATION: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::offer::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION;
 }
+recorded!(crate::v1::offer::Operation);
 static MESOS_V1_OFFER_OPERATION_CREATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Create",
     fields: &[
@@ -2905,6 +3059,7 @@ static MESOS_V1_OFFER_OPERATION_CREATE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::offer::operation::Create {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_CREATE;
 }
+recorded!(crate::v1::offer::operation::Create);
 static MESOS_V1_OFFER_OPERATION_CREATE_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.CreateDisk",
     fields: &[
@@ -2920,6 +3075,7 @@ static MESOS_V1_OFFER_OPERATION_CREATE_DISK: MessageDescriptor = MessageDescript
 impl Described for crate::v1::offer::operation::CreateDisk {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_CREATE_DISK;
 }
+recorded!(crate::v1::offer::operation::CreateDisk);
 static MESOS_V1_OFFER_OPERATION_DESTROY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Destroy",
     fields: &[
@@ -2933,6 +3089,7 @@ static MESOS_V1_OFFER_OPERATION_DESTROY: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::offer::operation::Destroy {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_DESTROY;
 }
+recorded!(crate::v1::offer::operation::Destroy);
 static MESOS_V1_OFFER_OPERATION_DESTROY_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.DestroyDisk",
     fields: &[
@@ -2946,6 +3103,7 @@ static MESOS_V1_OFFER_OPERATION_DESTROY_DISK: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::offer::operation::DestroyDisk {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_DESTROY_DISK;
 }
+recorded!(crate::v1::offer::operation::DestroyDisk);
 static MESOS_V1_OFFER_OPERATION_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.GrowVolume",
     fields: &[
@@ -2960,6 +3118,7 @@ static MESOS_V1_OFFER_OPERATION_GROW_VOLUME: MessageDescriptor = MessageDescript
 impl Described for crate::v1::offer::operation::GrowVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_GROW_VOLUME;
 }
+recorded!(crate::v1::offer::operation::GrowVolume);
 static MESOS_V1_OFFER_OPERATION_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Launch",
     fields: &[
@@ -2973,6 +3132,7 @@ static MESOS_V1_OFFER_OPERATION_LAUNCH: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::offer::operation::Launch {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_LAUNCH;
 }
+recorded!(crate::v1::offer::operation::Launch);
 static MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.LaunchGroup",
     fields: &[
@@ -2987,6 +3147,7 @@ static MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::offer::operation::LaunchGroup {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP;
 }
+recorded!(crate::v1::offer::operation::LaunchGroup);
 static MESOS_V1_OFFER_OPERATION_RESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Reserve",
     fields: &[
@@ -3001,6 +3162,7 @@ static MESOS_V1_OFFER_OPERATION_RESERVE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::offer::operation::Reserve {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_RESERVE;
 }
+recorded!(crate::v1::offer::operation::Reserve);
 static MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.ShrinkVolume",
     fields: &[
@@ -3015,6 +3177,7 @@ static MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME: MessageDescriptor = MessageDescri
 impl Described for crate::v1::offer::operation::ShrinkVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME;
 }
+recorded!(crate::v1::offer::operation::ShrinkVolume);
 static MESOS_V1_OFFER_OPERATION_UNRESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Unreserve",
     fields: &[
@@ -3028,6 +3191,7 @@ static MESOS_V1_OFFER_OPERATION_UNRESERVE: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::offer::operation::Unreserve {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_UNRESERVE;
 }
+recorded!(crate::v1::offer::operation::Unreserve);
 static MESOS_V1_OFFER_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters",
     fields: &[
@@ -3041,6 +3205,7 @@ static MESOS_V1_OFFER_FILTERS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::OfferFilters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS;
 }
+recorded!(crate::v1::OfferFilters);
 static MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.MinAllocatableResources",
     fields: &[
@@ -3054,6 +3219,7 @@ static MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES: MessageDescriptor = Mes
 impl Described for crate::v1::offer_filters::MinAllocatableResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES;
 }
+recorded!(crate::v1::offer_filters::MinAllocatableResources);
 static MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.ResourceQuantities",
     fields: &[
@@ -3067,6 +3233,7 @@ static MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES: MessageDescriptor = MessageDe
 impl Described for crate::v1::offer_filters::ResourceQuantities {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES;
 }
+recorded!(crate::v1::offer_filters::ResourceQuantities);
 static MESOS_V1_OFFER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferID",
     fields: &[
@@ -3080,6 +3247,7 @@ static MESOS_V1_OFFER_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::OfferId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_ID;
 }
+recorded!(crate::v1::OfferId);
 static MESOS_V1_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Operation",
     fields: &[
@@ -3098,6 +3266,7 @@ static MESOS_V1_OPERATION: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION;
 }
+recorded!(crate::v1::Operation);
 static MESOS_V1_OPERATION_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationID",
     fields: &[
@@ -3111,6 +3280,7 @@ static MESOS_V1_OPERATION_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::OperationId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION_ID;
 }
+recorded!(crate::v1::OperationId);
 static MESOS_V1_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationStatus",
     fields: &[
@@ -3130,6 +3300,7 @@ static MESOS_V1_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::OperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION_STATUS;
 }
+recorded!(crate::v1::OperationStatus);
 static MESOS_V1_PARAMETER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameter",
     fields: &[
@@ -3144,6 +3315,7 @@ static MESOS_V1_PARAMETER: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Parameter {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PARAMETER;
 }
+recorded!(crate::v1::Parameter);
 static MESOS_V1_PARAMETERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameters",
     fields: &[
@@ -3157,6 +3329,7 @@ static MESOS_V1_PARAMETERS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Parameters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PARAMETERS;
 }
+recorded!(crate::v1::Parameters);
 static MESOS_V1_PERF_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.PerfStatistics",
     fields: &[
@@ -3222,6 +3395,7 @@ static MESOS_V1_PERF_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::PerfStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PERF_STATISTICS;
 }
+recorded!(crate::v1::PerfStatistics);
 static MESOS_V1_PORT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Port",
     fields: &[
@@ -3239,6 +3413,7 @@ static MESOS_V1_PORT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Port {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PORT;
 }
+recorded!(crate::v1::Port);
 static MESOS_V1_PORTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Ports",
     fields: &[
@@ -3252,6 +3427,7 @@ static MESOS_V1_PORTS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Ports {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PORTS;
 }
+recorded!(crate::v1::Ports);
 static MESOS_V1_R_LIMIT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo",
     fields: &[
@@ -3265,6 +3441,7 @@ static MESOS_V1_R_LIMIT_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::RLimitInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_R_LIMIT_INFO;
 }
+recorded!(crate::v1::RLimitInfo);
 static MESOS_V1_R_LIMIT_INFO_R_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo.RLimit",
     fields: &[
@@ -3280,6 +3457,7 @@ static MESOS_V1_R_LIMIT_INFO_R_LIMIT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::r_limit_info::RLimit {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_R_LIMIT_INFO_R_LIMIT;
 }
+recorded!(crate::v1::r_limit_info::RLimit);
 static MESOS_V1_RATE_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimit",
     fields: &[
@@ -3295,6 +3473,7 @@ static MESOS_V1_RATE_LIMIT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::RateLimit {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RATE_LIMIT;
 }
+recorded!(crate::v1::RateLimit);
 static MESOS_V1_RATE_LIMITS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimits",
     fields: &[
@@ -3310,6 +3489,7 @@ static MESOS_V1_RATE_LIMITS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::RateLimits {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RATE_LIMITS;
 }
+recorded!(crate::v1::RateLimits);
 static MESOS_V1_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Request",
     fields: &[
@@ -3324,6 +3504,7 @@ static MESOS_V1_REQUEST: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Request {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_REQUEST;
 }
+recorded!(crate::v1::Request);
 static MESOS_V1_RESOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource",
     fields: &[
@@ -3349,6 +3530,7 @@ static MESOS_V1_RESOURCE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Resource {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE;
 }
+recorded!(crate::v1::Resource);
 static MESOS_V1_RESOURCE_ALLOCATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.AllocationInfo",
     fields: &[
@@ -3362,6 +3544,7 @@ static MESOS_V1_RESOURCE_ALLOCATION_INFO: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::resource::AllocationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_ALLOCATION_INFO;
 }
+recorded!(crate::v1::resource::AllocationInfo);
 static MESOS_V1_RESOURCE_DISK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo",
     fields: &[
@@ -3377,6 +3560,7 @@ static MESOS_V1_RESOURCE_DISK_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::resource::DiskInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO;
 }
+recorded!(crate::v1::resource::DiskInfo);
 static MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Persistence",
     fields: &[
@@ -3391,6 +3575,7 @@ static MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE: MessageDescriptor = MessageDescr
 impl Described for crate::v1::resource::disk_info::Persistence {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE;
 }
+recorded!(crate::v1::resource::disk_info::Persistence);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source",
     fields: &[
@@ -3410,6 +3595,7 @@ static MESOS_V1_RESOURCE_DISK_INFO_SOURCE: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::resource::disk_info::Source {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE;
 }
+recorded!(crate::v1::resource::disk_info::Source);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Mount",
     fields: &[
@@ -3423,6 +3609,7 @@ static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT: MessageDescriptor = MessageDesc
 impl Described for crate::v1::resource::disk_info::source::Mount {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT;
 }
+recorded!(crate::v1::resource::disk_info::source::Mount);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Path",
     fields: &[
@@ -3436,6 +3623,7 @@ static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH: MessageDescriptor = MessageDescr
 impl Described for crate::v1::resource::disk_info::source::Path {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH;
 }
+recorded!(crate::v1::resource::disk_info::source::Path);
 static MESOS_V1_RESOURCE_RESERVATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.ReservationInfo",
     fields: &[
@@ -3452,6 +3640,7 @@ static MESOS_V1_RESOURCE_RESERVATION_INFO: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::resource::ReservationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_RESERVATION_INFO;
 }
+recorded!(crate::v1::resource::ReservationInfo);
 static MESOS_V1_RESOURCE_REVOCABLE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.RevocableInfo",
     fields: &[
@@ -3464,6 +3653,7 @@ static MESOS_V1_RESOURCE_REVOCABLE_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::resource::RevocableInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_REVOCABLE_INFO;
 }
+recorded!(crate::v1::resource::RevocableInfo);
 static MESOS_V1_RESOURCE_SHARED_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.SharedInfo",
     fields: &[
@@ -3476,6 +3666,7 @@ static MESOS_V1_RESOURCE_SHARED_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::resource::SharedInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_SHARED_INFO;
 }
+recorded!(crate::v1::resource::SharedInfo);
 static MESOS_V1_RESOURCE_PROVIDER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderID",
     fields: &[
@@ -3489,6 +3680,7 @@ static MESOS_V1_RESOURCE_PROVIDER_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ResourceProviderId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_ID;
 }
+recorded!(crate::v1::ResourceProviderId);
 static MESOS_V1_RESOURCE_PROVIDER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo",
     fields: &[
@@ -3507,6 +3699,7 @@ static MESOS_V1_RESOURCE_PROVIDER_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ResourceProviderInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_INFO;
 }
+recorded!(crate::v1::ResourceProviderInfo);
 static MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo.Storage",
     fields: &[
@@ -3521,6 +3714,7 @@ static MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE: MessageDescriptor = MessageDescr
 impl Described for crate::v1::resource_provider_info::Storage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE;
 }
+recorded!(crate::v1::resource_provider_info::Storage);
 static MESOS_V1_RESOURCE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics",
     fields: &[
@@ -3588,6 +3782,7 @@ static MESOS_V1_RESOURCE_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ResourceStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS;
 }
+recorded!(crate::v1::ResourceStatistics);
 static MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RatePercentiles",
     fields: &[
@@ -3609,6 +3804,7 @@ static MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES: MessageDescriptor = Messag
 impl Described for crate::v1::resource_statistics::RatePercentiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES;
 }
+recorded!(crate::v1::resource_statistics::RatePercentiles);
 static MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RateStatistics",
     fields: &[
@@ -3631,6 +3827,7 @@ static MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS: MessageDescriptor = Message
 impl Described for crate::v1::resource_statistics::RateStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS;
 }
+recorded!(crate::v1::resource_statistics::RateStatistics);
 static MESOS_V1_RESOURCE_USAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage",
     fields: &[
@@ -3645,6 +3842,7 @@ static MESOS_V1_RESOURCE_USAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::ResourceUsage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE;
 }
+recorded!(crate::v1::ResourceUsage);
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor",
     fields: &[
@@ -3662,6 +3860,7 @@ static MESOS_V1_RESOURCE_USAGE_EXECUTOR: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::resource_usage::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE_EXECUTOR;
 }
+recorded!(crate::v1::resource_usage::Executor);
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor.Task",
     fields: &[
@@ -3678,6 +3877,7 @@ static MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::resource_usage::executor::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK;
 }
+recorded!(crate::v1::resource_usage::executor::Task);
 static MESOS_V1_ROLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Role",
     fields: &[
@@ -3694,6 +3894,7 @@ static MESOS_V1_ROLE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Role {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ROLE;
 }
+recorded!(crate::v1::Role);
 static MESOS_V1_SNMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SNMPStatistics",
     fields: &[
@@ -3710,6 +3911,7 @@ static MESOS_V1_SNMP_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::SnmpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SNMP_STATISTICS;
 }
+recorded!(crate::v1::SnmpStatistics);
 static MESOS_V1_SECCOMP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SeccompInfo",
     fields: &[
@@ -3724,6 +3926,7 @@ static MESOS_V1_SECCOMP_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::SeccompInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECCOMP_INFO;
 }
+recorded!(crate::v1::SeccompInfo);
 static MESOS_V1_SECRET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret",
     fields: &[
@@ -3739,6 +3942,7 @@ static MESOS_V1_SECRET: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Secret {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET;
 }
+recorded!(crate::v1::Secret);
 static MESOS_V1_SECRET_REFERENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Reference",
     fields: &[
@@ -3753,6 +3957,7 @@ static MESOS_V1_SECRET_REFERENCE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::secret::Reference {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET_REFERENCE;
 }
+recorded!(crate::v1::secret::Reference);
 static MESOS_V1_SECRET_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Value",
     fields: &[
@@ -3766,6 +3971,7 @@ static MESOS_V1_SECRET_VALUE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::secret::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET_VALUE;
 }
+recorded!(crate::v1::secret::Value);
 static MESOS_V1_TTY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo",
     fields: &[
@@ -3779,6 +3985,7 @@ static MESOS_V1_TTY_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TtyInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TTY_INFO;
 }
+recorded!(crate::v1::TtyInfo);
 static MESOS_V1_TTY_INFO_WINDOW_SIZE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo.WindowSize",
     fields: &[
@@ -3793,6 +4000,7 @@ static MESOS_V1_TTY_INFO_WINDOW_SIZE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::tty_info::WindowSize {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TTY_INFO_WINDOW_SIZE;
 }
+recorded!(crate::v1::tty_info::WindowSize);
 static MESOS_V1_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Task",
     fields: &[
@@ -3822,6 +4030,7 @@ static MESOS_V1_TASK: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK;
 }
+recorded!(crate::v1::Task);
 static MESOS_V1_TASK_GROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskGroupInfo",
     fields: &[
@@ -3835,6 +4044,7 @@ static MESOS_V1_TASK_GROUP_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TaskGroupInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_GROUP_INFO;
 }
+recorded!(crate::v1::TaskGroupInfo);
 static MESOS_V1_TASK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskID",
     fields: &[
@@ -3848,6 +4058,7 @@ static MESOS_V1_TASK_ID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TaskId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_ID;
 }
+recorded!(crate::v1::TaskId);
 static MESOS_V1_TASK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskInfo",
     fields: &[
@@ -3875,6 +4086,7 @@ static MESOS_V1_TASK_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TaskInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_INFO;
 }
+recorded!(crate::v1::TaskInfo);
 static MESOS_V1_TASK_RESOURCE_LIMITATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskResourceLimitation",
     fields: &[
@@ -3888,6 +4100,7 @@ static MESOS_V1_TASK_RESOURCE_LIMITATION: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::TaskResourceLimitation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_RESOURCE_LIMITATION;
 }
+recorded!(crate::v1::TaskResourceLimitation);
 static MESOS_V1_TASK_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskStatus",
     fields: &[
@@ -3916,6 +4129,7 @@ static MESOS_V1_TASK_STATUS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TaskStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_STATUS;
 }
+recorded!(crate::v1::TaskStatus);
 static MESOS_V1_TCP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TcpStatistics",
     fields: &[
@@ -3943,6 +4157,7 @@ static MESOS_V1_TCP_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TcpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TCP_STATISTICS;
 }
+recorded!(crate::v1::TcpStatistics);
 static MESOS_V1_TIME_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TimeInfo",
     fields: &[
@@ -3956,6 +4171,7 @@ static MESOS_V1_TIME_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::TimeInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TIME_INFO;
 }
+recorded!(crate::v1::TimeInfo);
 static MESOS_V1_TRAFFIC_CONTROL_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TrafficControlStatistics",
     fields: &[
@@ -3978,6 +4194,7 @@ static MESOS_V1_TRAFFIC_CONTROL_STATISTICS: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::TrafficControlStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TRAFFIC_CONTROL_STATISTICS;
 }
+recorded!(crate::v1::TrafficControlStatistics);
 static MESOS_V1_URL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.URL",
     fields: &[
@@ -3995,6 +4212,7 @@ static MESOS_V1_URL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Url {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_URL;
 }
+recorded!(crate::v1::Url);
 static MESOS_V1_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UUID",
     fields: &[
@@ -4008,6 +4226,7 @@ static MESOS_V1_UUID: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Uuid {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UUID;
 }
+recorded!(crate::v1::Uuid);
 static MESOS_V1_UDP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UdpStatistics",
     fields: &[
@@ -4028,6 +4247,7 @@ static MESOS_V1_UDP_STATISTICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::UdpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UDP_STATISTICS;
 }
+recorded!(crate::v1::UdpStatistics);
 static MESOS_V1_UNAVAILABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Unavailability",
     fields: &[
@@ -4042,6 +4262,7 @@ static MESOS_V1_UNAVAILABILITY: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Unavailability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UNAVAILABILITY;
 }
+recorded!(crate::v1::Unavailability);
 static MESOS_V1_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value",
     fields: &[
@@ -4059,6 +4280,7 @@ static MESOS_V1_VALUE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE;
 }
+recorded!(crate::v1::Value);
 static MESOS_V1_VALUE_RANGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Range",
     fields: &[
@@ -4073,6 +4295,7 @@ static MESOS_V1_VALUE_RANGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::value::Range {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_RANGE;
 }
+recorded!(crate::v1::value::Range);
 static MESOS_V1_VALUE_RANGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Ranges",
     fields: &[
@@ -4086,6 +4309,7 @@ static MESOS_V1_VALUE_RANGES: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::value::Ranges {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_RANGES;
 }
+recorded!(crate::v1::value::Ranges);
 static MESOS_V1_VALUE_SCALAR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Scalar",
     fields: &[
@@ -4099,6 +4323,7 @@ static MESOS_V1_VALUE_SCALAR: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::value::Scalar {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_SCALAR;
 }
+recorded!(crate::v1::value::Scalar);
 static MESOS_V1_VALUE_SET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Set",
     fields: &[
@@ -4112,6 +4337,7 @@ static MESOS_V1_VALUE_SET: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::value::Set {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_SET;
 }
+recorded!(crate::v1::value::Set);
 static MESOS_V1_VALUE_TEXT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Text",
     fields: &[
@@ -4125,6 +4351,7 @@ static MESOS_V1_VALUE_TEXT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::value::Text {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_TEXT;
 }
+recorded!(crate::v1::value::Text);
 static MESOS_V1_VERSION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.VersionInfo",
     fields: &[
@@ -4144,6 +4371,7 @@ static MESOS_V1_VERSION_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::VersionInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VERSION_INFO;
 }
+recorded!(crate::v1::VersionInfo);
 static MESOS_V1_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume",
     fields: &[
@@ -4161,6 +4389,7 @@ static MESOS_V1_VOLUME: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::Volume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME;
 }
+recorded!(crate::v1::Volume);
 static MESOS_V1_VOLUME_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source",
     fields: &[
@@ -4179,6 +4408,7 @@ static MESOS_V1_VOLUME_SOURCE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::volume::Source {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE;
 }
+recorded!(crate::v1::volume::Source);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume",
     fields: &[
@@ -4193,6 +4423,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::volume::source::CsiVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME;
 }
+recorded!(crate::v1::volume::source::CsiVolume);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.StaticProvisioning",
     fields: &[
@@ -4210,6 +4441,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING: MessageDescriptor 
 impl Described for crate::v1::volume::source::csi_volume::StaticProvisioning {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING;
 }
+recorded!(crate::v1::volume::source::csi_volume::StaticProvisioning);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability",
     fields: &[
@@ -4225,6 +4457,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY: MessageDescriptor = 
 impl Described for crate::v1::volume::source::csi_volume::VolumeCapability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY;
 }
+recorded!(crate::v1::volume::source::csi_volume::VolumeCapability);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.AccessMode",
     fields: &[
@@ -4238,6 +4471,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE: MessageD
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::AccessMode {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE;
 }
+recorded!(crate::v1::volume::source::csi_volume::volume_capability::AccessMode);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.BlockVolume",
     fields: &[
@@ -4250,6 +4484,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME: Message
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::BlockVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME;
 }
+recorded!(crate::v1::volume::source::csi_volume::volume_capability::BlockVolume);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.MountVolume",
     fields: &[
@@ -4264,6 +4499,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME: Message
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::MountVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME;
 }
+recorded!(crate::v1::volume::source::csi_volume::volume_capability::MountVolume);
 static MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.DockerVolume",
     fields: &[
@@ -4279,6 +4515,7 @@ static MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME: MessageDescriptor = MessageDescript
 impl Described for crate::v1::volume::source::DockerVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME;
 }
+recorded!(crate::v1::volume::source::DockerVolume);
 static MESOS_V1_VOLUME_SOURCE_HOST_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.HostPath",
     fields: &[
@@ -4293,6 +4530,7 @@ static MESOS_V1_VOLUME_SOURCE_HOST_PATH: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::volume::source::HostPath {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_HOST_PATH;
 }
+recorded!(crate::v1::volume::source::HostPath);
 static MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.SandboxPath",
     fields: &[
@@ -4307,6 +4545,7 @@ static MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::volume::source::SandboxPath {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH;
 }
+recorded!(crate::v1::volume::source::SandboxPath);
 static MESOS_V1_WEIGHT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.WeightInfo",
     fields: &[
@@ -4321,6 +4560,7 @@ static MESOS_V1_WEIGHT_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::WeightInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_WEIGHT_INFO;
 }
+recorded!(crate::v1::WeightInfo);
 static MESOS_V1_AGENT_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call",
     fields: &[
@@ -4355,6 +4595,7 @@ static MESOS_V1_AGENT_CALL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL;
 }
+recorded!(crate::v1::agent::Call);
 static MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AddResourceProviderConfig",
     fields: &[
@@ -4368,6 +4609,7 @@ static MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = Mes
 impl Described for crate::v1::agent::call::AddResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG;
 }
+recorded!(crate::v1::agent::call::AddResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerInput",
     fields: &[
@@ -4383,6 +4625,7 @@ static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT: MessageDescriptor = MessageDe
 impl Described for crate::v1::agent::call::AttachContainerInput {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT;
 }
+recorded!(crate::v1::agent::call::AttachContainerInput);
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerOutput",
     fields: &[
@@ -4396,6 +4639,7 @@ static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT: MessageDescriptor = MessageD
 impl Described for crate::v1::agent::call::AttachContainerOutput {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT;
 }
+recorded!(crate::v1::agent::call::AttachContainerOutput);
 static MESOS_V1_AGENT_CALL_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetContainers",
     fields: &[
@@ -4410,6 +4654,7 @@ static MESOS_V1_AGENT_CALL_GET_CONTAINERS: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::agent::call::GetContainers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_GET_CONTAINERS;
 }
+recorded!(crate::v1::agent::call::GetContainers);
 static MESOS_V1_AGENT_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetMetrics",
     fields: &[
@@ -4423,6 +4668,7 @@ static MESOS_V1_AGENT_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::call::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_GET_METRICS;
 }
+recorded!(crate::v1::agent::call::GetMetrics);
 static MESOS_V1_AGENT_CALL_KILL_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillContainer",
     fields: &[
@@ -4437,6 +4683,7 @@ static MESOS_V1_AGENT_CALL_KILL_CONTAINER: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::agent::call::KillContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_KILL_CONTAINER;
 }
+recorded!(crate::v1::agent::call::KillContainer);
 static MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillNestedContainer",
     fields: &[
@@ -4451,6 +4698,7 @@ static MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER: MessageDescriptor = MessageDes
 impl Described for crate::v1::agent::call::KillNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER;
 }
+recorded!(crate::v1::agent::call::KillNestedContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchContainer",
     fields: &[
@@ -4468,6 +4716,7 @@ static MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER: MessageDescriptor = MessageDescript
 impl Described for crate::v1::agent::call::LaunchContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER;
 }
+recorded!(crate::v1::agent::call::LaunchContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainer",
     fields: &[
@@ -4483,6 +4732,7 @@ static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER: MessageDescriptor = MessageD
 impl Described for crate::v1::agent::call::LaunchNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER;
 }
+recorded!(crate::v1::agent::call::LaunchNestedContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainerSession",
     fields: &[
@@ -4498,6 +4748,7 @@ static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION: MessageDescriptor = 
 impl Described for crate::v1::agent::call::LaunchNestedContainerSession {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION;
 }
+recorded!(crate::v1::agent::call::LaunchNestedContainerSession);
 static MESOS_V1_AGENT_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ListFiles",
     fields: &[
@@ -4511,6 +4762,7 @@ static MESOS_V1_AGENT_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::call::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LIST_FILES;
 }
+recorded!(crate::v1::agent::call::ListFiles);
 static MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.MarkResourceProviderGone",
     fields: &[
@@ -4524,6 +4776,7 @@ static MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE: MessageDescriptor = Mess
 impl Described for crate::v1::agent::call::MarkResourceProviderGone {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE;
 }
+recorded!(crate::v1::agent::call::MarkResourceProviderGone);
 static MESOS_V1_AGENT_CALL_PRUNE_IMAGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.PruneImages",
     fields: &[
@@ -4537,6 +4790,7 @@ static MESOS_V1_AGENT_CALL_PRUNE_IMAGES: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::call::PruneImages {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_PRUNE_IMAGES;
 }
+recorded!(crate::v1::agent::call::PruneImages);
 static MESOS_V1_AGENT_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ReadFile",
     fields: &[
@@ -4552,6 +4806,7 @@ static MESOS_V1_AGENT_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::call::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_READ_FILE;
 }
+recorded!(crate::v1::agent::call::ReadFile);
 static MESOS_V1_AGENT_CALL_REMOVE_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveContainer",
     fields: &[
@@ -4565,6 +4820,7 @@ static MESOS_V1_AGENT_CALL_REMOVE_CONTAINER: MessageDescriptor = MessageDescript
 impl Described for crate::v1::agent::call::RemoveContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_CONTAINER;
 }
+recorded!(crate::v1::agent::call::RemoveContainer);
 static MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveNestedContainer",
     fields: &[
@@ -4578,6 +4834,7 @@ static MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER: MessageDescriptor = MessageD
 impl Described for crate::v1::agent::call::RemoveNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER;
 }
+recorded!(crate::v1::agent::call::RemoveNestedContainer);
 static MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveResourceProviderConfig",
     fields: &[
@@ -4592,6 +4849,7 @@ static MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = 
 impl Described for crate::v1::agent::call::RemoveResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG;
 }
+recorded!(crate::v1::agent::call::RemoveResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.SetLoggingLevel",
     fields: &[
@@ -4606,6 +4864,7 @@ static MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::agent::call::SetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL;
 }
+recorded!(crate::v1::agent::call::SetLoggingLevel);
 static MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.UpdateResourceProviderConfig",
     fields: &[
@@ -4619,6 +4878,7 @@ static MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = 
 impl Described for crate::v1::agent::call::UpdateResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG;
 }
+recorded!(crate::v1::agent::call::UpdateResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitContainer",
     fields: &[
@@ -4632,6 +4892,7 @@ static MESOS_V1_AGENT_CALL_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::agent::call::WaitContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_WAIT_CONTAINER;
 }
+recorded!(crate::v1::agent::call::WaitContainer);
 static MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitNestedContainer",
     fields: &[
@@ -4645,6 +4906,7 @@ static MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDes
 impl Described for crate::v1::agent::call::WaitNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER;
 }
+recorded!(crate::v1::agent::call::WaitNestedContainer);
 static MESOS_V1_AGENT_PROCESS_IO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO",
     fields: &[
@@ -4660,6 +4922,7 @@ static MESOS_V1_AGENT_PROCESS_IO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::ProcessIo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO;
 }
+recorded!(crate::v1::agent::ProcessIo);
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control",
     fields: &[
@@ -4675,6 +4938,7 @@ static MESOS_V1_AGENT_PROCESS_IO_CONTROL: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::process_io::Control {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_CONTROL;
 }
+recorded!(crate::v1::agent::process_io::Control);
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control.Heartbeat",
     fields: &[
@@ -4688,6 +4952,7 @@ static MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT: MessageDescriptor = MessageD
 impl Described for crate::v1::agent::process_io::control::Heartbeat {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT;
 }
+recorded!(crate::v1::agent::process_io::control::Heartbeat);
 static MESOS_V1_AGENT_PROCESS_IO_DATA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Data",
     fields: &[
@@ -4702,6 +4967,7 @@ static MESOS_V1_AGENT_PROCESS_IO_DATA: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::process_io::Data {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_DATA;
 }
+recorded!(crate::v1::agent::process_io::Data);
 static MESOS_V1_AGENT_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response",
     fields: &[
@@ -4732,6 +4998,7 @@ static MESOS_V1_AGENT_RESPONSE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::agent::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE;
 }
+recorded!(crate::v1::agent::Response);
 static MESOS_V1_AGENT_RESPONSE_GET_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetAgent",
     fields: &[
@@ -4747,6 +5014,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_AGENT: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::response::GetAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_AGENT;
 }
+recorded!(crate::v1::agent::response::GetAgent);
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers",
     fields: &[
@@ -4760,6 +5028,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS: MessageDescriptor = MessageDescri
 impl Described for crate::v1::agent::response::GetContainers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS;
 }
+recorded!(crate::v1::agent::response::GetContainers);
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers.Container",
     fields: &[
@@ -4778,6 +5047,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER: MessageDescriptor = Mes
 impl Described for crate::v1::agent::response::get_containers::Container {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER;
 }
+recorded!(crate::v1::agent::response::get_containers::Container);
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors",
     fields: &[
@@ -4792,6 +5062,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::agent::response::GetExecutors {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS;
 }
+recorded!(crate::v1::agent::response::GetExecutors);
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors.Executor",
     fields: &[
@@ -4805,6 +5076,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = Messa
 impl Described for crate::v1::agent::response::get_executors::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR;
 }
+recorded!(crate::v1::agent::response::get_executors::Executor);
 static MESOS_V1_AGENT_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFlags",
     fields: &[
@@ -4818,6 +5090,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::response::GetFlags {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FLAGS;
 }
+recorded!(crate::v1::agent::response::GetFlags);
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks",
     fields: &[
@@ -4832,6 +5105,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescri
 impl Described for crate::v1::agent::response::GetFrameworks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS;
 }
+recorded!(crate::v1::agent::response::GetFrameworks);
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks.Framework",
     fields: &[
@@ -4845,6 +5119,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = Mes
 impl Described for crate::v1::agent::response::get_frameworks::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK;
 }
+recorded!(crate::v1::agent::response::get_frameworks::Framework);
 static MESOS_V1_AGENT_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetHealth",
     fields: &[
@@ -4858,6 +5133,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::agent::response::GetHealth {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_HEALTH;
 }
+recorded!(crate::v1::agent::response::GetHealth);
 static MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetLoggingLevel",
     fields: &[
@@ -4871,6 +5147,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDes
 impl Described for crate::v1::agent::response::GetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL;
 }
+recorded!(crate::v1::agent::response::GetLoggingLevel);
 static MESOS_V1_AGENT_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetMetrics",
     fields: &[
@@ -4884,6 +5161,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::agent::response::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_METRICS;
 }
+recorded!(crate::v1::agent::response::GetMetrics);
 static MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetOperations",
     fields: &[
@@ -4897,6 +5175,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescri
 impl Described for crate::v1::agent::response::GetOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS;
 }
+recorded!(crate::v1::agent::response::GetOperations);
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders",
     fields: &[
@@ -4910,6 +5189,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS: MessageDescriptor = Messa
 impl Described for crate::v1::agent::response::GetResourceProviders {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS;
 }
+recorded!(crate::v1::agent::response::GetResourceProviders);
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders.ResourceProvider",
     fields: &[
@@ -4924,6 +5204,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER: Message
 impl Described for crate::v1::agent::response::get_resource_providers::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER;
 }
+recorded!(crate::v1::agent::response::get_resource_providers::ResourceProvider);
 static MESOS_V1_AGENT_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetState",
     fields: &[
@@ -4939,6 +5220,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::response::GetState {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_STATE;
 }
+recorded!(crate::v1::agent::response::GetState);
 static MESOS_V1_AGENT_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetTasks",
     fields: &[
@@ -4956,6 +5238,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::response::GetTasks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_TASKS;
 }
+recorded!(crate::v1::agent::response::GetTasks);
 static MESOS_V1_AGENT_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetVersion",
     fields: &[
@@ -4969,6 +5252,7 @@ static MESOS_V1_AGENT_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::agent::response::GetVersion {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_VERSION;
 }
+recorded!(crate::v1::agent::response::GetVersion);
 static MESOS_V1_AGENT_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ListFiles",
     fields: &[
@@ -4982,6 +5266,7 @@ static MESOS_V1_AGENT_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::agent::response::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_LIST_FILES;
 }
+recorded!(crate::v1::agent::response::ListFiles);
 static MESOS_V1_AGENT_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ReadFile",
     fields: &[
@@ -4996,6 +5281,7 @@ static MESOS_V1_AGENT_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::agent::response::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_READ_FILE;
 }
+recorded!(crate::v1::agent::response::ReadFile);
 static MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitContainer",
     fields: &[
@@ -5013,6 +5299,7 @@ static MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER: MessageDescriptor = MessageDescri
 impl Described for crate::v1::agent::response::WaitContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER;
 }
+recorded!(crate::v1::agent::response::WaitContainer);
 static MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitNestedContainer",
     fields: &[
@@ -5030,6 +5317,7 @@ static MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER: MessageDescriptor = Messag
 impl Described for crate::v1::agent::response::WaitNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER;
 }
+recorded!(crate::v1::agent::response::WaitNestedContainer);
 static MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.allocator.InverseOfferStatus",
     fields: &[
@@ -5045,6 +5333,7 @@ static MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS: MessageDescriptor = MessageDescr
 impl Described for crate::v1::allocator::InverseOfferStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS;
 }
+recorded!(crate::v1::allocator::InverseOfferStatus);
 static MESOS_V1_EXECUTOR_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call",
     fields: &[
@@ -5063,6 +5352,7 @@ static MESOS_V1_EXECUTOR_CALL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL;
 }
+recorded!(crate::v1::executor::Call);
 static MESOS_V1_EXECUTOR_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Message",
     fields: &[
@@ -5076,6 +5366,7 @@ static MESOS_V1_EXECUTOR_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::call::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_MESSAGE;
 }
+recorded!(crate::v1::executor::call::Message);
 static MESOS_V1_EXECUTOR_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Subscribe",
     fields: &[
@@ -5090,6 +5381,7 @@ static MESOS_V1_EXECUTOR_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::call::Subscribe {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_SUBSCRIBE;
 }
+recorded!(crate::v1::executor::call::Subscribe);
 static MESOS_V1_EXECUTOR_CALL_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Update",
     fields: &[
@@ -5103,6 +5395,7 @@ static MESOS_V1_EXECUTOR_CALL_UPDATE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::call::Update {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_UPDATE;
 }
+recorded!(crate::v1::executor::call::Update);
 static MESOS_V1_EXECUTOR_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event",
     fields: &[
@@ -5123,6 +5416,7 @@ static MESOS_V1_EXECUTOR_EVENT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT;
 }
+recorded!(crate::v1::executor::Event);
 static MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Acknowledged",
     fields: &[
@@ -5137,6 +5431,7 @@ static MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED: MessageDescriptor = MessageDescript
 impl Described for crate::v1::executor::event::Acknowledged {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED;
 }
+recorded!(crate::v1::executor::event::Acknowledged);
 static MESOS_V1_EXECUTOR_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Error",
     fields: &[
@@ -5150,6 +5445,7 @@ static MESOS_V1_EXECUTOR_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::event::Error {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_ERROR;
 }
+recorded!(crate::v1::executor::event::Error);
 static MESOS_V1_EXECUTOR_EVENT_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Kill",
     fields: &[
@@ -5164,6 +5460,7 @@ static MESOS_V1_EXECUTOR_EVENT_KILL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::event::Kill {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_KILL;
 }
+recorded!(crate::v1::executor::event::Kill);
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Launch",
     fields: &[
@@ -5177,6 +5474,7 @@ static MESOS_V1_EXECUTOR_EVENT_LAUNCH: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::event::Launch {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_LAUNCH;
 }
+recorded!(crate::v1::executor::event::Launch);
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.LaunchGroup",
     fields: &[
@@ -5190,6 +5488,7 @@ static MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP: MessageDescriptor = MessageDescript
 impl Described for crate::v1::executor::event::LaunchGroup {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP;
 }
+recorded!(crate::v1::executor::event::LaunchGroup);
 static MESOS_V1_EXECUTOR_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Message",
     fields: &[
@@ -5203,6 +5502,7 @@ static MESOS_V1_EXECUTOR_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::executor::event::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_MESSAGE;
 }
+recorded!(crate::v1::executor::event::Message);
 static MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Subscribed",
     fields: &[
@@ -5219,6 +5519,7 @@ static MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::executor::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED;
 }
+recorded!(crate::v1::executor::event::Subscribed);
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus",
     fields: &[
@@ -5233,6 +5534,7 @@ static MESOS_V1_MAINTENANCE_CLUSTER_STATUS: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::maintenance::ClusterStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_CLUSTER_STATUS;
 }
+recorded!(crate::v1::maintenance::ClusterStatus);
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus.DrainingMachine",
     fields: &[
@@ -5247,6 +5549,7 @@ static MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE: MessageDescriptor =
 impl Described for crate::v1::maintenance::cluster_status::DrainingMachine {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE;
 }
+recorded!(crate::v1::maintenance::cluster_status::DrainingMachine);
 static MESOS_V1_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Schedule",
     fields: &[
@@ -5260,6 +5563,7 @@ static MESOS_V1_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::maintenance::Schedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_SCHEDULE;
 }
+recorded!(crate::v1::maintenance::Schedule);
 static MESOS_V1_MAINTENANCE_WINDOW: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Window",
     fields: &[
@@ -5274,6 +5578,7 @@ static MESOS_V1_MAINTENANCE_WINDOW: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::maintenance::Window {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_WINDOW;
 }
+recorded!(crate::v1::maintenance::Window);
 static MESOS_V1_MASTER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call",
     fields: &[
@@ -5309,6 +5614,7 @@ static MESOS_V1_MASTER_CALL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL;
 }
+recorded!(crate::v1::master::Call);
 static MESOS_V1_MASTER_CALL_CREATE_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.CreateVolumes",
     fields: &[
@@ -5323,6 +5629,7 @@ static MESOS_V1_MASTER_CALL_CREATE_VOLUMES: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::call::CreateVolumes {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_CREATE_VOLUMES;
 }
+recorded!(crate::v1::master::call::CreateVolumes);
 static MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DeactivateAgent",
     fields: &[
@@ -5336,6 +5643,7 @@ static MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::master::call::DeactivateAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT;
 }
+recorded!(crate::v1::master::call::DeactivateAgent);
 static MESOS_V1_MASTER_CALL_DESTROY_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DestroyVolumes",
     fields: &[
@@ -5350,6 +5658,7 @@ static MESOS_V1_MASTER_CALL_DESTROY_VOLUMES: MessageDescriptor = MessageDescript
 impl Described for crate::v1::master::call::DestroyVolumes {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DESTROY_VOLUMES;
 }
+recorded!(crate::v1::master::call::DestroyVolumes);
 static MESOS_V1_MASTER_CALL_DRAIN_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DrainAgent",
     fields: &[
@@ -5365,6 +5674,7 @@ static MESOS_V1_MASTER_CALL_DRAIN_AGENT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::DrainAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DRAIN_AGENT;
 }
+recorded!(crate::v1::master::call::DrainAgent);
 static MESOS_V1_MASTER_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GetMetrics",
     fields: &[
@@ -5378,6 +5688,7 @@ static MESOS_V1_MASTER_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_GET_METRICS;
 }
+recorded!(crate::v1::master::call::GetMetrics);
 static MESOS_V1_MASTER_CALL_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GrowVolume",
     fields: &[
@@ -5393,6 +5704,7 @@ static MESOS_V1_MASTER_CALL_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::GrowVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_GROW_VOLUME;
 }
+recorded!(crate::v1::master::call::GrowVolume);
 static MESOS_V1_MASTER_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ListFiles",
     fields: &[
@@ -5406,6 +5718,7 @@ static MESOS_V1_MASTER_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_LIST_FILES;
 }
+recorded!(crate::v1::master::call::ListFiles);
 static MESOS_V1_MASTER_CALL_MARK_AGENT_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.MarkAgentGone",
     fields: &[
@@ -5419,6 +5732,7 @@ static MESOS_V1_MASTER_CALL_MARK_AGENT_GONE: MessageDescriptor = MessageDescript
 impl Described for crate::v1::master::call::MarkAgentGone {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_MARK_AGENT_GONE;
 }
+recorded!(crate::v1::master::call::MarkAgentGone);
 static MESOS_V1_MASTER_CALL_REACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReactivateAgent",
     fields: &[
@@ -5432,6 +5746,7 @@ static MESOS_V1_MASTER_CALL_REACTIVATE_AGENT: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::master::call::ReactivateAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_REACTIVATE_AGENT;
 }
+recorded!(crate::v1::master::call::ReactivateAgent);
 static MESOS_V1_MASTER_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReadFile",
     fields: &[
@@ -5447,6 +5762,7 @@ static MESOS_V1_MASTER_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_READ_FILE;
 }
+recorded!(crate::v1::master::call::ReadFile);
 static MESOS_V1_MASTER_CALL_REMOVE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.RemoveQuota",
     fields: &[
@@ -5460,6 +5776,7 @@ static MESOS_V1_MASTER_CALL_REMOVE_QUOTA: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::master::call::RemoveQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_REMOVE_QUOTA;
 }
+recorded!(crate::v1::master::call::RemoveQuota);
 static MESOS_V1_MASTER_CALL_RESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReserveResources",
     fields: &[
@@ -5475,6 +5792,7 @@ static MESOS_V1_MASTER_CALL_RESERVE_RESOURCES: MessageDescriptor = MessageDescri
 impl Described for crate::v1::master::call::ReserveResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_RESERVE_RESOURCES;
 }
+recorded!(crate::v1::master::call::ReserveResources);
 static MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetLoggingLevel",
     fields: &[
@@ -5489,6 +5807,7 @@ static MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescri
 impl Described for crate::v1::master::call::SetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL;
 }
+recorded!(crate::v1::master::call::SetLoggingLevel);
 static MESOS_V1_MASTER_CALL_SET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetQuota",
     fields: &[
@@ -5502,6 +5821,7 @@ static MESOS_V1_MASTER_CALL_SET_QUOTA: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::SetQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SET_QUOTA;
 }
+recorded!(crate::v1::master::call::SetQuota);
 static MESOS_V1_MASTER_CALL_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ShrinkVolume",
     fields: &[
@@ -5517,6 +5837,7 @@ static MESOS_V1_MASTER_CALL_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::call::ShrinkVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SHRINK_VOLUME;
 }
+recorded!(crate::v1::master::call::ShrinkVolume);
 static MESOS_V1_MASTER_CALL_START_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StartMaintenance",
     fields: &[
@@ -5530,6 +5851,7 @@ static MESOS_V1_MASTER_CALL_START_MAINTENANCE: MessageDescriptor = MessageDescri
 impl Described for crate::v1::master::call::StartMaintenance {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_START_MAINTENANCE;
 }
+recorded!(crate::v1::master::call::StartMaintenance);
 static MESOS_V1_MASTER_CALL_STOP_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StopMaintenance",
     fields: &[
@@ -5543,6 +5865,7 @@ static MESOS_V1_MASTER_CALL_STOP_MAINTENANCE: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::master::call::StopMaintenance {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_STOP_MAINTENANCE;
 }
+recorded!(crate::v1::master::call::StopMaintenance);
 static MESOS_V1_MASTER_CALL_TEARDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.Teardown",
     fields: &[
@@ -5556,6 +5879,7 @@ static MESOS_V1_MASTER_CALL_TEARDOWN: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::call::Teardown {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_TEARDOWN;
 }
+recorded!(crate::v1::master::call::Teardown);
 static MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UnreserveResources",
     fields: &[
@@ -5570,6 +5894,7 @@ static MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES: MessageDescriptor = MessageDesc
 impl Described for crate::v1::master::call::UnreserveResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES;
 }
+recorded!(crate::v1::master::call::UnreserveResources);
 static MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateMaintenanceSchedule",
     fields: &[
@@ -5583,6 +5908,7 @@ static MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE: MessageDescriptor = Mes
 impl Described for crate::v1::master::call::UpdateMaintenanceSchedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE;
 }
+recorded!(crate::v1::master::call::UpdateMaintenanceSchedule);
 static MESOS_V1_MASTER_CALL_UPDATE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateQuota",
     fields: &[
@@ -5597,6 +5923,7 @@ static MESOS_V1_MASTER_CALL_UPDATE_QUOTA: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::master::call::UpdateQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_QUOTA;
 }
+recorded!(crate::v1::master::call::UpdateQuota);
 static MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateWeights",
     fields: &[
@@ -5610,6 +5937,7 @@ static MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::call::UpdateWeights {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS;
 }
+recorded!(crate::v1::master::call::UpdateWeights);
 static MESOS_V1_MASTER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event",
     fields: &[
@@ -5631,6 +5959,7 @@ static MESOS_V1_MASTER_EVENT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT;
 }
+recorded!(crate::v1::master::Event);
 static MESOS_V1_MASTER_EVENT_AGENT_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentAdded",
     fields: &[
@@ -5644,6 +5973,7 @@ static MESOS_V1_MASTER_EVENT_AGENT_ADDED: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::master::event::AgentAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_AGENT_ADDED;
 }
+recorded!(crate::v1::master::event::AgentAdded);
 static MESOS_V1_MASTER_EVENT_AGENT_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentRemoved",
     fields: &[
@@ -5657,6 +5987,7 @@ static MESOS_V1_MASTER_EVENT_AGENT_REMOVED: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::event::AgentRemoved {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_AGENT_REMOVED;
 }
+recorded!(crate::v1::master::event::AgentRemoved);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkAdded",
     fields: &[
@@ -5670,6 +6001,7 @@ static MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED: MessageDescriptor = MessageDescrip
 impl Described for crate::v1::master::event::FrameworkAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED;
 }
+recorded!(crate::v1::master::event::FrameworkAdded);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkRemoved",
     fields: &[
@@ -5683,6 +6015,7 @@ static MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED: MessageDescriptor = MessageDescr
 impl Described for crate::v1::master::event::FrameworkRemoved {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED;
 }
+recorded!(crate::v1::master::event::FrameworkRemoved);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkUpdated",
     fields: &[
@@ -5696,6 +6029,7 @@ static MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED: MessageDescriptor = MessageDescr
 impl Described for crate::v1::master::event::FrameworkUpdated {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED;
 }
+recorded!(crate::v1::master::event::FrameworkUpdated);
 static MESOS_V1_MASTER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.Subscribed",
     fields: &[
@@ -5710,6 +6044,7 @@ static MESOS_V1_MASTER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_SUBSCRIBED;
 }
+recorded!(crate::v1::master::event::Subscribed);
 static MESOS_V1_MASTER_EVENT_TASK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskAdded",
     fields: &[
@@ -5723,6 +6058,7 @@ static MESOS_V1_MASTER_EVENT_TASK_ADDED: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::event::TaskAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_TASK_ADDED;
 }
+recorded!(crate::v1::master::event::TaskAdded);
 static MESOS_V1_MASTER_EVENT_TASK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskUpdated",
     fields: &[
@@ -5738,6 +6074,7 @@ static MESOS_V1_MASTER_EVENT_TASK_UPDATED: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::event::TaskUpdated {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_TASK_UPDATED;
 }
+recorded!(crate::v1::master::event::TaskUpdated);
 static MESOS_V1_MASTER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response",
     fields: &[
@@ -5770,6 +6107,7 @@ static MESOS_V1_MASTER_RESPONSE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::master::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE;
 }
+recorded!(crate::v1::master::Response);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents",
     fields: &[
@@ -5784,6 +6122,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_AGENTS: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::response::GetAgents {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS;
 }
+recorded!(crate::v1::master::response::GetAgents);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent",
     fields: &[
@@ -5810,6 +6149,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT: MessageDescriptor = MessageDes
 impl Described for crate::v1::master::response::get_agents::Agent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT;
 }
+recorded!(crate::v1::master::response::get_agents::Agent);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent.ResourceProvider",
     fields: &[
@@ -5824,6 +6164,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER: MessageDescr
 impl Described for crate::v1::master::response::get_agents::agent::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER;
 }
+recorded!(crate::v1::master::response::get_agents::agent::ResourceProvider);
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors",
     fields: &[
@@ -5838,6 +6179,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescri
 impl Described for crate::v1::master::response::GetExecutors {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS;
 }
+recorded!(crate::v1::master::response::GetExecutors);
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors.Executor",
     fields: &[
@@ -5852,6 +6194,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = Mess
 impl Described for crate::v1::master::response::get_executors::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR;
 }
+recorded!(crate::v1::master::response::get_executors::Executor);
 static MESOS_V1_MASTER_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFlags",
     fields: &[
@@ -5865,6 +6208,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::GetFlags {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FLAGS;
 }
+recorded!(crate::v1::master::response::GetFlags);
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks",
     fields: &[
@@ -5880,6 +6224,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescr
 impl Described for crate::v1::master::response::GetFrameworks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS;
 }
+recorded!(crate::v1::master::response::GetFrameworks);
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks.Framework",
     fields: &[
@@ -5904,6 +6249,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = Me
 impl Described for crate::v1::master::response::get_frameworks::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK;
 }
+recorded!(crate::v1::master::response::get_frameworks::Framework);
 static MESOS_V1_MASTER_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetHealth",
     fields: &[
@@ -5917,6 +6263,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::response::GetHealth {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_HEALTH;
 }
+recorded!(crate::v1::master::response::GetHealth);
 static MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetLoggingLevel",
     fields: &[
@@ -5930,6 +6277,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDe
 impl Described for crate::v1::master::response::GetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL;
 }
+recorded!(crate::v1::master::response::GetLoggingLevel);
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceSchedule",
     fields: &[
@@ -5943,6 +6291,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE: MessageDescriptor = Me
 impl Described for crate::v1::master::response::GetMaintenanceSchedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE;
 }
+recorded!(crate::v1::master::response::GetMaintenanceSchedule);
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceStatus",
     fields: &[
@@ -5956,6 +6305,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS: MessageDescriptor = Mess
 impl Described for crate::v1::master::response::GetMaintenanceStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS;
 }
+recorded!(crate::v1::master::response::GetMaintenanceStatus);
 static MESOS_V1_MASTER_RESPONSE_GET_MASTER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaster",
     fields: &[
@@ -5971,6 +6321,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_MASTER: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::response::GetMaster {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MASTER;
 }
+recorded!(crate::v1::master::response::GetMaster);
 static MESOS_V1_MASTER_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMetrics",
     fields: &[
@@ -5984,6 +6335,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescript
 impl Described for crate::v1::master::response::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_METRICS;
 }
+recorded!(crate::v1::master::response::GetMetrics);
 static MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetOperations",
     fields: &[
@@ -5997,6 +6349,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescr
 impl Described for crate::v1::master::response::GetOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS;
 }
+recorded!(crate::v1::master::response::GetOperations);
 static MESOS_V1_MASTER_RESPONSE_GET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetQuota",
     fields: &[
@@ -6010,6 +6363,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_QUOTA: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::GetQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_QUOTA;
 }
+recorded!(crate::v1::master::response::GetQuota);
 static MESOS_V1_MASTER_RESPONSE_GET_ROLES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetRoles",
     fields: &[
@@ -6023,6 +6377,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_ROLES: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::GetRoles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_ROLES;
 }
+recorded!(crate::v1::master::response::GetRoles);
 static MESOS_V1_MASTER_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetState",
     fields: &[
@@ -6039,6 +6394,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::GetState {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_STATE;
 }
+recorded!(crate::v1::master::response::GetState);
 static MESOS_V1_MASTER_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetTasks",
     fields: &[
@@ -6056,6 +6412,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::GetTasks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_TASKS;
 }
+recorded!(crate::v1::master::response::GetTasks);
 static MESOS_V1_MASTER_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetVersion",
     fields: &[
@@ -6069,6 +6426,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescript
 impl Described for crate::v1::master::response::GetVersion {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_VERSION;
 }
+recorded!(crate::v1::master::response::GetVersion);
 static MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetWeights",
     fields: &[
@@ -6082,6 +6440,7 @@ static MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS: MessageDescriptor = MessageDescript
 impl Described for crate::v1::master::response::GetWeights {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS;
 }
+recorded!(crate::v1::master::response::GetWeights);
 static MESOS_V1_MASTER_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ListFiles",
     fields: &[
@@ -6095,6 +6454,7 @@ static MESOS_V1_MASTER_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::master::response::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_LIST_FILES;
 }
+recorded!(crate::v1::master::response::ListFiles);
 static MESOS_V1_MASTER_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ReadFile",
     fields: &[
@@ -6109,6 +6469,7 @@ static MESOS_V1_MASTER_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor
 impl Described for crate::v1::master::response::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_READ_FILE;
 }
+recorded!(crate::v1::master::response::ReadFile);
 static MESOS_V1_QUOTA_QUOTA_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaConfig",
     fields: &[
@@ -6124,6 +6485,7 @@ static MESOS_V1_QUOTA_QUOTA_CONFIG: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::quota::QuotaConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_CONFIG;
 }
+recorded!(crate::v1::quota::QuotaConfig);
 static MESOS_V1_QUOTA_QUOTA_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaInfo",
     fields: &[
@@ -6139,6 +6501,7 @@ static MESOS_V1_QUOTA_QUOTA_INFO: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::quota::QuotaInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_INFO;
 }
+recorded!(crate::v1::quota::QuotaInfo);
 static MESOS_V1_QUOTA_QUOTA_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaRequest",
     fields: &[
@@ -6154,6 +6517,7 @@ static MESOS_V1_QUOTA_QUOTA_REQUEST: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::quota::QuotaRequest {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_REQUEST;
 }
+recorded!(crate::v1::quota::QuotaRequest);
 static MESOS_V1_QUOTA_QUOTA_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaStatus",
     fields: &[
@@ -6168,6 +6532,7 @@ static MESOS_V1_QUOTA_QUOTA_STATUS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::quota::QuotaStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_STATUS;
 }
+recorded!(crate::v1::quota::QuotaStatus);
 static MESOS_V1_SCHEDULER_API_RESULT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.APIResult",
     fields: &[
@@ -6183,6 +6548,7 @@ static MESOS_V1_SCHEDULER_API_RESULT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::ApiResult {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_API_RESULT;
 }
+recorded!(crate::v1::scheduler::ApiResult);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint",
     fields: &[
@@ -6197,6 +6563,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT: MessageDescriptor = MessageDescr
 impl Described for crate::v1::scheduler::AttributeConstraint {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT;
 }
+recorded!(crate::v1::scheduler::AttributeConstraint);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate",
     fields: &[
@@ -6215,6 +6582,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE: MessageDescriptor = Me
 impl Described for crate::v1::scheduler::attribute_constraint::Predicate {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::Predicate);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.Exists",
     fields: &[
@@ -6227,6 +6595,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS: MessageDescript
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::Exists {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::Exists);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.NotExists",
     fields: &[
@@ -6239,6 +6608,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS: MessageDesc
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::NotExists {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::NotExists);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextEquals",
     fields: &[
@@ -6252,6 +6622,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS: MessageDes
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextEquals {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextEquals);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextMatches",
     fields: &[
@@ -6265,6 +6636,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES: MessageDe
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextMatches {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextMatches);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotEquals",
     fields: &[
@@ -6278,6 +6650,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS: Messag
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotEquals {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextNotEquals);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotMatches",
     fields: &[
@@ -6291,6 +6664,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES: Messa
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotMatches {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextNotMatches);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Selector",
     fields: &[
@@ -6305,6 +6679,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR: MessageDescriptor = Mes
 impl Described for crate::v1::scheduler::attribute_constraint::Selector {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR;
 }
+recorded!(crate::v1::scheduler::attribute_constraint::Selector);
 static MESOS_V1_SCHEDULER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call",
     fields: &[
@@ -6335,6 +6710,7 @@ static MESOS_V1_SCHEDULER_CALL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL;
 }
+recorded!(crate::v1::scheduler::Call);
 static MESOS_V1_SCHEDULER_CALL_ACCEPT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Accept",
     fields: &[
@@ -6350,6 +6726,7 @@ static MESOS_V1_SCHEDULER_CALL_ACCEPT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Accept {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACCEPT;
 }
+recorded!(crate::v1::scheduler::call::Accept);
 static MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcceptInverseOffers",
     fields: &[
@@ -6364,6 +6741,7 @@ static MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS: MessageDescriptor = Messag
 impl Described for crate::v1::scheduler::call::AcceptInverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS;
 }
+recorded!(crate::v1::scheduler::call::AcceptInverseOffers);
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Acknowledge",
     fields: &[
@@ -6379,6 +6757,7 @@ static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::scheduler::call::Acknowledge {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE;
 }
+recorded!(crate::v1::scheduler::call::Acknowledge);
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcknowledgeOperationStatus",
     fields: &[
@@ -6395,6 +6774,7 @@ static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS: MessageDescriptor =
 impl Described for crate::v1::scheduler::call::AcknowledgeOperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS;
 }
+recorded!(crate::v1::scheduler::call::AcknowledgeOperationStatus);
 static MESOS_V1_SCHEDULER_CALL_DECLINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Decline",
     fields: &[
@@ -6409,6 +6789,7 @@ static MESOS_V1_SCHEDULER_CALL_DECLINE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Decline {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_DECLINE;
 }
+recorded!(crate::v1::scheduler::call::Decline);
 static MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.DeclineInverseOffers",
     fields: &[
@@ -6423,6 +6804,7 @@ static MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS: MessageDescriptor = Messa
 impl Described for crate::v1::scheduler::call::DeclineInverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS;
 }
+recorded!(crate::v1::scheduler::call::DeclineInverseOffers);
 static MESOS_V1_SCHEDULER_CALL_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Kill",
     fields: &[
@@ -6438,6 +6820,7 @@ static MESOS_V1_SCHEDULER_CALL_KILL: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Kill {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_KILL;
 }
+recorded!(crate::v1::scheduler::call::Kill);
 static MESOS_V1_SCHEDULER_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Message",
     fields: &[
@@ -6453,6 +6836,7 @@ static MESOS_V1_SCHEDULER_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_MESSAGE;
 }
+recorded!(crate::v1::scheduler::call::Message);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile",
     fields: &[
@@ -6466,6 +6850,7 @@ static MESOS_V1_SCHEDULER_CALL_RECONCILE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::scheduler::call::Reconcile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE;
 }
+recorded!(crate::v1::scheduler::call::Reconcile);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile.Task",
     fields: &[
@@ -6480,6 +6865,7 @@ static MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK: MessageDescriptor = MessageDescri
 impl Described for crate::v1::scheduler::call::reconcile::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK;
 }
+recorded!(crate::v1::scheduler::call::reconcile::Task);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations",
     fields: &[
@@ -6493,6 +6879,7 @@ static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS: MessageDescriptor = Message
 impl Described for crate::v1::scheduler::call::ReconcileOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS;
 }
+recorded!(crate::v1::scheduler::call::ReconcileOperations);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations.Operation",
     fields: &[
@@ -6508,6 +6895,7 @@ static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: MessageDescriptor
 impl Described for crate::v1::scheduler::call::reconcile_operations::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION;
 }
+recorded!(crate::v1::scheduler::call::reconcile_operations::Operation);
 static MESOS_V1_SCHEDULER_CALL_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Request",
     fields: &[
@@ -6521,6 +6909,7 @@ static MESOS_V1_SCHEDULER_CALL_REQUEST: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Request {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_REQUEST;
 }
+recorded!(crate::v1::scheduler::call::Request);
 static MESOS_V1_SCHEDULER_CALL_REVIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Revive",
     fields: &[
@@ -6534,6 +6923,7 @@ static MESOS_V1_SCHEDULER_CALL_REVIVE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Revive {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_REVIVE;
 }
+recorded!(crate::v1::scheduler::call::Revive);
 static MESOS_V1_SCHEDULER_CALL_SHUTDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Shutdown",
     fields: &[
@@ -6548,6 +6938,7 @@ static MESOS_V1_SCHEDULER_CALL_SHUTDOWN: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Shutdown {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SHUTDOWN;
 }
+recorded!(crate::v1::scheduler::call::Shutdown);
 static MESOS_V1_SCHEDULER_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Subscribe",
     fields: &[
@@ -6563,6 +6954,7 @@ static MESOS_V1_SCHEDULER_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor 
 impl Described for crate::v1::scheduler::call::Subscribe {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SUBSCRIBE;
 }
+recorded!(crate::v1::scheduler::call::Subscribe);
 static MESOS_V1_SCHEDULER_CALL_SUPPRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Suppress",
     fields: &[
@@ -6576,6 +6968,7 @@ static MESOS_V1_SCHEDULER_CALL_SUPPRESS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::call::Suppress {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SUPPRESS;
 }
+recorded!(crate::v1::scheduler::call::Suppress);
 static MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.UpdateFramework",
     fields: &[
@@ -6591,6 +6984,7 @@ static MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK: MessageDescriptor = MessageDesc
 impl Described for crate::v1::scheduler::call::UpdateFramework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK;
 }
+recorded!(crate::v1::scheduler::call::UpdateFramework);
 static MESOS_V1_SCHEDULER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event",
     fields: &[
@@ -6614,6 +7008,7 @@ static MESOS_V1_SCHEDULER_EVENT: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT;
 }
+recorded!(crate::v1::scheduler::Event);
 static MESOS_V1_SCHEDULER_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Error",
     fields: &[
@@ -6627,6 +7022,7 @@ static MESOS_V1_SCHEDULER_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Error {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_ERROR;
 }
+recorded!(crate::v1::scheduler::event::Error);
 static MESOS_V1_SCHEDULER_EVENT_FAILURE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Failure",
     fields: &[
@@ -6642,6 +7038,7 @@ static MESOS_V1_SCHEDULER_EVENT_FAILURE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Failure {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_FAILURE;
 }
+recorded!(crate::v1::scheduler::event::Failure);
 static MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.InverseOffers",
     fields: &[
@@ -6655,6 +7052,7 @@ static MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS: MessageDescriptor = MessageDescr
 impl Described for crate::v1::scheduler::event::InverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS;
 }
+recorded!(crate::v1::scheduler::event::InverseOffers);
 static MESOS_V1_SCHEDULER_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Message",
     fields: &[
@@ -6670,6 +7068,7 @@ static MESOS_V1_SCHEDULER_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_MESSAGE;
 }
+recorded!(crate::v1::scheduler::event::Message);
 static MESOS_V1_SCHEDULER_EVENT_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Offers",
     fields: &[
@@ -6683,6 +7082,7 @@ static MESOS_V1_SCHEDULER_EVENT_OFFERS: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Offers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_OFFERS;
 }
+recorded!(crate::v1::scheduler::event::Offers);
 static MESOS_V1_SCHEDULER_EVENT_RESCIND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Rescind",
     fields: &[
@@ -6696,6 +7096,7 @@ static MESOS_V1_SCHEDULER_EVENT_RESCIND: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Rescind {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_RESCIND;
 }
+recorded!(crate::v1::scheduler::event::Rescind);
 static MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.RescindInverseOffer",
     fields: &[
@@ -6709,6 +7110,7 @@ static MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER: MessageDescriptor = Messa
 impl Described for crate::v1::scheduler::event::RescindInverseOffer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER;
 }
+recorded!(crate::v1::scheduler::event::RescindInverseOffer);
 static MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Subscribed",
     fields: &[
@@ -6724,6 +7126,7 @@ static MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescripto
 impl Described for crate::v1::scheduler::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED;
 }
+recorded!(crate::v1::scheduler::event::Subscribed);
 static MESOS_V1_SCHEDULER_EVENT_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Update",
     fields: &[
@@ -6737,6 +7140,7 @@ static MESOS_V1_SCHEDULER_EVENT_UPDATE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::event::Update {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_UPDATE;
 }
+recorded!(crate::v1::scheduler::event::Update);
 static MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.UpdateOperationStatus",
     fields: &[
@@ -6750,6 +7154,7 @@ static MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS: MessageDescriptor = Mes
 impl Described for crate::v1::scheduler::event::UpdateOperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS;
 }
+recorded!(crate::v1::scheduler::event::UpdateOperationStatus);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints",
     fields: &[
@@ -6763,6 +7168,7 @@ static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS: MessageDescriptor = MessageDescript
 impl Described for crate::v1::scheduler::OfferConstraints {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS;
 }
+recorded!(crate::v1::scheduler::OfferConstraints);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints",
     fields: &[
@@ -6776,6 +7182,7 @@ static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS: MessageDescriptor 
 impl Described for crate::v1::scheduler::offer_constraints::RoleConstraints {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS;
 }
+recorded!(crate::v1::scheduler::offer_constraints::RoleConstraints);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints.Group",
     fields: &[
@@ -6789,6 +7196,7 @@ static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP: MessageDescr
 impl Described for crate::v1::scheduler::offer_constraints::role_constraints::Group {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP;
 }
+recorded!(crate::v1::scheduler::offer_constraints::role_constraints::Group);
 static MESOS_V1_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response",
     fields: &[
@@ -6803,6 +7211,7 @@ static MESOS_V1_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
 impl Described for crate::v1::scheduler::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_RESPONSE;
 }
+recorded!(crate::v1::scheduler::Response);
 static MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response.ReconcileOperations",
     fields: &[
@@ -6816,6 +7225,7 @@ static MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS: MessageDescriptor = Mes
 impl Described for crate::v1::scheduler::response::ReconcileOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS;
 }
+recorded!(crate::v1::scheduler::response::ReconcileOperations);
 /// Every message, in the order of the full names.
 pub static MESSAGES: &[&MessageDescriptor] = &[
     &GOOGLE_PROTOBUF_DURATION,

@@ -48,3 +48,56 @@ impl Reply {
         Self { status, body: body.into() }
     }
 }
+
+/// What became of a call that asked for something to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It was taken; what comes of it is told elsewhere.
+    Accepted,
+    /// It was not done.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Why something that was asked for was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{words}")]
+pub struct Refusal {
+    /// What kind of reason: all that a program needs to know.
+    pub kind: RefusalKind,
+    /// The reason for the person who asked.
+    pub words: String,
+}
+
+/// The kinds of refusals that callers can tell apart. How they are said on a wire is decided there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RefusalKind {
+    /// What was asked makes no sense.
+    Invalid,
+    /// Not this caller.
+    Forbidden,
+    /// What it is about is not there.
+    NotFound,
+    /// It does not fit to how things are now.
+    Conflict,
+    /// It was tried, and failed.
+    Failed,
+    /// Nobody here can do it.
+    Unsupported,
+    /// Not now; it may be asked again.
+    Unavailable,
+}
+
+impl RefusalKind {
+    /// A refusal of this kind.
+    pub fn because(self, words: impl Into<String>) -> Refusal {
+        Refusal { kind: self, words: words.into() }
+    }
+}

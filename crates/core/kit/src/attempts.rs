@@ -2,13 +2,17 @@
 
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Serialize};
+
 /// Numbers attempts from 1 up. Whatever comes of an attempt carries its number: what comes of one that was given up, or of
 /// an earlier process, is recognised and ignored.
 ///
 /// `T` is a type of its own for each kind of attempt, made from the number, so that the compiler tells them apart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Attempts<T> {
     last: u64,
+    #[serde(skip)]
     kind: PhantomData<fn() -> T>,
 }
 

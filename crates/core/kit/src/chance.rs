@@ -31,7 +31,7 @@ impl From<u64> for Seed {
 }
 
 /// Draws waits and uuids.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {

@@ -12,10 +12,16 @@ impl<T: Debug + Serialize + DeserializeOwned> Record for T {}
 
 /// A state machine: events in, effects out, and nothing beside that.
 ///
-/// The same start, the same events at the same times and the same polls lead to the same effects, on every machine.
-pub trait Core: Sized {
+/// The same start, the same events at the same times and the same polls lead to the same effects, on every machine. It is a
+/// value that can be written down whole and read back (derive serde's traits on everything in it): a recording goes on from
+/// there.
+pub trait Core: Sized + Serialize + DeserializeOwned {
     /// Its name, for people and for recordings: `master`.
     const NAME: &'static str;
+
+    /// Raised when the same events shall lead to other effects than before, so that a replay of an older recording knows
+    /// that differences are meant.
+    const VERSION: u32 = 1;
 
     /// All that one is made of: settings, a seed, and what earlier ones left behind.
     type Start: Record;

@@ -48,7 +48,7 @@ impl From<Persist<Tick>> for Effect {
 }
 
 /// What may fall due.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Timer {
     Out,
 }
@@ -58,7 +58,7 @@ enum Timer {
 /// ```text
 ///   Dark ──Lit──► (written) ──Persisted──► Burning ──its time is over──► Dark
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Lamp {
     longest: Duration,
     chance: Chance,

@@ -21,7 +21,7 @@ pub struct Persist<W> {
 ///
 /// `E` is a core's effect, `W` one write, `P` what goes on once a write is durable. Writes that are made between two polls
 /// leave together, before the effects that were asked for meanwhile: what may not happen before a write belongs into a `P`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Outbox<E, W, P> {
     effects: VecDeque<Entry<E>>,
     /// Barriers among `effects`: writes made after one must not overtake it.
@@ -32,7 +32,7 @@ pub struct Outbox<E, W, P> {
     tokens: Attempts<Token>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Entry<E> {
     effect: E,
     barrier: bool,

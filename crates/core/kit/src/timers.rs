@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use tepui_model::Tick;
 
 /// A set of deadlines, at most one for each `T`. Those of one moment fall due in the order of their names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: Ord + Deserialize<'de>"))]
 pub struct Timers<T> {
     queue: BTreeSet<(Tick, T)>,
     due: BTreeMap<T, Tick>,

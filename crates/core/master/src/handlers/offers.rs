@@ -16,8 +16,8 @@ use crate::{
 
 /// For how long a declined offer is not made again, if the scheduler does not say.
 const DEFAULT_REFUSAL: Duration = Duration::from_secs(5);
-/// The longest that a scheduler may say.
-const MAX_REFUSAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest that a scheduler may say: a year.
+const MAX_REFUSAL: Duration = Duration::from_hours(8760);
 
 /// For how long the resources that `filters` is about are not to be offered again.
 pub(crate) fn refusal(filters: Option<&Filters>) -> Duration {

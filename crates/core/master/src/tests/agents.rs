@@ -126,8 +126,7 @@ fn a_broken_link_takes_offers_and_what_is_not_checkpointed() {
     for (text, lost) in [(AWARE, None), (PLAIN, Some("TASK_LOST"))] {
         let (mut cluster, agent, stream) = running(text);
         let running = wire_task(&cluster);
-        cluster.master.handle_exited(cluster.now, &agent);
-        cluster.run();
+        cluster.lose(&agent);
         assert!(cluster.next(stream).contains("RESCIND"));
         match lost {
             Some(state) => {
@@ -166,8 +165,7 @@ fn what_was_lost_with_the_link_does_not_come_back_later() {
     ] {
         let (mut cluster, agent, stream) = running(text);
         let (running, framework) = (wire_task(&cluster), info(&cluster));
-        cluster.master.handle_exited(cluster.now, &agent);
-        cluster.run();
+        cluster.lose(&agent);
         cluster.pass_with_pongs(Duration::from_secs(601));
         assert!(cluster.snapshot().agents.is_empty());
         cluster.drain(stream);
@@ -214,8 +212,7 @@ fn an_executor_that_is_not_counted_ends_or_takes_offers_back() {
 #[test]
 fn a_disconnected_agent_has_ten_minutes() {
     let (mut cluster, agent, stream) = running(AWARE);
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     cluster.pass_with_pongs(Duration::from_secs(599));
     assert_eq!(cluster.snapshot().agents.len(), 1);
     cluster.pass_with_pongs(Duration::from_secs(2));
@@ -231,8 +228,7 @@ fn a_launch_that_got_lost() {
     cluster.call(stream, &accept("M-0000", &offer, &[task("lost")]));
     let running = wire_task(&cluster);
     let framework = info(&cluster);
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     cluster.take_sent();
     cluster.message(&agent, reregister("M-S0", &[&framework], vec![running]));
     let sent = cluster.take_sent();
@@ -356,8 +352,7 @@ fn old_unreachable_agents_are_forgotten() {
 #[test]
 fn another_agent_at_the_same_address() {
     let (mut cluster, agent, stream) = running(AWARE);
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     cluster.message(&agent, register());
     let snapshot = cluster.snapshot();
     assert_eq!(snapshot.agents.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["M-S1"]);

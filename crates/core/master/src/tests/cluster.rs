@@ -38,6 +38,7 @@ pub(super) struct Cluster {
     pub(super) replies: BTreeMap<u64, Reply>,
     pub(super) sent: VecDeque<(String, Upid, Message)>,
     pub(super) links: Vec<Upid>,
+    pub(super) unlinks: Vec<Upid>,
     pub(super) warnings: Vec<String>,
     connections: u64,
 }
@@ -71,6 +72,7 @@ impl Cluster {
             replies: BTreeMap::new(),
             sent: VecDeque::new(),
             links: Vec::new(),
+            unlinks: Vec::new(),
             warnings: Vec::new(),
             connections: 0,
         };
@@ -111,7 +113,7 @@ impl Cluster {
                 Effect::CloseStream { to } => self.streams.get_mut(&to.0).unwrap().closed = true,
                 Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, message)),
                 Effect::Link { to } => self.links.push(to),
-                Effect::Unlink { .. } => {}
+                Effect::Unlink { to } => self.unlinks.push(to),
                 Effect::Persist { token, writes } if self.hold => self.held.push_back((token, writes)),
                 Effect::Persist { token, writes } => self.persist(token, writes),
                 Effect::Log { warning: true, message } => self.warnings.push(message),
@@ -167,6 +169,12 @@ impl Cluster {
             }
             self.sent.retain(|(_, _, message)| !matches!(message, Message::PingSlave(_)));
         }
+    }
+
+    /// The link to an agent breaks.
+    pub(super) fn lose(&mut self, agent: &Upid) {
+        self.master.handle_exited(self.now, agent);
+        self.run();
     }
 
     /// A call without an answer yet.

@@ -182,8 +182,7 @@ fn reactivation_of_a_deactivated_agent() {
     assert_eq!(answer(&mut cluster, DEACTIVATE), ok());
     cluster.drain(stream);
     // Not while it is away.
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     assert_eq!(answer(&mut cluster, REACTIVATE), ok());
     assert!(cluster.drain(stream).is_empty());
     let framework = (*cluster.snapshot().frameworks["M-0000"].info).clone();
@@ -254,8 +253,7 @@ fn a_drain_outlives_the_agents_absence() {
     assert_eq!(shown(&cluster), DRAINING);
     cluster.drain(stream);
     // The link breaks; the task ends meanwhile, and the agent comes back with nothing.
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     end(&mut cluster, &agent, stream);
     assert_eq!(shown(&cluster), DRAINING, "who knows what is there");
     cluster.message(&agent, reregister("M-S0", &[], Vec::new()));

@@ -27,7 +27,8 @@ fn a_task_is_sent_to_its_agent() {
     let [Message::RunTask(run)] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(run.pid.as_deref(), Some("@0.0.0.0:0"));
     assert_eq!(run.launch_executor, Some(true));
-    assert_eq!(run.resource_version_uuids.len(), 1);
+    let [version] = run.resource_version_uuids.as_slice() else { panic!("{run:?}") };
+    assert_eq!((&version.uuid.value[..], &version.resource_provider_id), (&[1; 16][..], &None));
     assert_eq!(run.framework.id.as_ref().unwrap().value, "M-0000");
     let role =
         |resource: &tepui_wire_mesos::v1::Resource| resource.allocation_info.clone().unwrap().role.unwrap();
@@ -196,16 +197,60 @@ fn an_executor_is_counted_once() {
     assert!(message_of(&cluster.next_but_offers(stream)).starts_with("ExecutorInfo is not compatible"));
 }
 
+/// Each task holds what it asked for itself.
 #[test]
-fn an_operation_that_is_not_supported_is_reported() {
+fn tasks_that_are_not_alike() {
     let (mut cluster, stream) = cluster(AWARE);
-    cluster.call(
-        stream,
-        r#"{"type":"ACCEPT","framework_id":{"value":"M-0000"},"accept":{"offer_ids":[{"value":"M-O0"}],"operations":[
-           {"type":"RESERVE","id":{"value":"op"},"reserve":{"resources":[]}}],"filters":{"refuse_seconds":0}}}"#,
-    );
-    let event = cluster.next_but_offers(stream);
-    assert!(event.contains(r#""operation_id":{"value":"op"},"state":"OPERATION_ERROR""#), "{event}");
+    let big = task("big").replace(r#"{"value":1}"#, r#"{"value":3}"#);
+    cluster.call(stream, &accept("M-0000", "M-O0", &[task("a"), big, task("b")]));
+    let framework = cluster.snapshot().frameworks["M-0000"].clone();
+    let cpus = framework.tasks.values().map(|task| (task.id.as_str(), task.resources.to_string()));
+    let of = |cpus: u8| format!("cpus(allocated: role):{cpus}; mem(allocated: role):32");
+    assert!(cpus.eq([("a", of(1)), ("b", of(1)), ("big", of(3))]), "{framework:?}");
+    assert!(cluster.next(stream).contains(r#""scalar":{"value":3.0}"#), "and three are left");
+}
+
+/// A scheduler that gave its operation an id is told what became of it.
+#[test]
+fn operations_that_are_not_done_are_reported() {
+    let accept = |offer: &str, operation: &str| {
+        format!(
+            r#"{{"type":"ACCEPT","framework_id":{{"value":"M-0000"}},"accept":{{"offer_ids":[{{"value":"{offer}"}}],
+               "operations":[{{"id":{{"value":"op"}},{operation}}}],"filters":{{"refuse_seconds":0}}}}}}"#
+        )
+    };
+    let reserve = r#""type":"RESERVE","reserve":{"resources":[]}"#;
+    for (offer, operation, state, words) in [
+        ("M-O0", reserve, "OPERATION_ERROR", "Operation RESERVE is not supported by this master"),
+        ("M-O0", r#""type":"LAUNCH""#, "OPERATION_ERROR", "Operation LAUNCH is not supported by this master"),
+        (
+            "M-O0",
+            r#""type":"LAUNCH_GROUP""#,
+            "OPERATION_ERROR",
+            "Operation LAUNCH_GROUP is not supported by this master",
+        ),
+        (
+            "x",
+            reserve,
+            "OPERATION_DROPPED",
+            "Operation attempted with invalid offers: Offer x is no longer valid",
+        ),
+    ] {
+        let (mut cluster, stream) = cluster(AWARE);
+        cluster.call(stream, &accept(offer, operation));
+        assert_eq!(
+            cluster.next_but_offers(stream),
+            format!(
+                r#"{{"type":"UPDATE_OPERATION_STATUS","update_operation_status":{{"status":{{"operation_id":{{"value":"op"}},"state":"{state}","message":"{words}"}}}}}}"#
+            )
+        );
+    }
+    // Tasks are told of one by one, and their operation is not.
+    let (mut cluster, stream) = cluster(AWARE);
+    let launch = format!(r#""type":"LAUNCH","launch":{{"task_infos":[{}]}}"#, task("t"));
+    cluster.call(stream, &accept("x", &launch));
+    let events = cluster.drain(stream);
+    assert!(matches!(&events[..], [event] if event.contains("TASK_DROPPED")), "{events:?}");
 }
 
 #[test]

@@ -30,9 +30,10 @@ fn an_operator_watches() {
     let mut first = update("t", v1::TaskState::TaskRunning, Some(1));
     first.update.latest_state = Some(v1::TaskState::TaskFinished as i32);
     cluster.message(&agent, first.clone());
+    let updated = cluster.next(watch);
     // Sent again, it is no news.
     cluster.message(&agent, first);
-    let updated = cluster.next(watch);
+    assert_eq!(cluster.drain(watch), Vec::<String>::new());
     assert!(updated.contains(r#""state":"TASK_RUNNING""#), "{updated}");
     assert!(updated.ends_with(r#""state":"TASK_FINISHED"}}"#), "{updated}");
     cluster.call(stream, r#"{"type":"TEARDOWN","framework_id":{"value":"M-0000"}}"#);

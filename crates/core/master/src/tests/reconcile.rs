@@ -118,8 +118,7 @@ fn a_kill_is_not_lost_with_the_link() {
     assert_eq!(cluster.sent_names(), ["KillTask"]);
     let running = cluster.snapshot().frameworks["M-0000"].tasks["t"].to_wire();
     let info = cluster.snapshot().frameworks["M-0000"].info.clone();
-    cluster.master.handle_exited(cluster.now, &agent);
-    cluster.run();
+    cluster.lose(&agent);
     cluster.take_sent();
     cluster.message(&agent, super::cluster::reregister("M-S0", &[&info], vec![running]));
     let sent = cluster.take_sent();

@@ -58,8 +58,7 @@ fn an_end_acknowledged_while_its_agent_is_away_is_not_asked_about() {
     for (acknowledged, asked) in [(true, 0), (false, 1)] {
         let (mut cluster, agent, stream) = running();
         cluster.message(&agent, update("t", TaskState::TaskDropped, Some(1)));
-        cluster.master.handle_exited(cluster.now, &agent);
-        cluster.run();
+        cluster.lose(&agent);
         if acknowledged {
             cluster.call(stream, &acknowledge("QEBAQEBAQECAQEBAQEBAAQ=="));
         }
@@ -86,6 +85,36 @@ fn the_latest_state_counts_but_is_not_told() {
     // A terminal state is terminal.
     cluster.message(&agent, update("t", TaskState::TaskRunning, Some(3)));
     assert_eq!(cluster.snapshot().frameworks["M-0000"].tasks["t"].state, tepui_model::TaskState::Failed);
+}
+
+/// By the state that the task has come to, and by who said so and why.
+#[test]
+fn ends_are_counted() {
+    for (state, name) in [
+        (TaskState::TaskFinished, "finished"),
+        (TaskState::TaskFailed, "failed"),
+        (TaskState::TaskKilled, "killed"),
+        (TaskState::TaskError, "error"),
+        (TaskState::TaskLost, "lost"),
+        (TaskState::TaskDropped, "dropped"),
+        (TaskState::TaskGone, "gone"),
+        (TaskState::TaskGoneByOperator, "gone_by_operator"),
+    ] {
+        let (mut cluster, agent, _stream) = running();
+        cluster.message(&agent, update("t", TaskState::TaskRunning, Some(1)));
+        let mut end = update("t", state, Some(2));
+        end.update.status.reason = Some(v1::task_status::Reason::CommandExecutorFailed as i32);
+        cluster.message(&agent, end.clone());
+        cluster.message(&agent, end);
+        let stats = cluster.master.stats();
+        let ends = stats.counters().filter(|(name, count)| {
+            let of_tasks = name.starts_with("master/task_") || name.starts_with("master/tasks_");
+            of_tasks && *count > 0
+        });
+        let reason = format!("master/task_{name}/source_executor/reason_command_executor_failed");
+        let (all, mine) = (format!("master/tasks_{name}"), reason.as_str());
+        assert_eq!(ends.collect::<Vec<_>>(), [(all.as_str(), 1), (mine, 1)]);
+    }
 }
 
 #[test]

@@ -126,6 +126,26 @@ fn a_kill_of_what_is_not_there() {
     }
 }
 
+/// What has ended and was acknowledged is not ended a second time, whether or not its executor is still there.
+#[test]
+fn a_kill_of_what_is_over() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let effects = rig.update("e", status("t", TaskState::Finished, 1));
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Finished]);
+    assert!(rig.kill("t").is_empty(), "its executor remembers it");
+    assert_eq!(states(&rig.kill("other")), [TaskState::Dropped], "and only it");
+
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let container = launch(&rig.run(aware(), command_task("c", "true"))).container_id.clone();
+    let mut effects = rig.launched(&container);
+    effects.extend(rig.exited(&container, 0));
+    assert_eq!(rig.acknowledge_all(&effects).last(), Some(&TaskState::Finished));
+    assert!(rig.kill("c").is_empty(), "its framework remembers it");
+    assert_eq!(states(&rig.kill("other")), [TaskState::Dropped]);
+}
+
 #[test]
 fn custom_executors_are_asked() {
     let mut rig = Rig::registered();
@@ -153,13 +173,20 @@ fn a_queued_task_is_killed_here_and_a_useless_executor_with_it() {
 #[test]
 fn a_queued_group_dies_as_one() {
     let mut rig = Rig::registered();
-    rig.message(internal::RunTaskGroupMessage {
-        framework: aware(),
-        executor: executor_info("pod"),
-        task_group: v1::TaskGroupInfo { tasks: vec![task("a"), task("b")] },
-        ..internal::RunTaskGroupMessage::default()
-    });
-    assert_eq!(states(&rig.kill("b")), [TaskState::Killed, TaskState::Killed]);
+    for group in [["a", "b"], ["c", "d"], ["e", "f"]] {
+        rig.message(internal::RunTaskGroupMessage {
+            framework: aware(),
+            executor: executor_info("pod"),
+            task_group: v1::TaskGroupInfo { tasks: group.map(task).to_vec() },
+            ..internal::RunTaskGroupMessage::default()
+        });
+    }
+    for (killed, group) in [("d", ["c", "d"]), ("a", ["a", "b"]), ("e", ["e", "f"])] {
+        let updates = updates(&rig.kill(killed));
+        let ids = updates.iter().map(|update| update.status.task_id.value.as_str());
+        assert_eq!(ids.collect::<Vec<_>>(), group);
+        assert!(updates.iter().all(|update| update.status.state() == v1::TaskState::TaskKilled));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tepui_wire_mesos::{
 
 use super::{
     AGENT, FRAMEWORK, Rig, aware, checkpoints, command_task, disk::Disk, executor_task, framework, launch,
-    replies, states,
+    replies, states, status, updates,
 };
 use crate::{
     Checkpoint, ContainerCall, ContainerClass, ContainerState, Effect, Exit, Launch, LaunchFailure,
@@ -283,6 +283,37 @@ fn resources_are_the_parents_unless_it_says_otherwise() {
         assert_eq!((launch.limits.cpus_milli, launch.limits.mem_bytes), (500, 32 << 20));
         assert_eq!(launch.limits.cpus_limit_milli, Some(2000));
     }
+}
+
+/// A status of a task in a nested container says that container's process, any other the executor's.
+#[test]
+fn a_status_names_the_process_of_its_container() {
+    let (mut rig, root) = with_executor();
+    let child = format!("{root}.task");
+    let started = rig.ask(&text("LAUNCH_CONTAINER", &child, SLEEP)).1;
+    assert_eq!(launch(&started).container_id, container_id(&child));
+    rig.agent.handle_launched(rig.now, &container_id(&child), Ok(43));
+    rig.effects();
+    let cases = [(None, Some(42)), (Some(&root), Some(42)), (Some(&child), Some(43))];
+    for (n, (container, pid)) in (1..).zip(cases) {
+        let container_id = container.map(|flat| container_id(flat));
+        let container_status =
+            container.map(|_| v1::ContainerStatus { container_id, ..v1::ContainerStatus::default() });
+        let status = v1::TaskStatus { container_status, ..status("t", TaskState::Running, n) };
+        let effects = rig.update("e", status);
+        let told = updates(&effects)[0].status.container_status.clone().unwrap_or_default();
+        assert_eq!(told.executor_pid, pid, "{container:?}");
+        assert_eq!(told.container_id, Some(crate::container_id(container.unwrap_or(&root))));
+        rig.acknowledge_all(&effects);
+    }
+    let gone = v1::ContainerStatus {
+        container_id: Some(container_id(&format!("{root}.gone"))),
+        ..v1::ContainerStatus::default()
+    };
+    let status =
+        v1::TaskStatus { container_status: Some(gone.clone()), ..status("t", TaskState::Running, 4) };
+    let told = updates(&rig.update("e", status))[0].status.container_status.clone();
+    assert_eq!(told, Some(gone), "of one that is not there nothing is known");
 }
 
 #[test]

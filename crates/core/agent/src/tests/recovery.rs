@@ -8,8 +8,8 @@ use tepui_wire_mesos::{
 };
 
 use super::{
-    AGENT, Rig, aware, command_task, disk::Disk, event_types, executor_task, launch, master, replies, sent,
-    states, status, updates,
+    AGENT, FRAMEWORK, Rig, aware, command_task, disk::Disk, event_types, executor_task, launch, master,
+    replies, sent, states, status, updates,
 };
 use crate::{ContainerState, Effect, Exit, Phase, Recovered};
 
@@ -192,6 +192,102 @@ fn executors_come_back_and_recovery_goes_on_at_once() {
     assert_eq!(states(&effects), [TaskState::Finished]);
 }
 
+/// An executor does not hear of an acknowledgement that the last agent got: it says the same again.
+#[test]
+fn what_was_acknowledged_before_is_not_told_again() {
+    let (mut disk, _) = custom();
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    rig.effects();
+    assert_eq!(
+        rig.agent.streams[FRAMEWORK].keys().collect::<Vec<_>>(),
+        ["t"],
+        "nothing was said of the other"
+    );
+    rig.subscribe("e");
+    rig.register();
+    let effects = rig.update("e", status("t", TaskState::Running, 1));
+    assert_eq!(event_types(&effects), [Event::Acknowledged]);
+    assert!(updates(&effects).is_empty());
+    let effects = rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Finished]);
+}
+
+/// An executor is of no use if nobody ever gave it a task. Whether it is idle at the moment says nothing about that.
+#[test]
+fn an_idle_executor_stays() {
+    let process = || Some(super::upid("executor(1)@127.0.0.1:7777"));
+    for (words, subscribed, process, tasks, events) in [
+        ("it subscribed", true, None, false, &[Event::Subscribed][..]),
+        ("it registered", false, process(), false, &[Event::Subscribed]),
+        ("it was given a task", false, None, true, &[Event::Subscribed]),
+        ("nothing is known of it", false, None, false, &[Event::Subscribed, Event::Shutdown]),
+    ] {
+        let (mut disk, _) = custom();
+        let mut recovered = disk.containers(&ContainerState::Alive);
+        let executor = &mut recovered.frameworks[0].executors[0];
+        (executor.subscribed, executor.process) = (subscribed, process);
+        if !tasks {
+            executor.tasks.clear();
+        }
+        let mut rig = Rig::recovered(recovered);
+        rig.effects();
+        assert_eq!(event_types(&rig.subscribe("e").1), events, "{words}");
+    }
+}
+
+/// The end of an executor that the last agent dealt with is not told a second time.
+#[test]
+fn an_executor_that_had_ended_is_not_ended_again() {
+    let mut rig = Rig::new();
+    rig.disk = Some(Disk::default());
+    rig.register();
+    let (container, _) = rig.with_executor(aware());
+    let exits = |effects: &[Effect]| {
+        sent(effects).iter().filter(|message| matches!(message, Message::ExitedExecutor(_))).count()
+    };
+    assert_eq!(exits(&rig.exited(&container, 9)), 1);
+    let mut disk = rig.disk.take().unwrap();
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Unknown));
+    rig.register_quietly();
+    let slave_id = v1::AgentId { value: AGENT.to_owned() };
+    let effects = rig.message(internal::SlaveReregisteredMessage { slave_id, ..Default::default() });
+    assert_eq!(exits(&effects), 0);
+    assert_eq!(rig.agent.current_stats(rig.now).executors_terminated, 0);
+    assert_eq!(rig.acknowledge_all(&effects), [TaskState::Failed]);
+    assert!(rig.agent.frameworks.is_empty());
+}
+
+/// A task's record says each state once, the last word of it, without the scheduler's data; also after a restart.
+#[test]
+fn a_record_is_short() {
+    let mut rig = Rig::new();
+    rig.disk = Some(Disk::default());
+    rig.register();
+    rig.with_executor(aware());
+    for (n, state) in [(1, TaskState::Starting), (2, TaskState::Running), (3, TaskState::Running)] {
+        let data = Some("much".into());
+        let message = Some(format!("update {n}"));
+        let effects = rig.update("e", v1::TaskStatus { data, message, ..status("t", state, n) });
+        assert_eq!(updates(&effects)[0].status.data.as_deref(), Some(&b"much"[..]), "but it is passed on");
+        rig.acknowledge_all(&effects);
+    }
+    let mut disk = rig.disk.take().unwrap();
+    let mut next = Rig::recovered(disk.containers(&ContainerState::Alive));
+    next.subscribe("e");
+    for mut rig in [rig, next] {
+        rig.agent.handle_master_detected(rig.now, None);
+        rig.effects();
+        rig.agent.handle_master_detected(rig.now, Some(master()));
+        let effects = rig.effects();
+        let [Message::ReregisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
+        let statuses = message.tasks[0].statuses.iter();
+        let said: Vec<_> = statuses
+            .map(|status| (status.message.clone().unwrap_or_default(), status.data.clone()))
+            .collect();
+        assert_eq!(said, [("update 1".to_owned(), None), ("update 3".to_owned(), None)]);
+    }
+}
+
 #[test]
 fn executors_that_do_not_come_back_are_ended() {
     let (mut disk, container) = custom();
@@ -230,11 +326,10 @@ fn a_crash_at_every_write_loses_no_terminal_state() {
         rig.effects();
         rig.register_quietly();
         let states = rig.reregister_states();
-        assert_eq!(states.last(), Some(&TaskState::Finished), "after {kept} records");
-        if kept == 0 {
-            let whole = [TaskState::Starting, TaskState::Running, TaskState::Finished];
-            assert_eq!(states, whole, "and what was never said is said first");
-        }
+        // What was acknowledged is over; what was never said is said first.
+        let whole = [TaskState::Starting, TaskState::Running, TaskState::Finished];
+        let acknowledged = records[..kept].iter().filter(|record| record.update.is_none()).count();
+        assert_eq!(states, whole[acknowledged..], "after {kept} records");
         assert!(rig.agent.frameworks.is_empty());
     }
 }
@@ -281,5 +376,5 @@ fn an_ended_executor_whose_task_never_ended_is_reported() {
     rig.effects();
     rig.register();
     assert!(rig.agent.streams.values().any(|streams| streams.contains_key("t")));
-    assert_eq!(rig.agent.streams[super::FRAMEWORK]["t"].latest, TaskState::Gone);
+    assert_eq!(rig.agent.streams[FRAMEWORK]["t"].latest, TaskState::Gone);
 }

@@ -3,7 +3,9 @@ use std::time::Duration;
 use tepui_model::TaskState;
 use tepui_wire_mesos::{internal, v1, v1::executor::event::Type as Event};
 
-use super::{FRAMEWORK, Rig, aware, checkpoints, event_types, master, states, status, updates};
+use super::{
+    FRAMEWORK, Rig, aware, checkpoints, event_types, executor_task, master, states, status, updates,
+};
 use crate::{Checkpoint, Effect};
 
 #[test]
@@ -22,6 +24,8 @@ fn nothing_is_promised_before_it_is_written() {
     rig.persist();
     let effects = rig.acknowledge(&update);
     assert!(updates(&effects).is_empty());
+    assert_eq!(checkpoints(&effects).len(), 1);
+    assert!(rig.acknowledge(&update).is_empty(), "that is being written already");
     assert_eq!(states(&rig.persist()), [TaskState::Finished]);
 }
 
@@ -137,12 +141,88 @@ fn wrong_acknowledgements_change_nothing() {
     assert!(rig.acknowledge(&update).is_empty(), "twice is once");
 }
 
+/// And they do not take the room of those that the agent knows.
 #[test]
 fn unknown_tasks_do_not_fill_the_memory() {
     let mut rig = Rig::registered();
     rig.with_executor(aware());
+    let known = ["t", "u", "v", "w"];
+    for id in &known[1..] {
+        rig.run(aware(), executor_task(id, "e"));
+    }
     for n in 0..1500 {
         rig.update("e", status(&format!("unknown-{n}"), TaskState::Running, 1));
     }
-    assert!(rig.agent.streams[FRAMEWORK].len() <= 1002);
+    assert_eq!(rig.agent.streams[FRAMEWORK].len(), 1000 + known.len());
+    assert_eq!(rig.agent.current_stats(rig.now).invalid_status_updates, 500 - known.len() as u64);
+    for id in known {
+        assert_eq!(states(&rig.update("e", status(id, TaskState::Running, 1))), [TaskState::Running]);
+    }
+    assert_eq!(rig.agent.streams[FRAMEWORK].len(), 1000 + 2 * known.len());
+}
+
+/// By the state that the task has come to.
+#[test]
+fn ends_are_counted() {
+    for (state, counted) in [
+        (TaskState::Finished, "finished"),
+        (TaskState::Failed, "failed"),
+        (TaskState::Killed, "killed"),
+        (TaskState::Gone, "gone"),
+        (TaskState::Lost, "lost"),
+        (TaskState::Dropped, "lost"),
+        (TaskState::Error, "lost"),
+    ] {
+        let mut rig = Rig::registered();
+        rig.with_executor(aware());
+        rig.run(aware(), executor_task("u", "e"));
+        for (n, task, state) in [(1, "t", TaskState::Running), (2, "t", state), (3, "u", state)] {
+            let effects = rig.update("e", status(task, state, n));
+            rig.acknowledge_all(&effects);
+        }
+        let metrics = rig.agent.current_stats(rig.now).metrics();
+        for name in ["finished", "failed", "killed", "gone", "lost"] {
+            let count = if name == counted { 2.0 } else { 0.0 };
+            assert!((metrics[&format!("slave/tasks_{name}")] - count).abs() < 1e-9, "{state:?}: {name}");
+        }
+        assert!((metrics["slave/valid_status_updates"] - 3.0).abs() < 1e-9);
+    }
+}
+
+/// What is dropped is counted: it is the only trace of a master, or an executor, that is confused.
+#[test]
+fn what_is_dropped_is_counted() {
+    let mut rig = Rig::registered();
+    rig.with_executor(aware());
+    let update = updates(&rig.update("e", status("t", TaskState::Running, 1))).remove(0);
+    let dropped = |rig: &Rig| rig.agent.current_stats(rig.now).dropped_messages;
+    let other = internal::StatusUpdate {
+        status: v1::TaskStatus { task_id: v1::TaskId { value: "other".to_owned() }, ..update.status.clone() },
+        ..update.clone()
+    };
+    rig.acknowledge(&other);
+    assert_eq!(dropped(&rig), 1, "no such task");
+    rig.acknowledge(&internal::StatusUpdate { uuid: Some(super::uuid(9)), ..update.clone() });
+    assert_eq!(dropped(&rig), 2, "no such update");
+    let acknowledgement = internal::StatusUpdateAcknowledgementMessage {
+        slave_id: v1::AgentId { value: "another".to_owned() },
+        framework_id: update.framework_id.clone(),
+        task_id: update.status.task_id.clone(),
+        uuid: super::uuid(1),
+    };
+    rig.message(acknowledgement);
+    assert_eq!(dropped(&rig), 3, "for another agent");
+    rig.message(internal::KillTaskMessage {
+        framework_id: v1::FrameworkId { value: "nope".to_owned() },
+        task_id: update.status.task_id.clone(),
+        kill_policy: None,
+    });
+    assert_eq!(dropped(&rig), 4, "no such framework");
+    let invalid = |rig: &Rig| rig.agent.current_stats(rig.now).invalid_status_updates;
+    let agent_id = Some(v1::AgentId { value: "other".to_owned() });
+    rig.update("e", v1::TaskStatus { agent_id, ..status("t", TaskState::Finished, 2) });
+    assert_eq!(invalid(&rig), 1, "of another agent");
+    rig.message(internal::ShutdownFrameworkMessage { framework_id: update.framework_id });
+    rig.update("e", status("t", TaskState::Finished, 2));
+    assert_eq!(invalid(&rig), 2, "of a framework that is being ended");
 }

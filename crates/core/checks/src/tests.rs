@@ -1,3 +1,7 @@
+//! Tables of what happens to a task's checks, and what the machine asks for then.
+
+mod validation;
+
 use std::time::Duration;
 
 use assert_matches::assert_matches;
@@ -71,7 +75,9 @@ fn play(mut checks: Checks, steps: Vec<Do>) -> Vec<String> {
     for step in steps {
         match step {
             Until(seconds) => {
+                let mut steps = 0..10_000;
                 while let Some(next) = checks.poll_timeout().filter(|next| *next <= at(seconds)) {
+                    steps.next().expect("time that passes");
                     now = now.max(next);
                     checks.handle_timeout(now);
                     drain(&mut checks, now, &mut under_way);
@@ -223,6 +229,77 @@ fn both_at_once_know_of_each_other() {
     );
 }
 
+/// The time of one says nothing about the probe of the other.
+#[test]
+fn a_probe_takes_as_long_as_it_may_whatever_else_is_due() {
+    let check = v1::CheckInfo {
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(1.0),
+        timeout_seconds: Some(3.0),
+        ..command_check()
+    };
+    let health = v1::HealthCheck {
+        delay_seconds: Some(1.0),
+        timeout_seconds: Some(5.0),
+        grace_period_seconds: Some(0.0),
+        consecutive_failures: Some(1),
+        ..command_health()
+    };
+    let log = play(Checks::new(Some(&check), Some(&health), START), vec![Until(5.5), Shows(OK), Until(6.5)]);
+    assert_eq!(
+        log,
+        [
+            "0 probe",
+            "1 probe",
+            "3 cancel",
+            "4 probe",
+            "5.5 check Some(0) None",
+            "6 cancel",
+            "6 health Some(0) Some(false)",
+            "6 kill",
+            "6.5 probe",
+        ]
+    );
+}
+
+#[test]
+fn either_check_is_one() {
+    for (check, health, empty) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let (check, health) = (check.then(command_check), health.then(command_health));
+        let checks = Checks::new(check.as_ref(), health.as_ref(), START);
+        assert_eq!((checks.is_empty(), checks.poll_timeout().is_none()), (empty, empty));
+    }
+}
+
+#[test]
+fn what_the_end_of_a_command_shows() {
+    let unknown = || Outcome::Failed("nobody knows how the command ended".to_owned());
+    for (wait_status, outcome) in [
+        (None, unknown()),
+        (Some(0), Outcome::Exited(0)),
+        (Some(1 << 8), Outcome::Exited(1 << 8)),
+        (Some(9 << 8), Outcome::Exited(9 << 8)),
+        (Some(15), Outcome::Exited(15)),
+        // SIGKILL, with and without a core: the probe was ended, and shows nothing.
+        (Some(9), Outcome::Lost),
+        (Some(9 | 0x80), Outcome::Lost),
+    ] {
+        assert_eq!(Outcome::of_command(wait_status), outcome, "{wait_status:?}");
+    }
+}
+
+/// Times that are no times: nothing, or for ever.
+#[test]
+fn odd_delays() {
+    for (delay, begins) in
+        [(f64::NAN, true), (-1.0, true), (f64::NEG_INFINITY, true), (1e300, false), (f64::INFINITY, false)]
+    {
+        let info = v1::CheckInfo { delay_seconds: Some(delay), ..command_check() };
+        let log = play(Checks::new(Some(&info), None, START), vec![Until(1e3)]);
+        assert_eq!(log.first().is_some_and(|line| line == "0 probe"), begins, "{delay}");
+    }
+}
+
 #[test]
 fn paused_nothing_is_probed_or_concluded() {
     let info = v1::HealthCheck {
@@ -302,6 +379,7 @@ fn probes_are_what_the_descriptions_say() {
         http: Some(http),
         ..v1::CheckInfo::default()
     };
+    assert_eq!((Scheme::Http.as_str(), Scheme::Https.as_str()), ("http", "https"));
     let v4 = "127.0.0.1";
     assert_eq!(
         probe(Some(check), None),
@@ -351,6 +429,22 @@ fn http_and_tcp_results() {
         checks.handle_result(START, ProbeId(1), &Outcome::Answered(code));
         assert_eq!(checks.healthy(), Some(healthy), "{code}");
     }
+    let info = v1::CheckInfo {
+        r#type: Some(check_info::Type::Http.into()),
+        http: Some(check_info::Http { port: 1, path: None }),
+        delay_seconds: Some(0.0),
+        ..v1::CheckInfo::default()
+    };
+    for (outcome, code) in
+        [(Outcome::Answered(418), Some(418)), (Outcome::Failed("refused".to_owned()), None)]
+    {
+        let mut checks = Checks::new(Some(&info), None, START);
+        checks.handle_timeout(START);
+        checks.handle_result(START, ProbeId(1), &outcome);
+        let status = checks.check_status().unwrap();
+        assert_eq!(status.http.as_ref().unwrap().status_code, code);
+        validate::check_status(status).unwrap();
+    }
     let rows = [
         (Outcome::Connected(false), Some(false)),
         (Outcome::Connected(true), Some(true)),
@@ -370,60 +464,4 @@ fn http_and_tcp_results() {
         assert_eq!(status.tcp.as_ref().unwrap().succeeded, succeeded);
         validate::check_status(status).unwrap();
     }
-}
-
-#[test]
-fn validation_speaks_mesos_words() {
-    let text = |result: Result<(), validate::InvalidCheck>| result.unwrap_err().to_string();
-    let check = |info: &v1::CheckInfo| text(validate::check(info));
-    let health = |info: &v1::HealthCheck| text(validate::health_check(info));
-    assert_eq!(check(&v1::CheckInfo::default()), "CheckInfo must specify 'type'");
-    let of = |kind: check_info::Type| v1::CheckInfo { r#type: Some(kind.into()), ..v1::CheckInfo::default() };
-    assert_eq!(check(&of(check_info::Type::Command)), "Expecting 'command' to be set for COMMAND check");
-    assert_eq!(check(&of(check_info::Type::Http)), "Expecting 'http' to be set for HTTP check");
-    assert_eq!(check(&of(check_info::Type::Tcp)), "Expecting 'tcp' to be set for TCP check");
-    assert_eq!(check(&of(check_info::Type::Unknown)), "'UNKNOWN' is not a valid check type");
-    let mut info = command_check();
-    info.command = Some(check_info::Command { command: v1::CommandInfo::default() });
-    assert_eq!(check(&info), "Command check must contain 'shell command'");
-    info.command = Some(check_info::Command {
-        command: v1::CommandInfo { shell: Some(false), ..v1::CommandInfo::default() },
-    });
-    assert_eq!(check(&info), "Command check must contain 'executable path'");
-    let variable = v1::environment::Variable { name: "A".to_owned(), ..Default::default() };
-    let environment = Some(v1::Environment { variables: vec![variable] });
-    info.command = Some(check_info::Command { command: v1::CommandInfo { environment, ..shell("x") } });
-    assert_eq!(
-        check(&info),
-        "Check's `CommandInfo` is invalid: Environment variable 'A' of type 'VALUE' must have a value set"
-    );
-    let http = check_info::Http { port: 1, path: Some("x".to_owned()) };
-    assert_eq!(
-        check(&v1::CheckInfo { http: Some(http), ..of(check_info::Type::Http) }),
-        "The path 'x' of HTTP check must start with '/'"
-    );
-    assert_eq!(
-        check(&v1::CheckInfo { delay_seconds: Some(-1.0), ..command_check() }),
-        "Expecting 'delay_seconds' to be non-negative"
-    );
-    validate::check(&command_check()).unwrap();
-
-    assert_eq!(health(&v1::HealthCheck::default()), "HealthCheck must specify 'type'");
-    let of = |scheme: &str, path: &str| v1::HealthCheck {
-        r#type: Some(health_check::Type::Http.into()),
-        http: Some(health_check::HttpCheckInfo {
-            scheme: Some(scheme.to_owned()),
-            path: Some(path.to_owned()),
-            ..Default::default()
-        }),
-        ..v1::HealthCheck::default()
-    };
-    assert_eq!(health(&of("ftp", "/")), "Unsupported HTTP health check scheme: 'ftp'");
-    assert_eq!(health(&of("http", "x")), "The path 'x' of HTTP health check must start with '/'");
-    assert_eq!(
-        health(&v1::HealthCheck { grace_period_seconds: Some(f64::NAN), ..command_health() }),
-        "Expecting 'grace_period_seconds' to be non-negative"
-    );
-    validate::health_check(&of("https", "/")).unwrap();
-    validate::health_check(&command_health()).unwrap();
 }

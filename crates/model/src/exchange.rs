@@ -101,3 +101,34 @@ impl RefusalKind {
         Refusal { kind: self, words: words.into() }
     }
 }
+
+/// Why a subscription ended or never came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// The SUBSCRIBE was answered, but not with a stream.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The words of the answer; may be empty.
+        body: String,
+        /// The `Location` header, as it came.
+        location: Option<String>,
+    },
+    /// No connection, a connection that broke, or a record that could not be read: in words.
+    Broken(String),
+    /// The peer ended the stream in an orderly way.
+    Ended,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, body, .. } if body.is_empty() => {
+                write!(f, "SUBSCRIBE was answered with {status}")
+            }
+            Self::Refused { status, body, .. } => write!(f, "SUBSCRIBE was answered with {status}: {body}"),
+            Self::Broken(reason) => f.write_str(reason),
+            Self::Ended => f.write_str("the event stream ended"),
+        }
+    }
+}

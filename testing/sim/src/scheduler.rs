@@ -3,11 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use tepui_core_driver::{
-    Address,
-    scheduler::{Config, SchedulerDriver},
-};
+use tepui_core_driver::scheduler::{Config, SchedulerDriver};
 use tepui_model::{ConnectionId, Tick};
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::v1;
 
 use crate::{agent::RESERVED_ROLE, history::is_terminal, work::Work};

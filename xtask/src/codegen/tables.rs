@@ -1,4 +1,4 @@
-//! The table of every message, as Rust statics for `crates/wire/mesos/src/descriptor.rs`.
+//! The table of every message, as Rust statics for the descriptors of `crates/wire/protobuf`.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -65,10 +65,10 @@ fn table_name(full_name: &str) -> String {
     full_name.split('.').map(|part| part.to_shouty_snake_case()).collect::<Vec<_>>().join("_")
 }
 
-/// The path of the struct that prost generates.
-fn rust_path(descriptor: &MessageDescriptor) -> String {
-    if descriptor.full_name() == "google.protobuf.Duration" {
-        return "::prost_types::Duration".to_owned();
+/// The path of the struct that prost generates; `None` of those that it has already.
+fn rust_path(descriptor: &MessageDescriptor) -> Option<String> {
+    if descriptor.full_name().starts_with("google.") {
+        return None;
     }
     let package: Vec<&str> = descriptor.package_name().split('.').skip(1).collect();
     let mut nesting = vec![descriptor.name().to_upper_camel_case()];
@@ -78,7 +78,7 @@ fn rust_path(descriptor: &MessageDescriptor) -> String {
         parent = message.parent_message();
     }
     nesting.reverse();
-    format!("crate::{}::{}", package.join("::"), nesting.join("::"))
+    Some(format!("crate::{}::{}", package.join("::"), nesting.join("::")))
 }
 
 fn render_enum(out: &mut String, descriptor: &EnumDescriptor) -> Result<(), Failure> {
@@ -134,18 +134,13 @@ fn render_message(out: &mut String, descriptor: &MessageDescriptor) -> Result<()
     writeln!(out, "    required: {required:#x},")?;
     writeln!(out, "    has_required: {},", has_required(descriptor, &mut BTreeSet::new()))?;
     writeln!(out, "}};")?;
-    writeln!(out, "impl Described for {} {{", rust_path(descriptor))?;
-    writeln!(out, "    const DESCRIPTOR: &'static MessageDescriptor = &{table};")?;
-    writeln!(out, "}}")?;
-    if ours_to_record(descriptor.full_name()) {
-        writeln!(out, "recorded!({});", rust_path(descriptor))?;
+    if let Some(path) = rust_path(descriptor) {
+        writeln!(out, "impl Described for {path} {{")?;
+        writeln!(out, "    const DESCRIPTOR: &'static MessageDescriptor = &{table};")?;
+        writeln!(out, "}}")?;
+        writeln!(out, "recorded!({path});")?;
     }
     Ok(())
-}
-
-/// Whether the message's struct is of this crate, which may then say how it is written down.
-fn ours_to_record(full_name: &str) -> bool {
-    full_name.starts_with("mesos.")
 }
 
 /// Whether the message, or any that it can hold, has a required field.

@@ -9,9 +9,6 @@ use tepui_wire_mesos::{
 
 use crate::{Upid, agent::Agent, outbox::Outbox, state::Framework};
 
-/// The scheduler of a framework that speaks HTTP, as executors are told of it.
-const NOBODY: &str = "@0.0.0.0:0";
-
 /// Who listens for an executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Contact {
@@ -49,7 +46,7 @@ fn message(speaker: &Speaker<'_>, executor: &str, event: Event) -> Option<Messag
     let agent_id = || speaker.agent.cloned();
     let framework_id = || speaker.framework.clone();
     if let Some(launch) = event.launch {
-        let scheduler = if speaker.scheduler.is_empty() { NOBODY } else { speaker.scheduler };
+        let scheduler = if speaker.scheduler.is_empty() { Upid::NOBODY } else { speaker.scheduler };
         let message = internal::RunTaskMessage {
             framework: speaker.info.clone(),
             task: launch.task,

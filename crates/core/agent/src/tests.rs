@@ -311,7 +311,7 @@ pub(super) fn run_task(framework: v1::FrameworkInfo, task: v1::TaskInfo) -> inte
     internal::RunTaskMessage {
         framework,
         task,
-        pid: Some("@0.0.0.0:0".to_owned()),
+        pid: Some(Upid::NOBODY.to_owned()),
         launch_executor: Some(true),
         ..internal::RunTaskMessage::default()
     }

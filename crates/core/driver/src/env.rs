@@ -6,8 +6,8 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
-use crate::Address;
 use reader::Reader;
+use tepui_wire_libprocess::Address;
 
 /// Which of Mesos's two protocols an executor speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -44,7 +44,7 @@ use std::{
 
 use bytes::Bytes;
 use tepui_model::Tick;
-use tepui_wire_libprocess::Upid;
+use tepui_wire_libprocess::{Address, Upid};
 use tepui_wire_mesos::{
     Message,
     v1::{
@@ -53,7 +53,7 @@ use tepui_wire_mesos::{
     },
 };
 
-use crate::{Address, Backoff, CallToken, DriverEnv, DriverStatus, Subscription, chance::Chance};
+use crate::{Backoff, CallToken, DriverEnv, DriverStatus, Subscription, chance::Chance};
 use updates::Updates;
 
 /// How a driver and its agent talk.

@@ -14,7 +14,6 @@
 //! Must not live here: sockets, encodings, clocks, the process's environment (it is given as a map to
 //! [`DriverEnv::parse`]).
 
-pub mod address;
 mod backoff;
 mod chance;
 pub mod env;
@@ -23,7 +22,6 @@ pub mod scheduler;
 
 use std::fmt;
 
-pub use address::{Address, InvalidAddress};
 pub use backoff::Backoff;
 pub use env::{DriverEnv, InvalidEnv, Protocol};
 
@@ -42,37 +40,6 @@ impl fmt::Display for Subscription {
 /// answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallToken(pub u64);
-
-/// Why a subscription ended or never came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// The SUBSCRIBE was answered, but not with a stream.
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The words of the answer; may be empty.
-        body: String,
-        /// The `Location` header, as it came.
-        location: Option<String>,
-    },
-    /// No connection, a connection that broke, or a record that could not be read: in words.
-    Broken(String),
-    /// The peer ended the stream in an orderly way.
-    Ended,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused { status, body, .. } if body.is_empty() => {
-                write!(f, "SUBSCRIBE was answered with {status}")
-            }
-            Self::Refused { status, body, .. } => write!(f, "SUBSCRIBE was answered with {status}: {body}"),
-            Self::Broken(reason) => f.write_str(reason),
-            Self::Ended => f.write_str("the event stream ended"),
-        }
-    }
-}
 
 /// What became of a call: an HTTP answer, or the reason why there was none.
 pub type CallResult = Result<tepui_model::Reply, String>;

@@ -37,14 +37,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use tepui_model::{Reply, Tick};
+use tepui_model::{Loss, Reply, Tick};
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::v1::{
     AgentId, ExecutorId, FrameworkId, FrameworkInfo, InverseOffer, MasterInfo, Offer, OfferId,
     OperationStatus, TaskId, TaskStatus,
     scheduler::{Call, OfferConstraints, call},
 };
 
-use crate::{Address, Backoff, CallToken, DriverStatus, Loss, Subscription, backoff::Bound, chance::Chance};
+use crate::{Backoff, CallToken, DriverStatus, Subscription, backoff::Bound, chance::Chance};
 
 /// Who acknowledges the status updates that carry a uuid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

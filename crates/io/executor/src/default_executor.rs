@@ -15,8 +15,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use tepui_core_checks::{Outcome, ProbeId};
 use tepui_core_default_executor::{Answer, CallId, Config, DefaultExecutor, Effect};
-use tepui_core_driver::{Address, DriverEnv};
+use tepui_core_driver::DriverEnv;
 use tepui_transport::ClientOptions;
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::v1;
 use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
@@ -197,7 +198,7 @@ impl Shell {
             Effect::Probe { task_id, id, probe } => {
                 let (key, tell) = ((task_id.clone(), id), self.tell.clone());
                 let task = tokio::spawn(async move {
-                    let outcome = tepui_transport::probe::ask(probe).await;
+                    let outcome = tepui_probe::ask(probe).await;
                     let _ = tell.send(Heard::Probed(task_id, id, outcome)).await;
                 });
                 self.probes.insert(key, task.abort_handle());

@@ -79,11 +79,12 @@ pub use driver::{ExecutorDriver, StartError};
 pub use environment::{environment, environment_for};
 pub use events::{Event, Events};
 pub use tepui_core_driver::{
-    Address, Backoff, DriverEnv, DriverStatus, InvalidEnv, Protocol,
+    Backoff, DriverEnv, DriverStatus, InvalidEnv, Protocol,
     env::{LibprocessEnv, Problem, TlsEnv, Token},
     executor::{Config, Counters},
 };
 pub use tepui_transport::InvalidTls;
+pub use tepui_wire_libprocess::Address;
 pub use tepui_wire_mesos::{ContentType, v1};
 
 /// What an executor does. Only [`launch_task`](Self::launch_task) must be written.

@@ -6,11 +6,12 @@ mod libprocess;
 use std::{process, sync::Arc, time::Duration};
 
 use tepui_core_driver::{
-    CallResult, CallToken, Loss, Subscription,
+    CallResult, CallToken, Subscription,
     executor::{Callback, Config, Effect, ExecutorDriver as Core},
 };
-use tepui_model::Tick;
-use tepui_transport::{Backlog, IncomingMessage};
+use tepui_libprocess::IncomingMessage;
+use tepui_model::{Loss, Tick};
+use tepui_transport::Backlog;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{ContentType, v1::executor::Event};
 use tokio::{

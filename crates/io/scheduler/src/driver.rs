@@ -8,11 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use tepui_core_driver::{
-    Address, CallToken, DriverStatus, InvalidAddress,
+    CallToken, DriverStatus,
     scheduler::{self as core, Config, Event, Receipt, Refused, calls},
 };
 use tepui_model::Tick;
 use tepui_transport::{Clock, Ended};
+use tepui_wire_libprocess::{Address, InvalidAddress};
 use tepui_wire_mesos::{
     ContentType,
     v1::{

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tepui_core_driver::{
-    Address, CallToken, Subscription,
+    CallToken, Subscription,
     scheduler::{Effect, Event},
 };
 use tepui_model::Tick;
@@ -11,6 +11,7 @@ use tepui_transport::{
     Authorization, Backlog, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
     Subscriber, Url,
 };
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1::scheduler};
 use tokio::{
     sync::mpsc,

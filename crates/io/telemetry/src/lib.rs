@@ -5,9 +5,7 @@
 
 pub mod logging;
 pub mod metrics;
-mod number;
 pub mod system;
 
 pub use logging::{InvalidFilter, LogOptions, init};
 pub use metrics::{Kind, Pacer, Sample};
-pub use number::json_number;

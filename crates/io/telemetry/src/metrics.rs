@@ -12,9 +12,8 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
+use tepui_wire_mesos::json::number;
 use tokio::time::{Instant, sleep_until};
-
-use crate::json_number;
 
 /// Whether a value only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ pub fn snapshot(samples: &mut [Sample]) -> String {
             }
         }
         text.push_str("\":");
-        text.push_str(&json_number(sample.value));
+        number(sample.value, |digits| text.push_str(digits));
     }
     text.push('}');
     text

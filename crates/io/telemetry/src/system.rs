@@ -2,6 +2,8 @@
 
 use std::{fs, thread};
 
+use tepui_wire_mesos::json::number;
+
 use crate::Sample;
 
 /// Load and memory at one moment. What cannot be found out is zero.
@@ -57,12 +59,12 @@ impl SystemStats {
 
     /// The body of `/system/stats.json`.
     pub fn json(&self) -> String {
-        let number = crate::json_number;
+        let double = |value| number(value, str::to_owned);
         format!(
             r#"{{"avg_load_15min":{},"avg_load_1min":{},"avg_load_5min":{},"cpus_total":{},"mem_free_bytes":{},"mem_total_bytes":{}}}"#,
-            number(self.load[2]),
-            number(self.load[0]),
-            number(self.load[1]),
+            double(self.load[2]),
+            double(self.load[0]),
+            double(self.load[1]),
             self.cpus_total,
             self.mem_free_bytes,
             self.mem_total_bytes

@@ -335,7 +335,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] when there is no answer; any status is an answer.
-    pub(crate) async fn head(&self, url: &Url) -> Result<(StatusCode, Option<String>), ClientError> {
+    pub async fn head(&self, url: &Url) -> Result<(StatusCode, Option<String>), ClientError> {
         let (.., head) = self.start(&Method::GET, url, &Call::default()).await?;
         let location = head.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
         Ok((head.status, location.map(str::to_owned)))

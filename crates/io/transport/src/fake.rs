@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tepui_wire_mesos::{ContentType, Described};
+use tepui_wire_mesos::ContentType;
+use tepui_wire_protobuf::Described;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

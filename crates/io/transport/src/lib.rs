@@ -1,16 +1,14 @@
-//! HTTP serving and calling, streaming bodies with bounded queues, libprocess links.
+//! HTTP serving and calling, streaming bodies with bounded queues.
 //!
-//! This room carries bytes and knows what they are (a call, a record, a message), never what they mean: no
+//! This room carries bytes and knows what they are (a call, a record), never what they mean: no
 //! decision about a cluster is made here. Every queue in it is bounded, and says what happens when it is full.
 //!
 //! | to | see |
 //! |---|---|
-//! | serve HTTP and receive libprocess messages | [`serve`], [`Router`], [`Handler`], [`Response`] |
+//! | serve HTTP | [`serve`], [`Router`], [`Handler`], [`Response`] |
 //! | keep an event stream open | [`stream()`], [`StreamSender`] |
 //! | read a stream that a client sends | [`Upload`] |
 //! | read and choose encodings | [`negotiate`] |
-//! | send libprocess messages, notice the end of peers | [`Links`] |
-//! | ask whether a task answers | [`probe`] |
 //! | tell a core the time, hand its user what it decided | [`Clock`], [`Backlog`], [`Ended`] |
 //! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`Subscriber`], [`CallConnection`], [`Pipeline`] |
 
@@ -20,11 +18,8 @@ pub mod exchange;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod h1;
-pub mod legacy;
-pub mod links;
 pub mod negotiate;
-mod net;
-pub mod probe;
+pub mod net;
 pub mod queue;
 pub mod router;
 pub mod server;
@@ -37,9 +32,8 @@ pub use client::{
 };
 pub use clock::Clock;
 pub use exchange::{Body, Request, Response};
-pub use links::{Exited, LinkOptions, Links};
 pub use queue::{Backlog, Ended};
 pub use router::Router;
-pub use server::{Answer, Handler, IncomingMessage, Listen, ServerOptions, serve};
+pub use server::{Answer, Handler, Listen, ServerOptions, serve};
 pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};
 pub use upload::{Upload, UploadError, UploadRecords};

@@ -13,7 +13,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// No waiting for more to send, and a kernel that notices a peer whose machine is gone. (Mesos sets no keep-alive,
 /// and does not notice.)
-pub(crate) fn prepare(socket: &impl AsFd) {
+pub fn prepare(socket: &impl AsFd) {
     let set = || {
         sockopt::set_tcp_nodelay(socket, true)?;
         sockopt::set_socket_keepalive(socket, true)?;

@@ -8,14 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
-use tokio::sync::mpsc;
 
 use crate::{
     exchange::{Request, Response},
-    server::{Answer, Handler, IncomingMessage},
+    server::{Answer, Handler},
 };
-
-type Inbox = Box<dyn Fn(&str) -> Option<mpsc::Sender<IncomingMessage>> + Send + Sync>;
 
 struct Route {
     /// Empty: any.
@@ -23,18 +20,17 @@ struct Route {
     handler: Arc<dyn Handler>,
 }
 
-/// Routes by process, and where libprocess messages go.
+/// Routes by process.
 pub struct Router {
     delegate: String,
     processes: BTreeMap<String, BTreeMap<String, Route>>,
-    inbox: Option<Inbox>,
 }
 
 impl Router {
     /// A router whose process `delegate` serves the paths that name no process.
     pub fn new(delegate: impl Into<String>) -> Self {
         let delegate = delegate.into();
-        Self { processes: BTreeMap::from([(delegate.clone(), BTreeMap::new())]), delegate, inbox: None }
+        Self { processes: BTreeMap::from([(delegate.clone(), BTreeMap::new())]), delegate }
     }
 
     /// A route for these methods (none: for any). `path` begins with a slash; `/` is the process itself.
@@ -47,16 +43,6 @@ impl Router {
             .entry(process.to_owned())
             .or_default()
             .insert(path.trim_end_matches('/').to_owned(), route);
-        self
-    }
-
-    /// Where the libprocess messages for a process go, by its id.
-    #[must_use]
-    pub fn messages(
-        mut self,
-        inbox: impl Fn(&str) -> Option<mpsc::Sender<IncomingMessage>> + Send + Sync + 'static,
-    ) -> Self {
-        self.inbox = Some(Box::new(inbox));
         self
     }
 
@@ -96,10 +82,6 @@ impl Handler for Router {
         let rest = rest.to_owned();
         request.rest = rest;
         route.handler.handle(request)
-    }
-
-    fn inbox(&self, id: &str) -> Option<mpsc::Sender<IncomingMessage>> {
-        self.inbox.as_ref()?(id)
     }
 }
 

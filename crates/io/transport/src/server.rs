@@ -12,9 +12,7 @@ mod write;
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::Message;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
@@ -22,17 +20,6 @@ pub use connection::serve_connection;
 pub use listen::Listen;
 
 use crate::exchange::{Request, Response};
-
-/// A libprocess message that has arrived.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IncomingMessage {
-    /// Who sent it, as it says itself. Answers go to this address on a connection of our own.
-    pub from: Upid,
-    /// The process it is for: `master`, `slave(1)`, ...
-    pub to: String,
-    /// What it says.
-    pub message: Message,
-}
 
 /// A handler's answer, in a while.
 pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -46,12 +33,17 @@ pub trait Handler: Send + Sync + 'static {
     /// effects must keep the order puts them in a queue before it first waits for anything else.
     fn handle(&self, request: Request) -> Answer;
 
-    /// Where the libprocess messages for the process `id` go; `None` if there is no such process (404).
-    ///
-    /// When the inbox is full its connection is not read any further until there is room.
-    fn inbox(&self, id: &str) -> Option<mpsc::Sender<IncomingMessage>> {
-        let _ = id;
-        None
+    /// Whether this is a message: a request of which only the head is there yet, and that [`receive`](Self::receive)
+    /// takes when it is complete.
+    fn is_message(&self, head: &Request) -> bool {
+        let _ = head;
+        false
+    }
+
+    /// Takes a message. Nothing more is read from its connection until the answer is there, so that a receiver
+    /// without room holds up whoever sends to it.
+    fn receive(&self, message: Request) -> Answer {
+        self.handle(message)
     }
 }
 

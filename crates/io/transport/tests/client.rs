@@ -1,4 +1,4 @@
-//! The client and the links against our own server, and against peers that misbehave.
+//! The client against our own server, and against peers that misbehave.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing test says why")]
 
@@ -6,16 +6,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode, header};
 use tepui_transport::{
-    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, Exited, IncomingMessage,
-    LinkOptions, Links, Request, Response, Router, ServerOptions, StreamLimit, Url, exchange::JSON, serve,
-    stream,
+    Authorization, Call, CallConnection, Client, ClientError, ClientOptions, Request, Response, Router,
+    ServerOptions, StreamLimit, Url, exchange::JSON, serve, stream,
 };
-use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{ContentType, Message, internal};
+use tepui_wire_mesos::ContentType;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    sync::mpsc,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -25,7 +22,6 @@ const SOON: Duration = Duration::from_secs(10);
 struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
-    messages: mpsc::Receiver<IncomingMessage>,
     done: tokio::task::JoinHandle<()>,
 }
 
@@ -33,14 +29,9 @@ impl Server {
     fn url(&self, target: &str) -> Url {
         Url::new(self.address.ip().to_string(), self.address.port(), target)
     }
-
-    fn upid(&self, id: &str) -> Upid {
-        Upid { id: id.to_owned(), address: self.address }
-    }
 }
 
 async fn server_at(address: &str) -> Server {
-    let (inbox, messages) = mpsc::channel(1000);
     let records = |_: Request| {
         let (sender, body) = stream("test", StreamLimit::default());
         for number in 0..3 {
@@ -63,13 +54,12 @@ async fn server_at(address: &str) -> Server {
         .route("master", "/loop", &[], |_: Request| async { Response::redirect("/loop") })
         .route("master", "/who", &[], |request: Request| async move {
             Response::text(StatusCode::OK, request.header(header::AUTHORIZATION).unwrap_or("nobody"))
-        })
-        .messages(move |_| Some(inbox.clone()));
+        });
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let done = tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone()));
-    Server { address, shutdown, messages, done }
+    Server { address, shutdown, done }
 }
 
 async fn server() -> Server {
@@ -179,79 +169,4 @@ async fn silence_has_an_end() {
     assert_eq!(answer.to_string(), format!("no answer from {} within 50ms", url.authority()));
     let calls = CallConnection::connect(url, &options).await.unwrap();
     assert!(timeout(SOON, calls.call(Call::default())).await.unwrap().is_err());
-}
-
-fn ping() -> Message {
-    internal::PingSlaveMessage { connected: true }.into()
-}
-
-#[tokio::test]
-async fn messages_arrive_in_order_and_the_end_is_told_once_per_process() {
-    let mut peer = server().await;
-    let (exited_sender, mut exited) = mpsc::channel(10);
-    let links = Links::new("127.0.0.1:5050".parse().unwrap(), exited_sender, LinkOptions::default());
-    let (one, two) = (peer.upid("one"), peer.upid("two"));
-    links.link(&one);
-    links.link(&two);
-    links.link(&peer.upid("three"));
-    links.unlink(&peer.upid("three"));
-    for number in 0..5000 {
-        links.send(&format!("slave-observer({number})"), &one, ping());
-    }
-    for number in 0..5000 {
-        let message = timeout(SOON, peer.messages.recv()).await.unwrap().unwrap();
-        assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
-        assert_eq!((message.to.as_str(), message.message), ("one", ping()));
-    }
-    peer.shutdown.cancel();
-    let mut ended = vec![timeout(SOON, exited.recv()).await.unwrap().unwrap().pid];
-    ended.push(timeout(SOON, exited.recv()).await.unwrap().unwrap().pid);
-    assert_eq!(ended, [one.clone(), two]);
-    let address = peer.address.to_string();
-    peer.done.await.unwrap();
-
-    // Nobody listens there now: a new link fails, and says so.
-    links.link(&one);
-    assert_eq!(timeout(SOON, exited.recv()).await.unwrap().unwrap(), Exited { pid: one.clone() });
-
-    // Somebody does again: what is sent now arrives.
-    let mut peer = server_at(&address).await;
-    links.link(&one);
-    links.send("master", &one, ping());
-    timeout(SOON, peer.messages.recv()).await.unwrap().unwrap();
-    assert!(exited.try_recv().is_err());
-
-    // Linked again, the connection is replaced without a word, and what follows still arrives.
-    links.link(&one);
-    links.send("slave(1)", &one, ping());
-    let message = timeout(SOON, peer.messages.recv()).await.unwrap().unwrap();
-    assert_eq!(message.from.id, "slave(1)");
-    assert!(exited.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn a_peer_that_does_not_read_is_taken_to_be_gone() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let pid = Upid { id: "slave(1)".to_owned(), address: listener.local_addr().unwrap() };
-    let (exited_sender, mut exited) = mpsc::channel(10);
-    let options = LinkOptions { queue_max: 100, ..LinkOptions::default() };
-    let links = Links::new("127.0.0.1:5050".parse().unwrap(), exited_sender, options);
-    links.link(&pid);
-    let (_socket, _) = listener.accept().await.unwrap();
-    let large: Message = internal::FrameworkToExecutorMessage {
-        data: vec![0; 100_000].into(),
-        ..internal::FrameworkToExecutorMessage::default()
-    }
-    .into();
-    let flood = async {
-        loop {
-            links.send("master", &pid, large.clone());
-            tokio::task::yield_now().await;
-        }
-    };
-    let ended = tokio::select! {
-        ended = timeout(SOON, exited.recv()) => ended,
-        () = flood => unreachable!(),
-    };
-    assert_eq!(ended.unwrap().unwrap().pid, pid);
 }

@@ -7,10 +7,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use tepui_transport::{
-    Answer, Handler, IncomingMessage, Request, Response, Router, ServerOptions, StreamLimit, StreamSender,
-    exchange::JSON, serve, stream,
+    Answer, Handler, Request, Response, Router, ServerOptions, StreamLimit, StreamSender, exchange::JSON,
+    serve, stream,
 };
-use tepui_wire_mesos::{Message, internal};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -25,14 +24,12 @@ struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
     streams: mpsc::Receiver<StreamSender>,
-    messages: mpsc::Receiver<IncomingMessage>,
     done: tokio::task::JoinHandle<()>,
 }
 
 /// `/echo` answers with the body, `/records` with the records that a client sends, `/slow` after it was asked twice, `/stream` opens a stream, `/big` is worth compressing.
 async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
     let (stream_sender, streams) = mpsc::channel(16);
-    let (inbox, messages) = mpsc::channel(2);
     let stream_handler = move |_: Request| {
         let (sender, body) = stream("test", limit);
         let stream_sender = stream_sender.clone();
@@ -61,13 +58,12 @@ async fn server(options: ServerOptions, limit: StreamLimit) -> Server {
         })
         .route("master", "/big", &[], |_: Request| async { Response::message(JSON, vec![b'x'; 5000]) })
         .route("master", "/huge", &[], |_: Request| async { Response::message(JSON, vec![b'x'; 50_000_000]) })
-        .route("master", "/stream", &[], stream_handler)
-        .messages(move |id| (id == "master" || id == "slave(1)").then(|| inbox.clone()));
+        .route("master", "/stream", &[], stream_handler);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let done = tokio::spawn(serve(listener, options, Arc::new(router), shutdown.clone()));
-    Server { address, shutdown, streams, messages, done }
+    Server { address, shutdown, streams, done }
 }
 
 /// Joins the records with commas. `stop` is the last that is read; what breaks is answered with its words.
@@ -440,69 +436,6 @@ async fn connections_are_bounded() {
     read_until(&mut second, "\r\n\r\n").await;
 }
 
-fn ping(from: &str) -> Vec<u8> {
-    format!(
-        "POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/{from}\r\n\
-         Libprocess-From: {from}\r\nConnection: Keep-Alive\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
-         2\r\n\u{8}\u{1}\r\n0\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-#[tokio::test]
-async fn messages_arrive_in_order_and_are_always_receipted() {
-    let mut server = ordinary().await;
-    let mut socket = TcpStream::connect(server.address).await.unwrap();
-    // More than the inbox holds: the connection waits, and nothing is lost.
-    let count = 20;
-    for number in 0..count {
-        socket.write_all(&ping(&format!("slave-observer({number})@127.0.0.1:5050"))).await.unwrap();
-    }
-    for number in 0..count {
-        let message = timeout(SOON, server.messages.recv()).await.unwrap().unwrap();
-        assert_eq!(message.from.to_string(), format!("slave-observer({number})@127.0.0.1:5050"));
-        assert_eq!(message.to, "slave(1)");
-        let ping = internal::PingSlaveMessage { connected: true };
-        assert_eq!(message.message, Message::from(ping));
-    }
-    let receipts = "HTTP/1.1 202 Accepted\r\nDate\r\nContent-Length: 0\r\n\r\n".repeat(count);
-    let mut answer = String::new();
-    while answer.len() < receipts.len() {
-        answer.push_str(&read_until(&mut socket, "\r\n\r\n").await);
-    }
-    assert_eq!(answer, receipts);
-}
-
-#[tokio::test]
-async fn odd_messages_are_told_apart() {
-    let mut server = ordinary().await;
-    let post = |path: &str, headers: &str| {
-        format!("POST {path} HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n")
-            .into_bytes()
-    };
-    let from = "Libprocess-From: slave(1)@127.0.0.1:1\r\n";
-    for (request, status) in [
-        (post("/nobody/mesos.internal.PongSlaveMessage", from), "404"),
-        (post("/master/mesos.internal.PongSlaveMessage", "Libprocess-From: nonsense\r\n"), "500"),
-        (post("/master/mesos.internal.NoSuchMessage", from), "202"),
-        (
-            post(
-                "/master/mesos.internal.PongSlaveMessage",
-                "User-Agent: libprocess/slave(1)@127.0.0.1:1\r\n",
-            ),
-            "202",
-        ),
-        (post("/slave%281%29/mesos.internal.PongSlaveMessage", from), "202"),
-    ] {
-        let answer = exchange(&server, &request).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-    }
-    for to in ["master", "slave(1)"] {
-        assert_eq!(server.messages.recv().await.unwrap().to, to);
-    }
-    assert!(server.messages.try_recv().is_err());
-}
-
 #[tokio::test]
 async fn pipelined_requests_are_worked_on_together_and_answered_in_order() {
     struct Held(mpsc::Sender<tokio::sync::oneshot::Sender<()>>);
@@ -531,5 +464,49 @@ async fn pipelined_requests_are_worked_on_together_and_answered_in_order() {
     first.send(()).unwrap();
     let answer = read_to_end(&mut socket).await;
     assert!(answer.find("X-Path: /1").unwrap() < answer.find("X-Path: /2").unwrap(), "{answer}");
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn what_follows_a_message_is_read_when_that_was_taken() {
+    struct Telling(mpsc::Sender<String>);
+    impl Handler for Telling {
+        fn handle(&self, request: Request) -> Answer {
+            let taken = self.0.clone();
+            Box::pin(async move {
+                taken.send(request.path.clone()).await.unwrap();
+                Response::text(StatusCode::OK, request.path)
+            })
+        }
+
+        fn is_message(&self, head: &Request) -> bool {
+            assert!(head.body.is_empty());
+            head.path.starts_with("/message")
+        }
+
+        fn receive(&self, message: Request) -> Answer {
+            let taken = self.0.clone();
+            Box::pin(async move {
+                let body = String::from_utf8_lossy(&message.body);
+                taken.send(format!("{} {body}", message.path)).await.unwrap();
+                Response::accepted()
+            })
+        }
+    }
+    let (sender, mut taken) = mpsc::channel(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(Telling(sender)), shutdown.clone()));
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let message = |name: &str| format!("POST /message/{name} HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+    let all = [message("1"), message("2"), "GET /last HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned()];
+    socket.write_all(all.concat().as_bytes()).await.unwrap();
+    for expected in ["/message/1 x", "/message/2 x", "/last"] {
+        assert_eq!(timeout(SOON, taken.recv()).await.unwrap().unwrap(), expected);
+    }
+    let answer = read_to_end(&mut socket).await;
+    assert_eq!(answer.matches("HTTP/1.1 202 Accepted").count(), 2, "{answer}");
+    assert!(answer.ends_with("/last"), "{answer}");
     shutdown.cancel();
 }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use tepui_containment::user;
-use tepui_transport::legacy::put;
+use tepui_wire_legacy::put;
 use tepui_wire_mesos::v1;
 
 /// Most that is read at once, in bytes: sixteen pages.

@@ -20,7 +20,7 @@ use http::{Method, StatusCode};
 use tepui_containment::Containerizer;
 use tepui_core_agent::{SecretKey, Snapshot};
 use tepui_telemetry::{Pacer, Sample, system};
-use tepui_transport::{Answer, IncomingMessage, Request, Response, Router};
+use tepui_transport::{Answer, Request, Response, Router};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Options, server::PROCESS, shell::Input};
@@ -160,8 +160,8 @@ const UNUSED_METRICS: [(&str, f64); 10] = [
     ("resource_provider_manager/subscribed", 0.0),
 ];
 
-/// All routes. Libprocess messages for the agent go to `messages`.
-pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) -> Router {
+/// All routes.
+pub(crate) fn router(context: Context) -> Router {
     let post = [Method::POST];
     let with = |handler: fn(Context, Request) -> Answer| {
         let context = context.clone();
@@ -214,7 +214,6 @@ pub(crate) fn router(context: Context, messages: mpsc::Sender<IncomingMessage>) 
             with(|context, request| Box::pin(files::download(context, request))),
         )
         .route("files", "/debug", &[], with(|context, request| Box::pin(files::debug(context, request))))
-        .messages(move |id| (id == PROCESS).then(|| messages.clone()))
 }
 
 fn now(response: Response) -> Answer {

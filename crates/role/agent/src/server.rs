@@ -10,8 +10,9 @@ use std::{
 
 use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
 use tepui_core_agent::{Agent, Config, RecoveryRefused, SecretKey, Upid};
+use tepui_libprocess::{LinkOptions, Links, Messages};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
-use tepui_transport::{LinkOptions, Links, ServerOptions, serve};
+use tepui_transport::{ServerOptions, serve};
 use tepui_wire_mesos::{
     convert::{Format, InvalidResourcesText, parse_resources, to_wire},
     v1,
@@ -157,22 +158,22 @@ impl AgentServer {
         let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
         let shutdown = CancellationToken::new();
         let flags = options.shown_flags(bound, &hostname);
-        let router = http::router(
-            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key),
-            messages,
-        );
+        let context = http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key);
+        let router = Arc::new(http::router(context));
         let inboxes =
             Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
         let mut shell =
             Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
         shell.adopt(found.durable, found.forget, found.running).await;
-        let router = Arc::new(router);
+        let inbox = move |id: &str| (id == PROCESS).then(|| messages.clone());
+        let handler = Arc::new(Messages::new(inbox, router.clone()));
         let mut tasks = vec![
-            tokio::spawn(serve(listener, ServerOptions::default(), router.clone(), shutdown.clone())),
+            tokio::spawn(serve(listener, ServerOptions::default(), handler, shutdown.clone())),
             tokio::spawn(shell.run(inboxes)),
         ];
         if let Some(socket) = domain_socket {
-            let handler = Arc::new(ExecutorsOnly(router));
+            // There is no process for messages here.
+            let handler = Arc::new(Messages::new(|_: &str| None, Arc::new(ExecutorsOnly(router))));
             tasks.push(tokio::spawn(serve(socket, ServerOptions::default(), handler, shutdown.clone())));
         }
         tasks.push(tokio::spawn(crate::shell::master::watch(

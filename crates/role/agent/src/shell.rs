@@ -15,8 +15,9 @@ use std::{
 
 use tepui_containment::{Containerizer, Event};
 use tepui_core_agent::{Agent, Claims, Exit, Outcome, ProbeId, Snapshot, Upid};
+use tepui_libprocess::{Exited, IncomingMessage, Links};
 use tepui_model::ConnectionId;
-use tepui_transport::{Exited, IncomingMessage, Links, Response, StreamSender};
+use tepui_transport::{Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;

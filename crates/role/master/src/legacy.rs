@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use tepui_core_master::{Snapshot, views};
-pub(crate) use tepui_transport::legacy::to_bytes;
-use tepui_transport::legacy::{labels, put, resources, verbatim};
+pub(crate) use tepui_wire_legacy::to_bytes;
+use tepui_wire_legacy::{labels, put, resources, verbatim};
 use tepui_wire_mesos::v1::{self, TimeInfo, master::response::GetState};
 
-pub(crate) use state::{State, flags};
+pub(crate) use state::State;
 pub(crate) use tasks::Selection;
 
 /// Everything that the endpoints show, as the v1 API has it.

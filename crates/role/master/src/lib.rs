@@ -16,9 +16,10 @@ mod performer;
 mod pump;
 mod routes;
 mod server;
-mod version;
 
 pub use options::Options;
 pub use server::{MasterServer, StartError};
 pub use tepui_core_master::{Config, Snapshot};
-pub use version::MESOS_VERSION;
+
+/// The version of Mesos that clients are told. Numbers and dots only: clients take it apart and compare.
+pub const MESOS_VERSION: &str = "1.11.0";

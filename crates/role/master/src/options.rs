@@ -6,8 +6,9 @@ use std::{
 };
 
 use tepui_core_master::Config;
+use tepui_libprocess::LinkOptions;
 use tepui_store::Durability;
-use tepui_transport::{LinkOptions, ServerOptions, StreamLimit};
+use tepui_transport::{ServerOptions, StreamLimit};
 use tepui_wire_mesos::v1::MasterInfo;
 
 /// What a master is started with. The default listens on Mesos's port on loopback and keeps nothing.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use tepui_core_master::{Effect, OperatorEvent};
+use tepui_libprocess::Links;
 use tepui_model::{ConnectionId, Token};
 use tepui_store::{Write, Writer};
-use tepui_transport::{Links, Response, StreamLimit, StreamSender, negotiate::content_type_value, stream};
+use tepui_transport::{Response, StreamLimit, StreamSender, negotiate::content_type_value, stream};
 use tepui_wire_mesos::ContentType;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};

@@ -1,9 +1,9 @@
 //! The task that owns the core: takes what happened, hands it over, and passes on what is to be done.
 
 use tepui_core_master::{Effect, Master};
+use tepui_libprocess::{Exited, IncomingMessage};
 use tepui_model::{ConnectionId, Token};
 use tepui_store::StoreError;
-use tepui_transport::{Exited, IncomingMessage};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},

@@ -7,7 +7,8 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tepui_core_master::{Snapshot, views};
 use tepui_model::parse_duration;
 use tepui_telemetry::{Pacer, Sample, logging, metrics, system};
-use tepui_transport::{IncomingMessage, Request, Response, Router};
+use tepui_transport::{Request, Response, Router};
+use tepui_wire_legacy::{flags as flags_object, sorted, version_info};
 use tepui_wire_mesos::{
     ContentType,
     v1::{
@@ -15,13 +16,11 @@ use tepui_wire_mesos::{
         master::{Call, call},
     },
 };
-use tokio::sync::mpsc;
 
 use crate::{
-    api,
+    MESOS_VERSION, api,
     inputs::{Input, Inputs},
     legacy::{self, Selection, Source, State},
-    version,
 };
 
 /// What the handlers share.
@@ -71,8 +70,8 @@ pub(crate) async fn blocking(work: impl FnOnce() -> Response + Send + 'static) -
     done.unwrap_or_else(|_| Response::plain_status(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// All routes; libprocess messages go to `messages`.
-pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessage>) -> Router {
+/// All routes.
+pub(crate) fn router(context: Arc<Context>) -> Router {
     let post = [Method::POST];
     let with = |handler: fn(Arc<Context>, Request) -> tepui_transport::Answer| {
         let context = context.clone();
@@ -147,7 +146,7 @@ pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessa
             "version",
             "/",
             &[],
-            with(|_, request| now(json(&request, legacy::to_bytes(&version::legacy())))),
+            with(|_, request| now(json(&request, legacy::to_bytes(&sorted(&version_info(MESOS_VERSION)))))),
         )
         .route(
             "metrics",
@@ -177,10 +176,6 @@ pub(crate) fn router(context: Arc<Context>, messages: mpsc::Sender<IncomingMessa
         .route("files", "/browse", &[], with(|_, request| now(no_file(&request))))
         .route("files", "/read", &[], with(|_, request| now(no_file(&request))))
         .route("files", "/download", &[], with(|_, request| now(no_file(&request))))
-        .messages(move |id| {
-            // Agents answer to whoever pings them: a process per agent, all of which are us.
-            (id == "master" || id.starts_with("slave-observer(")).then(|| messages.clone())
-        })
 }
 
 fn now(response: Response) -> tepui_transport::Answer {
@@ -193,7 +188,7 @@ fn json(request: &Request, body: impl Into<Bytes>) -> Response {
 
 fn flags(context: &Context, request: &Request) -> Response {
     let mut object = serde_json::Map::new();
-    object.insert("flags".to_owned(), legacy::flags(&context.flags));
+    object.insert("flags".to_owned(), flags_object(context.flags.iter().map(|(name, value)| (name, value))));
     json(request, legacy::to_bytes(&object.into()))
 }
 

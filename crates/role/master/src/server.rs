@@ -8,10 +8,11 @@ use std::{
 };
 
 use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot};
+use tepui_libprocess::{Links, Messages};
 use tepui_model::Token;
 use tepui_store::{EmbeddedStore, MemoryStore, Store, StoreError, Writer};
 use tepui_telemetry::Pacer;
-use tepui_transport::{Links, serve};
+use tepui_transport::serve;
 use tepui_wire_mesos::v1::{self, MasterInfo, master_info::capability::Type as Capability};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -110,7 +111,11 @@ impl MasterServer {
         let performer = Performer::new(inputs.clone(), links, writer, options.stream);
         let core = Master::new(options.config, core_seed, registry, clock.now());
         let sources = Sources { inputs: input_queue, messages, exited, durable, inputs_next: false };
-        let handler = Arc::new(router(context, message_sender));
+        // Agents answer to whoever pings them: a process per agent, all of which are us.
+        let inbox = move |id: &str| {
+            (id == "master" || id.starts_with("slave-observer(")).then(|| message_sender.clone())
+        };
+        let handler = Arc::new(Messages::new(inbox, Arc::new(router(context))));
         let server = tokio::spawn(serve(listener, options.server, handler, shutdown.clone()));
         let performing = tokio::spawn(performer.run(work));
         let core = tokio::spawn({

@@ -5,11 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tepui_libprocess::{Exited, IncomingMessage, LinkOptions, Links, Messages};
 use tepui_master::{MasterServer, Options};
-use tepui_transport::{
-    Call, Client, Exited, IncomingMessage, LinkOptions, Links, RecordStream, Router, ServerOptions, Url,
-    serve,
-};
+use tepui_transport::{Call, Client, RecordStream, Router, ServerOptions, Url, serve};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     ContentType, Message,
@@ -33,11 +31,12 @@ struct Agent {
 impl Agent {
     async fn start(master: &MasterServer) -> Self {
         let (inbox, messages) = mpsc::channel(100);
-        let router = Router::new("slave(1)").messages(move |id| (id == "slave(1)").then(|| inbox.clone()));
+        let inbox = move |id: &str| (id == "slave(1)").then(|| inbox.clone());
+        let handler = Messages::new(inbox, Arc::new(Router::new("slave(1)")));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone()));
+        tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(handler), shutdown.clone()));
         let (exited, ended) = mpsc::channel(10);
         let links = Links::new(address, exited, LinkOptions::default());
         let master = Upid { id: "master".to_owned(), address: master.address() };

@@ -88,6 +88,25 @@ impl Incoming {
     }
 }
 
+/// What a request says about the sender of the message that it is; `None` if it is none.
+pub fn sender_field<'a>(
+    method: &str,
+    headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Option<&'a [u8]> {
+    if method != "POST" {
+        return None;
+    }
+    let (mut from, mut agent) = (None, None);
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case("libprocess-from") {
+            from.get_or_insert(value);
+        } else if name.eq_ignore_ascii_case("user-agent") {
+            agent.get_or_insert(value);
+        }
+    }
+    from.or_else(|| agent.and_then(|value| value.strip_prefix(b"libprocess/")))
+}
+
 /// Tells a message from any other request: a POST with `Libprocess-From`, or with a `User-Agent` that starts with
 /// `libprocess/`. `None` is any other request.
 ///
@@ -100,19 +119,7 @@ pub fn recognise<'a>(
     path: &str,
     headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Option<Incoming>, Refusal> {
-    if method != "POST" {
-        return Ok(None);
-    }
-    let (mut from, mut agent) = (None, None);
-    for (name, value) in headers {
-        if name.eq_ignore_ascii_case("libprocess-from") {
-            from.get_or_insert(value);
-        } else if name.eq_ignore_ascii_case("user-agent") {
-            agent.get_or_insert(value);
-        }
-    }
-    let agent = agent.and_then(|value| value.strip_prefix(b"libprocess/"));
-    let Some(sender) = from.or(agent) else {
+    let Some(sender) = sender_field(method, headers) else {
         return Ok(None);
     };
     let sender = String::from_utf8_lossy(sender);

@@ -16,7 +16,7 @@ const PATH: &AsciiSet =
 
 /// The name of a process anywhere: `slave(1)@127.0.0.1:5051`.
 ///
-/// The id is empty where Mesos writes "nobody": `@0.0.0.0:0`, the address of a scheduler that speaks HTTP.
+/// The id is empty where Mesos writes "nobody": [`Upid::NOBODY`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Upid {
     /// The process at that address, not percent-encoded: `master`, `slave(1)`, `executor(1)`.
@@ -50,6 +50,9 @@ pub enum InvalidUpid {
 }
 
 impl Upid {
+    /// How messages name somebody who is no process, as a scheduler that speaks HTTP.
+    pub const NOBODY: &str = "@0.0.0.0:0";
+
     /// The process `id` at `address`.
     pub fn new(id: impl Into<String>, address: SocketAddr) -> Self {
         Self { id: id.into(), address }

@@ -4,7 +4,8 @@
 use divan::{Bencher, counter::BytesCount};
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, prost::Message as _};
 use std::sync::LazyLock;
-use tepui_wire_mesos::{Described, MessageDescriptor, json, protobuf, v1};
+use tepui_wire_mesos::{json, v1};
+use tepui_wire_protobuf::{self as protobuf, Described, MessageDescriptor};
 
 fn main() {
     divan::main();

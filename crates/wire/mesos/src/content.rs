@@ -1,8 +1,9 @@
 //! The two encodings that a peer may ask for.
 
 use bytes::Bytes;
+use tepui_wire_protobuf::{self as protobuf, Described};
 
-use crate::{DecodeError, Described, json, protobuf};
+use crate::{DecodeError, json};
 
 /// How a message is written in a body or a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +43,7 @@ impl ContentType {
     pub fn decode<M: Described>(self, body: Bytes) -> Result<M, DecodeError> {
         match self {
             Self::Json => json::from_slice(&body),
-            Self::Protobuf => protobuf::from_bytes(body),
+            Self::Protobuf => Ok(protobuf::from_bytes(body)?),
         }
     }
 }

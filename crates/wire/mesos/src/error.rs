@@ -1,5 +1,7 @@
 //! Why a body was refused, in the words that Mesos has for it.
 
+use tepui_wire_protobuf::Invalid;
+
 /// A body that is not the message it should be.
 ///
 /// Displayed as the master and both HTTP APIs of schedulers and executors word it; the agent's operator API leaves
@@ -42,5 +44,11 @@ impl DecodeError {
         match self {
             Self::Syntax(reason) | Self::Convert { reason, .. } | Self::Protobuf { reason, .. } => reason,
         }
+    }
+}
+
+impl From<Invalid> for DecodeError {
+    fn from(Invalid { message, reason }: Invalid) -> Self {
+        Self::Protobuf { message, reason }
     }
 }

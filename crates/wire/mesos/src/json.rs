@@ -11,8 +11,7 @@ mod read;
 mod write;
 
 pub use read::{from_slice, list_from_slice, to_protobuf};
-pub(crate) use write::as_i32;
-pub use write::{to_string, to_vec, write};
+pub use write::{number, to_string, to_vec, write};
 
 #[cfg(test)]
 mod tests;

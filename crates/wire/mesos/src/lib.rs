@@ -1,20 +1,17 @@
 //! The messages of the Mesos v1 APIs and of the agent protocol, and their JSON dialect.
 //!
-//! Here live the generated types, the table of their fields, and the two encodings with their checks.
+//! Here live the generated types, the table of their fields, and the dialect of JSON. Binary protobuf is read and written
+//! by `tepui_wire_protobuf`.
 //! No decision about a cluster is made here, and nothing here does I/O.
 
 pub mod content;
 pub mod convert;
-pub mod descriptor;
 pub mod error;
 pub mod json;
 pub mod message;
-pub mod protobuf;
 mod recorded;
-mod scan;
 
 pub use content::ContentType;
-pub use descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
 pub use error::DecodeError;
 pub use message::Message;
 
@@ -23,7 +20,7 @@ pub use message::Message;
 #[allow(clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
 mod descriptors {
     use crate::recorded::recorded;
-    use crate::descriptor::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
+    use tepui_wire_protobuf::{Described, EnumDescriptor, FieldDescriptor, Kind, Label, MessageDescriptor};
     include!("generated/descriptors.rs");
 }
 

@@ -4,8 +4,9 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use tepui_wire_protobuf as protobuf;
 
-use crate::{internal, protobuf};
+use crate::internal;
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $variant:ident($type:ident),)*) => {
@@ -40,7 +41,7 @@ macro_rules! messages {
                 match name {
                     $(concat!("mesos.internal.", stringify!($type)) => protobuf::from_bytes::<internal::$type>(body)
                         .map(|message| Self::$variant(Box::new(message)))
-                        .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.reason().to_owned() }),)*
+                        .map_err(|error| InvalidMessage::Malformed { name: name.to_owned(), reason: error.reason }),)*
                     _ => Err(InvalidMessage::Unknown { name: name.to_owned() }),
                 }
             }
@@ -141,9 +142,10 @@ pub enum InvalidMessage {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tepui_wire_protobuf::Described as _;
 
     use super::*;
-    use crate::{Described as _, v1};
+    use crate::v1;
 
     /// Bodies as they were seen on real connections.
     const SEEN: &str = include_str!("../testdata/libprocess.tsv");

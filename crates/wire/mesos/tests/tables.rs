@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use tepui_wire_mesos::{ENUMS, FieldDescriptor, Kind, Label, MESSAGES};
+use tepui_wire_mesos::{ENUMS, MESSAGES};
+use tepui_wire_protobuf::{FieldDescriptor, Kind, Label};
 
 /// kind, scope, name, number, type, notes.
 type Row = [String; 6];

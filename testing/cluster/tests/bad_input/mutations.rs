@@ -9,7 +9,8 @@ use conformance::{
     process::{in_yard, remark},
 };
 use serde_json::{Value, json};
-use tepui_wire_mesos::{ContentType, Described, Message, internal, json as mesos_json, v1};
+use tepui_wire_mesos::{ContentType, Message, internal, json as mesos_json, v1};
+use tepui_wire_protobuf::Described;
 
 use crate::harness::{Framework, LIMIT, Site, raw_post, subscribe_call};
 

@@ -1,7 +1,7 @@
 //! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
 
-use tepui_core_driver::{CallToken, Loss, Subscription};
-use tepui_model::{ConnectionId, Reply};
+use tepui_core_driver::{CallToken, Subscription};
+use tepui_model::{ConnectionId, Loss, Reply};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
 

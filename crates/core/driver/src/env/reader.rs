@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
+use tepui_wire_libprocess::Address;
+
 use super::{Problem, Protocol, TlsEnv};
-use crate::Address;
 
 /// Looks variables up and gathers what is wrong with them.
 pub(super) struct Reader<'a> {

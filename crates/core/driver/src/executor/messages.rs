@@ -1,6 +1,6 @@
 //! What the agent says in libprocess messages, and the end of its link.
 
-use tepui_model::Tick;
+use tepui_model::{Loss, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     Message, internal,
@@ -8,7 +8,7 @@ use tepui_wire_mesos::{
 };
 
 use super::{Callback, Effect, ExecutorDriver, State, Transport};
-use crate::{Loss, Subscription};
+use crate::Subscription;
 
 impl ExecutorDriver {
     /// A message for this driver's process.

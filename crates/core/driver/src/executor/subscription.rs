@@ -1,9 +1,9 @@
 //! Getting subscribed, noticing that one is not, and what follows from it.
 
-use tepui_model::Tick;
+use tepui_model::{Loss, Tick};
 
 use super::{Callback, Effect, ExecutorDriver, State, Transport};
-use crate::{DriverStatus, Loss, Subscription};
+use crate::{DriverStatus, Subscription};
 
 impl ExecutorDriver {
     /// The shell has the answer's head, and it was 200. An agent that answers is not lost.

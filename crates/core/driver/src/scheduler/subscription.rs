@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tepui_model::Tick;
+use tepui_model::{Loss, Tick};
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::v1::scheduler::{Call, call};
 
 use super::{CallError, Effect, Event, SchedulerDriver, State, calls, redirect_of};
-use crate::{Address, DriverStatus, Loss, Subscription};
+use crate::{DriverStatus, Subscription};
 
 /// Masters that point at one another must not make the driver spin.
 const MAX_REDIRECTS: u32 = 5;

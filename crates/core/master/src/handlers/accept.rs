@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tepui_model::{AgentId, ExecutorId, FrameworkId, Reason, Resources, Role, TaskState};
+use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     convert::{self, Format},
     internal,
@@ -139,7 +140,7 @@ fn launch(master: &mut Master, pool: &mut Pool, mut task: TaskInfo) {
         framework: (*framework.info).clone(),
         task,
         resource_version_uuids: resource_versions(agent),
-        pid: Some("@0.0.0.0:0".to_owned()),
+        pid: Some(Upid::NOBODY.to_owned()),
         launch_executor: Some(launch_executor),
         ..internal::RunTaskMessage::default()
     };

@@ -372,7 +372,7 @@ fn finish(master: &mut Master, id: &AgentId, frameworks: &[v1::FrameworkInfo], o
         };
         let message = internal::UpdateFrameworkMessage {
             framework_id: framework.wire_id(),
-            pid: Some("@0.0.0.0:0".to_owned()),
+            pid: Some(Upid::NOBODY.to_owned()),
             framework_info: Some((*framework.info).clone()),
         };
         master.send(pid.clone(), message);

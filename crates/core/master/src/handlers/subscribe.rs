@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{ConnectionId, FrameworkId, Reply, Role};
+use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     internal,
     v1::{
@@ -176,7 +177,7 @@ fn tell_agents(master: &mut Master, framework: &Framework) {
     let message = internal::UpdateFrameworkMessage {
         framework_id: framework.wire_id(),
         // Nobody: the scheduler speaks HTTP.
-        pid: Some("@0.0.0.0:0".to_owned()),
+        pid: Some(Upid::NOBODY.to_owned()),
         framework_info: Some((*framework.info).clone()),
     };
     let connected: Vec<_> =

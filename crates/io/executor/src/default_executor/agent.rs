@@ -2,8 +2,8 @@
 
 use http::{HeaderName, HeaderValue, header};
 use tepui_core_default_executor::Answer;
-use tepui_core_driver::Address;
 use tepui_transport::{Call, Client, ClientError, ClientOptions, Url};
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{
     ContentType,
     v1::agent::{self, call::Type},

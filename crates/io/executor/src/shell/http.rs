@@ -1,9 +1,10 @@
 //! The executor API: one connection for the event stream, one for all calls.
 
-use tepui_core_driver::{Address, CallToken, Subscription};
+use tepui_core_driver::{CallToken, Subscription};
 use tepui_transport::{
     Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed, Subscriber, Url,
 };
+use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1::executor};
 
 use super::Heard;

@@ -3,9 +3,8 @@
 use std::{io, net::TcpListener, sync::Arc};
 
 use tepui_core_driver::executor::Transport;
-use tepui_transport::{
-    Answer, Exited, Handler, IncomingMessage, LinkOptions, Links, Request, Response, ServerOptions, serve,
-};
+use tepui_libprocess::{Exited, IncomingMessage, LinkOptions, Links, Messages};
+use tepui_transport::{Request, Response, ServerOptions, serve};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -28,22 +27,6 @@ pub(super) struct Libprocess {
     server: JoinHandle<()>,
 }
 
-/// Takes messages for the driver's process; answers everything else with 404.
-struct Inbox {
-    own: String,
-    messages: mpsc::Sender<IncomingMessage>,
-}
-
-impl Handler for Inbox {
-    fn handle(&self, _: Request) -> Answer {
-        Box::pin(std::future::ready(Response::not_found()))
-    }
-
-    fn inbox(&self, id: &str) -> Option<mpsc::Sender<IncomingMessage>> {
-        (id == self.own).then(|| self.messages.clone())
-    }
-}
-
 impl Libprocess {
     /// Begins to listen.
     pub(super) fn new(listener: TcpListener, transport: &Transport) -> io::Result<Self> {
@@ -55,8 +38,12 @@ impl Libprocess {
         let (exited_sender, exited) = mpsc::channel(EXITED_MAX);
         let links = Links::new(own.address, exited_sender, LinkOptions::default());
         let shutdown = CancellationToken::new();
-        let inbox = Arc::new(Inbox { own: own.id.clone(), messages: sender });
-        let server = tokio::spawn(serve(listener, ServerOptions::default(), inbox, shutdown.clone()));
+        let process = own.id.clone();
+        let inbox = move |id: &str| (id == process).then(|| sender.clone());
+        // There is nothing else to ask an executor for.
+        let others = |_: Request| std::future::ready(Response::not_found());
+        let handler = Arc::new(Messages::new(inbox, Arc::new(others)));
+        let server = tokio::spawn(serve(listener, ServerOptions::default(), handler, shutdown.clone()));
         Ok(Self { own: own.id.clone(), links, messages, exited, shutdown, server })
     }
 

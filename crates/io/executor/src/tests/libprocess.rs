@@ -1,28 +1,15 @@
-//! The driver over libprocess, against an agent's process made of the transport's own parts.
+//! The driver over libprocess, against an agent's process made of our own parts.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use tepui_transport::{
-    Answer, Exited, Handler, IncomingMessage, LinkOptions, Links, Request, Response, serve,
-};
+use tepui_libprocess::{Exited, IncomingMessage, LinkOptions, Links, Messages};
+use tepui_transport::{Router, serve};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, internal};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-
-struct Inbox(mpsc::Sender<IncomingMessage>);
-
-impl Handler for Inbox {
-    fn handle(&self, _: Request) -> Answer {
-        Box::pin(std::future::ready(Response::not_found()))
-    }
-
-    fn inbox(&self, id: &str) -> Option<mpsc::Sender<IncomingMessage>> {
-        (id == "slave(1)").then(|| self.0.clone())
-    }
-}
 
 /// `slave(1)` on a port of loopback.
 struct Agent {
@@ -47,8 +34,9 @@ impl Agent {
         let (exited_sender, exited) = mpsc::channel(100);
         let links = Links::new(address, exited_sender, LinkOptions::default());
         let death = CancellationToken::new();
-        let inbox = std::sync::Arc::new(Inbox(sender));
-        tokio::spawn(serve(listener, Default::default(), inbox, death.clone()));
+        let inbox = move |id: &str| (id == "slave(1)").then(|| sender.clone());
+        let handler = Messages::new(inbox, Arc::new(Router::new("slave(1)")));
+        tokio::spawn(serve(listener, Default::default(), Arc::new(handler), death.clone()));
         Self { address, messages, exited, links, death }
     }
 

@@ -3,8 +3,9 @@
 use std::{future::Future, marker::PhantomData, pin::Pin};
 
 use bytes::Bytes;
-use tepui_core_driver::Loss;
-use tepui_wire_mesos::{ContentType, Described};
+use tepui_model::Loss;
+use tepui_wire_mesos::ContentType;
+use tepui_wire_protobuf::Described;
 
 use super::{Call, Client, ClientError, RecordStream, Url};
 

@@ -9,9 +9,6 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
-use http::StatusCode;
-use tepui_wire_libprocess::{Incoming, Refusal};
-use tepui_wire_mesos::Message;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
@@ -21,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
-    Answer, Handler, IncomingMessage, ServerOptions,
-    parse::{After, Parsed, Parser, RawMessage},
+    Answer, Handler, ServerOptions,
+    parse::{After, Parsed, Parser},
     write::{self, Rest},
 };
 use crate::{
@@ -178,7 +175,7 @@ where
     /// took them all.
     async fn take_requests(&mut self) -> Result<bool, Closed> {
         while self.intake == Intake::Open && self.answers.len() < self.options.pipelined_max {
-            match self.parser.next(&mut self.buffer, self.peer, self.options) {
+            match self.parser.next(&mut self.buffer, self.peer, self.options, self.handler) {
                 Parsed::Partial => return Ok(true),
                 Parsed::Continue => self.out.put_slice(b"HTTP/1.1 100 Continue\r\n\r\n"),
                 Parsed::Request { request, after } => {
@@ -199,11 +196,11 @@ where
                     self.upload = Some(pieces);
                     return Ok(true);
                 }
-                Parsed::Message(message) => {
-                    if !message.keep_alive {
+                Parsed::Message { request, after } => {
+                    if !after.keep_alive {
                         self.intake = Intake::Closing;
                     }
-                    let response = deliver(self.handler, message).await;
+                    let response = self.handler.receive(request).await;
                     self.respond_now(response).await?;
                 }
                 Parsed::Refused(response) => {
@@ -409,33 +406,4 @@ fn put_chunk(out: &mut BytesMut, chunk: &Bytes) {
     out.put_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
     out.put_slice(chunk);
     out.put_slice(b"\r\n");
-}
-
-/// Hands a libprocess message to its process. A message that does not decode is dropped with a word in the log;
-/// its sender gets the same 202 as for any other.
-async fn deliver(handler: &dyn Handler, raw: RawMessage) -> Response {
-    let refused = |refusal: Refusal| {
-        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status == StatusCode::NOT_FOUND {
-            return Response::not_found();
-        }
-        Response::text(status, refusal.to_string())
-    };
-    let Incoming { sender, target, name } = match raw.incoming {
-        Ok(incoming) => incoming,
-        Err(refusal) => return refused(refusal),
-    };
-    let Some(inbox) = handler.inbox(&target) else {
-        return refused(Refusal::NoProcess(target));
-    };
-    match Message::decode(&name, raw.body) {
-        Ok(message) => {
-            let message = IncomingMessage { from: sender, to: target, message };
-            if let Err(unsent) = inbox.send(message).await {
-                return refused(Refusal::NoProcess(unsent.0.to));
-            }
-        }
-        Err(error) => warn!(from = %sender, to = target, %error, "dropping a message"),
-    }
-    Response::accepted()
 }

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use tepui_wire_libprocess::{Incoming, Refusal, recognise};
 
-use super::ServerOptions;
+use super::{Handler, ServerOptions};
 use crate::{
     exchange::{Request, Response},
     h1::{ChunkedDecoder, InvalidChunk},
@@ -26,8 +25,8 @@ pub(super) enum Parsed {
     Request { request: Request, after: After },
     /// One request whose body is a stream of records: [`Parser::upload`] hands it out piece by piece.
     Streaming { request: Request, after: After },
-    /// One libprocess message, not yet decoded.
-    Message(RawMessage),
+    /// One message.
+    Message { request: Request, after: After },
     /// An answer without asking the handler; the connection ends with it.
     Refused(Response),
     /// No HTTP: the connection ends without an answer.
@@ -40,13 +39,6 @@ pub(super) struct After {
     pub(super) keep_alive: bool,
     pub(super) gzip: bool,
     pub(super) head_only: bool,
-}
-
-/// A libprocess message as it came.
-pub(super) struct RawMessage {
-    pub(super) incoming: Result<Incoming, Refusal>,
-    pub(super) body: Bytes,
-    pub(super) keep_alive: bool,
 }
 
 /// Why no request can be read.
@@ -69,13 +61,10 @@ fn refused(response: Response) -> Stop {
 }
 
 struct Head {
-    method: Method,
-    path: String,
-    query: Option<String>,
-    headers: HeaderMap,
+    /// Without its body.
+    request: Request,
     after: After,
-    /// Sender and receiver, if this is a libprocess message.
-    message: Option<Result<Incoming, Refusal>>,
+    is_message: bool,
 }
 
 enum Coding {
@@ -102,12 +91,14 @@ impl Parser {
         buffer: &mut BytesMut,
         peer: Option<SocketAddr>,
         options: &ServerOptions,
+        handler: &dyn Handler,
     ) -> Parsed {
         if self.pending.is_none() {
-            match head(buffer, options) {
+            match head(buffer, peer, options, handler) {
                 Ok(None) => return Parsed::Partial,
                 Ok(Some((head, coding))) => {
                     let consent = head
+                        .request
                         .headers
                         .get(header::EXPECT)
                         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
@@ -123,10 +114,7 @@ impl Parser {
         let Some((head, mut coding)) = self.pending.take() else { return Parsed::Partial };
         if head.is_stream() {
             self.uploading = Some(coding);
-            return match complete(head, Bytes::new(), peer) {
-                Parsed::Request { request, after } => Parsed::Streaming { request, after },
-                other => other,
-            };
+            return Parsed::Streaming { request: head.request, after: head.after };
         }
         let body = match &mut coding {
             Coding::Length(length) if buffer.len() < *length => {
@@ -151,7 +139,7 @@ impl Parser {
                 self.pending = Some((head, coding));
                 Parsed::Partial
             }
-            Some(body) => complete(head, body, peer),
+            Some(body) => complete(head, body),
         }
     }
 }
@@ -181,24 +169,23 @@ impl Parser {
 impl Head {
     /// Whether the body is for a handler that reads it while it comes.
     fn is_stream(&self) -> bool {
-        let recordio = self.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == RECORDIO);
-        recordio && self.message.is_none()
+        let recordio = self.request.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == RECORDIO);
+        recordio && !self.is_message
     }
 }
 
-fn complete(head: Head, body: Bytes, peer: Option<SocketAddr>) -> Parsed {
-    let Head { method, path, query, headers, after, message } = head;
-    match message {
-        Some(incoming) => Parsed::Message(RawMessage { incoming, body, keep_alive: after.keep_alive }),
-        None => {
-            let request =
-                Request { method, path, query, headers, body, upload: None, peer, rest: String::new() };
-            Parsed::Request { request, after }
-        }
-    }
+fn complete(head: Head, body: Bytes) -> Parsed {
+    let Head { request, after, is_message } = head;
+    let request = Request { body, ..request };
+    if is_message { Parsed::Message { request, after } } else { Parsed::Request { request, after } }
 }
 
-fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, Coding)>, Stop> {
+fn head(
+    buffer: &mut BytesMut,
+    peer: Option<SocketAddr>,
+    options: &ServerOptions,
+    handler: &dyn Handler,
+) -> Result<Option<(Head, Coding)>, Stop> {
     // Empty lines between requests are forgiven, as RFC 9112 asks.
     while buffer.starts_with(b"\r\n") {
         let _ = buffer.split_to(2);
@@ -231,10 +218,11 @@ fn head(buffer: &mut BytesMut, options: &ServerOptions) -> Result<Option<(Head, 
         gzip: has_token(&headers, header::ACCEPT_ENCODING, "gzip"),
         head_only: method == Method::HEAD,
     };
-    let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let message = recognise(method.as_str(), &path, fields).transpose();
     let _ = buffer.split_to(length);
-    Ok(Some((Head { method, path, query, headers, after, message }, coding)))
+    let request =
+        Request { method, path, query, headers, body: Bytes::new(), upload: None, peer, rest: String::new() };
+    let is_message = handler.is_message(&request);
+    Ok(Some((Head { request, after, is_message }, coding)))
 }
 
 fn target(target: &str) -> (String, Option<String>) {

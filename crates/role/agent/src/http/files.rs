@@ -2,10 +2,8 @@
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
-use tepui_transport::{
-    Request, Response,
-    legacy::{put, to_bytes},
-};
+use tepui_transport::{Request, Response};
+use tepui_wire_legacy::{put, to_bytes};
 
 use super::{
     Context,

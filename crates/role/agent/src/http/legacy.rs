@@ -1,15 +1,15 @@
 //! The endpoints that are older than the v1 API. Members and their order are those of a Mesos agent.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use tepui_core_agent::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot, flat_id, views};
 use tepui_telemetry::{metrics as samples, system as machine};
-use tepui_transport::{
-    Request, Response,
-    legacy::{build_date, build_time, put, resources, sorted, task, to_bytes, verbatim},
+use tepui_transport::{Request, Response};
+use tepui_wire_legacy::{
+    flags as flags_object, labels, put, put_roles, resources, sorted, task, to_bytes, verbatim, version_info,
 };
 use tepui_wire_mesos::{
     convert::{self, Format},
@@ -25,32 +25,16 @@ fn json(request: &Request, body: impl Into<Bytes>) -> Response {
     Response::legacy_json(request.query_parameter("jsonp").as_deref(), body)
 }
 
-/// The version, as GET_VERSION has it.
-pub(super) fn version_info(context: &Context) -> v1::VersionInfo {
-    v1::VersionInfo {
-        version: context.shared.version.clone(),
-        build_date: Some(build_date()),
-        build_time: Some(build_time()),
-        build_user: Some(String::new()),
-        ..v1::VersionInfo::default()
-    }
-}
-
 /// `/version`.
 pub(super) fn version(context: &Context, request: &Request) -> Response {
-    json(request, to_bytes(&sorted(&version_info(context))))
+    json(request, to_bytes(&sorted(&version_info(&context.shared.version))))
 }
 
 /// `/flags`.
 pub(super) fn flags(context: &Context, request: &Request) -> Response {
     let mut object = Map::new();
-    put(&mut object, "flags", flags_object(context));
+    put(&mut object, "flags", flags_object(&context.shared.flags));
     json(request, to_bytes(&object.into()))
-}
-
-fn flags_object(context: &Context) -> Value {
-    let flags = context.shared.flags.iter();
-    flags.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>().into()
 }
 
 /// `/system/stats.json`.
@@ -166,7 +150,7 @@ pub(super) async fn state(context: Context, request: Request) -> Response {
 
 fn state_object(context: &Context, snapshot: &Snapshot, master: Option<String>) -> Value {
     let mut object = Map::new();
-    let version = version_info(context);
+    let version = version_info(&context.shared.version);
     put(&mut object, "version", version.version);
     put(&mut object, "build_date", version.build_date);
     put(&mut object, "build_time", version.build_time);
@@ -179,7 +163,7 @@ fn state_object(context: &Context, snapshot: &Snapshot, master: Option<String>) 
     put(&mut object, "capabilities", CAPABILITIES.map(Value::from).to_vec());
     put_resources(&mut object, snapshot);
     put(&mut object, "resource_providers", Vec::<Value>::new());
-    put(&mut object, "attributes", attributes(&info.attributes));
+    put(&mut object, "attributes", resources::attributes(&info.attributes));
     if let Some(master) = master {
         put(&mut object, "master_hostname", master);
     }
@@ -192,7 +176,7 @@ fn state_object(context: &Context, snapshot: &Snapshot, master: Option<String>) 
     if let Some(drain) = &snapshot.drain {
         put(&mut object, "drain_config", verbatim(drain));
     }
-    put(&mut object, "flags", flags_object(context));
+    put(&mut object, "flags", flags_object(&context.shared.flags));
     put(&mut object, "frameworks", snapshot.frameworks.iter().map(framework).collect::<Vec<Value>>());
     let completed = snapshot.completed_frameworks.iter().map(|one| framework(one));
     put(&mut object, "completed_frameworks", completed.collect::<Vec<Value>>());
@@ -214,40 +198,20 @@ const CAPABILITIES: [&str; 8] = [
 fn put_resources(object: &mut Map<String, Value>, snapshot: &Snapshot) {
     let all = &snapshot.agent_info.resources;
     put(object, "resources", resources::summary(all));
-    let (reserved, unreserved) = by_role(all.iter());
-    let summaries = |reserved: &BTreeMap<String, Vec<&v1::Resource>>| {
-        let roles = reserved.iter();
-        roles
-            .map(|(role, resources)| (role.clone(), resources::summary(resources.iter().copied())))
-            .collect::<Map<_, _>>()
-    };
+    let (reserved, unreserved) = resources::by_reservation(all);
     let full = |resources: &[&v1::Resource]| resources.iter().map(|one| full(one)).collect::<Vec<Value>>();
-    put(object, "reserved_resources", summaries(&reserved));
+    put(object, "reserved_resources", resources::summary_by_role(&reserved));
     put(object, "unreserved_resources", resources::summary(unreserved.iter().copied()));
-    let reserved_full = reserved.iter().map(|(role, resources)| (role.clone(), full(resources).into()));
+    let reserved_full = reserved.iter().map(|(role, resources)| ((*role).to_owned(), full(resources).into()));
     put(object, "reserved_resources_full", reserved_full.collect::<Map<_, _>>());
     put(object, "unreserved_resources_full", full(&unreserved));
     let used = snapshot.frameworks.iter().flat_map(|framework| &framework.executors);
     let used = used
         .filter(|executor| executor.state != ExecutorState::Terminated)
         .flat_map(|executor| statistics::resources(executor));
-    let (reserved, unreserved) = by_role(used);
-    put(object, "reserved_resources_allocated", summaries(&reserved));
+    let (reserved, unreserved) = resources::by_reservation(used);
+    put(object, "reserved_resources_allocated", resources::summary_by_role(&reserved));
     put(object, "unreserved_resources_allocated", resources::summary(unreserved));
-}
-
-fn by_role<'a>(
-    all: impl Iterator<Item = &'a v1::Resource>,
-) -> (BTreeMap<String, Vec<&'a v1::Resource>>, Vec<&'a v1::Resource>) {
-    let mut reserved: BTreeMap<String, Vec<&v1::Resource>> = BTreeMap::new();
-    let mut unreserved = Vec::new();
-    for resource in all {
-        match resources::reserved_for(resource) {
-            Some(role) => reserved.entry(role.to_owned()).or_default().push(resource),
-            None => unreserved.push(resource),
-        }
-    }
-    (reserved, unreserved)
 }
 
 /// One resource in all its parts, in both formats at once.
@@ -255,22 +219,6 @@ fn full(resource: &v1::Resource) -> Value {
     let mut resource = resource.clone();
     convert::set_format(&mut resource, Format::Both);
     verbatim(&resource)
-}
-
-fn attributes(attributes: &[v1::Attribute]) -> Value {
-    let mut object = Map::new();
-    for attribute in attributes {
-        let value = if let Some(scalar) = &attribute.scalar {
-            scalar.value.into()
-        } else if let Some(ranges) = &attribute.ranges {
-            let ranges = ranges.range.iter().map(|range| format!("{}-{}", range.begin, range.end));
-            format!("[{}]", ranges.collect::<Vec<_>>().join(", ")).into()
-        } else {
-            Value::from(attribute.text.as_ref().map_or("", |text| text.value.as_str()))
-        };
-        put(&mut object, &attribute.name, value);
-    }
-    object.into()
 }
 
 fn framework_id(framework: &FrameworkView) -> &str {
@@ -282,9 +230,7 @@ fn source(executor: &ExecutorView) -> &str {
     executor.info.source.as_deref().unwrap_or_default()
 }
 
-#[expect(deprecated, reason = "frameworks without MULTI_ROLE have it")]
 fn framework(framework: &FrameworkView) -> Value {
-    use v1::framework_info::capability::Type::MultiRole;
     let info = &framework.info;
     let mut object = Map::new();
     put(&mut object, "id", framework_id(framework));
@@ -296,11 +242,7 @@ fn framework(framework: &FrameworkView) -> Value {
     if let Some(principal) = &info.principal {
         put(&mut object, "principal", principal.as_str());
     }
-    if info.capabilities.iter().any(|capability| capability.r#type == Some(MultiRole.into())) {
-        put(&mut object, "roles", info.roles.clone());
-    } else {
-        put(&mut object, "role", info.role.as_deref().unwrap_or("*"));
-    }
+    put_roles(&mut object, info);
     let list =
         |executors: &[Arc<ExecutorView>]| executors.iter().map(|one| executor(one)).collect::<Vec<Value>>();
     put(&mut object, "executors", list(&framework.executors));
@@ -320,8 +262,8 @@ fn executor(executor: &ExecutorView) -> Value {
     if let Some(role) = info.resources.iter().find_map(resources::allocated_to) {
         put(&mut object, "role", role);
     }
-    if let Some(labels) = &info.labels {
-        put(&mut object, "labels", tepui_transport::legacy::labels(labels));
+    if let Some(found) = &info.labels {
+        put(&mut object, "labels", labels(found));
     }
     if let Some(kind) = info.r#type.and_then(|kind| v1::executor_info::Type::try_from(kind).ok()) {
         put(&mut object, "type", kind.as_str_name());

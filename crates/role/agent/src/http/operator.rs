@@ -7,6 +7,7 @@ use tepui_transport::{
     Request, Response,
     negotiate::{self, Api, Media},
 };
+use tepui_wire_legacy::version_info;
 use tepui_wire_mesos::{
     ContentType,
     v1::{
@@ -15,7 +16,7 @@ use tepui_wire_mesos::{
     },
 };
 
-use super::{Context, containers, legacy, statistics};
+use super::{Context, containers, statistics};
 use crate::files::{self, FilesError};
 
 /// Answers an operator's call.
@@ -106,7 +107,7 @@ async fn perform(context: &Context, kind: Type, call: Call) -> Result<Option<Mes
             Message { get_flags: Some(get_flags), ..of(response::Type::GetFlags) }
         }
         Type::GetVersion => {
-            let get_version = response::GetVersion { version_info: legacy::version_info(context) };
+            let get_version = response::GetVersion { version_info: version_info(&context.shared.version) };
             Message { get_version: Some(get_version), ..of(response::Type::GetVersion) }
         }
         Type::GetMetrics => metrics(&*context.snapshot().await?, of(response::Type::GetMetrics)),

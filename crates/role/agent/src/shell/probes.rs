@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use tepui_core_agent::{Probe, ProbeId};
-use tepui_transport::probe;
 use tepui_wire_mesos::v1;
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -24,7 +23,7 @@ impl Probes {
     ) {
         let (key, inputs) = ((container.value.clone(), id), inputs.clone());
         let task = tokio::spawn(async move {
-            let outcome = probe::ask(probe).await;
+            let outcome = tepui_probe::ask(probe).await;
             if let Some(inputs) = inputs.upgrade() {
                 let _ = inputs.send(Input::Probed { container, id, outcome }).await;
             }

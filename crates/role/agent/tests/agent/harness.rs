@@ -12,9 +12,9 @@ use std::{
 
 use tepui_agent::{AgentServer, Options};
 use tepui_containment::Isolation;
+use tepui_libprocess::{IncomingMessage, LinkOptions, Links, Messages};
 use tepui_transport::{
-    Client, ClientOptions, ClientResponse, IncomingMessage, LinkOptions, Links, RecordStream, Router,
-    ServerOptions, Url, serve,
+    Client, ClientOptions, ClientResponse, RecordStream, Router, ServerOptions, Url, serve,
 };
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
@@ -194,10 +194,11 @@ impl Master {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (inbox, messages) = mpsc::channel(100_000);
-        let router = Router::new("master").messages(move |id| (id == "master").then(|| inbox.clone()));
+        let inbox = move |id: &str| (id == "master").then(|| inbox.clone());
+        let handler = Messages::new(inbox, Arc::new(Router::new("master")));
         let shutdown = CancellationToken::new();
         let server =
-            tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(router), shutdown.clone()));
+            tokio::spawn(serve(listener, ServerOptions::default(), Arc::new(handler), shutdown.clone()));
         let (exited, _) = mpsc::channel(10);
         Self {
             pid: Upid::new("master", address),

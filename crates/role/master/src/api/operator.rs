@@ -9,6 +9,7 @@ use tepui_transport::{
     Request, Response,
     negotiate::{self, Api},
 };
+use tepui_wire_legacy::version_info;
 use tepui_wire_mesos::{
     ContentType,
     v1::{
@@ -18,9 +19,9 @@ use tepui_wire_mesos::{
 };
 
 use crate::{
+    MESOS_VERSION,
     inputs::Input,
     routes::{Context, blocking},
-    version,
 };
 
 /// An operator's call.
@@ -142,7 +143,7 @@ fn simple(context: &Context, kind: Type) -> v1::master::Response {
         }
         Type::GetVersion => {
             typed(response::Type::GetVersion);
-            answer.get_version = Some(response::GetVersion { version_info: version::info() });
+            answer.get_version = Some(response::GetVersion { version_info: version_info(MESOS_VERSION) });
         }
         Type::GetLoggingLevel => {
             typed(response::Type::GetLoggingLevel);

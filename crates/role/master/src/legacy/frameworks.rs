@@ -47,12 +47,12 @@ impl Source<'_> {
         if let Some(principal) = &info.principal {
             put(&mut object, "principal", principal.as_str());
         }
-        put_roles(&mut object, info);
+        tepui_wire_legacy::put_roles(&mut object, info);
         let own = tasks.remove(framework_id(framework)).unwrap_or_default();
         let list = |phase: Phase| {
             own.iter()
                 .filter(|(of, _)| *of == phase)
-                .map(|(_, task)| tepui_transport::legacy::task(task))
+                .map(|(_, task)| tepui_wire_legacy::task(task))
                 .collect::<Vec<Value>>()
         };
         put(&mut object, "tasks", list(Phase::Active));
@@ -98,16 +98,6 @@ pub(super) fn summary(framework: &Framework) -> Map<String, Value> {
     put(&mut object, "connected", framework.connected);
     put(&mut object, "recovered", framework.recovered);
     object
-}
-
-#[expect(deprecated, reason = "frameworks without MULTI_ROLE have it")]
-fn put_roles(object: &mut Map<String, Value>, info: &v1::FrameworkInfo) {
-    let multi_role = info.capabilities.iter().any(|has| has.r#type == Some(Capability::MultiRole as i32));
-    if multi_role {
-        put(object, "roles", info.roles.clone());
-    } else {
-        put(object, "role", info.role.as_deref().unwrap_or("*"));
-    }
 }
 
 fn offer(offer: &v1::Offer) -> Value {

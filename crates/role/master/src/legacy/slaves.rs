@@ -1,10 +1,8 @@
 //! Agents, under the name that they had.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 use tepui_wire_mesos::v1::{
-    self, agent_info::capability::Type as Capability, master::response::get_agents::Agent, value::Type,
+    self, agent_info::capability::Type as Capability, master::response::get_agents::Agent,
 };
 
 use super::{Source, put, resources, seconds, verbatim};
@@ -85,64 +83,28 @@ fn put_info(object: &mut Map<String, Value>, info: &v1::AgentInfo) {
     put(object, "id", info.id.as_ref().map_or("", |id| id.value.as_str()));
     put(object, "hostname", info.hostname.as_str());
     put(object, "port", info.port.unwrap_or(5051));
-    let mut attributes = Map::new();
-    for attribute in &info.attributes {
-        put(&mut attributes, &attribute.name, attribute_value(attribute));
-    }
-    put(object, "attributes", attributes);
+    put(object, "attributes", resources::attributes(&info.attributes));
     if let Some(domain) = &info.domain {
         put(object, "domain", verbatim(domain));
     }
 }
 
-fn attribute_value(attribute: &v1::Attribute) -> Value {
-    let as_resource = v1::Resource {
-        name: attribute.name.clone(),
-        r#type: attribute.r#type,
-        scalar: attribute.scalar,
-        ranges: attribute.ranges.clone(),
-        set: attribute.set.clone(),
-        ..v1::Resource::default()
-    };
-    match Type::try_from(attribute.r#type) {
-        Ok(Type::Text) => attribute.text.as_ref().map_or("", |text| text.value.as_str()).into(),
-        Ok(Type::Scalar) => attribute.scalar.as_ref().map_or(0.0, |scalar| scalar.value).into(),
-        _ => resources::summary([&as_resource]).get(&attribute.name).cloned().unwrap_or_default(),
-    }
-}
-
 fn put_reservations(object: &mut Map<String, Value>, total: &[v1::Resource]) {
-    let mut reserved = Map::new();
-    for (role, of_role) in by_reservation(total) {
-        put(&mut reserved, role, resources::summary(of_role));
-    }
-    put(object, "reserved_resources", reserved);
-    put(object, "unreserved_resources", resources::summary(unreserved(total)));
-}
-
-fn by_reservation(resources: &[v1::Resource]) -> BTreeMap<&str, Vec<&v1::Resource>> {
-    let mut by_role: BTreeMap<&str, Vec<&v1::Resource>> = BTreeMap::new();
-    for resource in resources {
-        if let Some(role) = resources::reserved_for(resource) {
-            by_role.entry(role).or_default().push(resource);
-        }
-    }
-    by_role
-}
-
-fn unreserved(resources: &[v1::Resource]) -> impl Iterator<Item = &v1::Resource> {
-    resources.iter().filter(|resource| resources::reserved_for(resource).is_none())
+    let (reserved, unreserved) = resources::by_reservation(total);
+    put(object, "reserved_resources", resources::summary_by_role(&reserved));
+    put(object, "unreserved_resources", resources::summary(unreserved));
 }
 
 fn put_full(object: &mut Map<String, Value>, agent: &Agent) {
     let list =
         |resources: &mut dyn Iterator<Item = &v1::Resource>| resources.map(verbatim).collect::<Vec<Value>>();
-    let mut reserved = Map::new();
-    for (role, of_role) in by_reservation(&agent.total_resources) {
-        put(&mut reserved, role, list(&mut of_role.into_iter()));
+    let (reserved, unreserved) = resources::by_reservation(&agent.total_resources);
+    let mut by_role = Map::new();
+    for (role, of_role) in reserved {
+        put(&mut by_role, role, list(&mut of_role.into_iter()));
     }
-    put(object, "reserved_resources_full", reserved);
-    put(object, "unreserved_resources_full", list(&mut unreserved(&agent.total_resources)));
+    put(object, "reserved_resources_full", by_role);
+    put(object, "unreserved_resources_full", list(&mut unreserved.into_iter()));
     put(object, "used_resources_full", list(&mut agent.allocated_resources.iter()));
     put(object, "offered_resources_full", list(&mut agent.offered_resources.iter()));
 }

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tepui_core_master::views;
+use tepui_wire_legacy::{flags, version_info};
 use tepui_wire_mesos::v1::{self, master_info::capability::Type as Capability};
 
 use super::{Source, put, resources, to_bytes};
-use crate::{MESOS_VERSION, version};
+use crate::MESOS_VERSION;
 
 /// What `/state` shows besides the cluster.
 pub(crate) struct State<'a> {
@@ -19,9 +20,10 @@ impl Source<'_> {
         let snapshot = self.snapshot;
         let info = &snapshot.config.info;
         let mut object = Map::new();
-        put(&mut object, "version", MESOS_VERSION);
-        put(&mut object, "build_date", version::build_date());
-        put(&mut object, "build_time", version::build_time());
+        let version = version_info(MESOS_VERSION);
+        put(&mut object, "version", version.version);
+        put(&mut object, "build_date", version.build_date);
+        put(&mut object, "build_time", version.build_time);
         put(&mut object, "build_user", "");
         put(&mut object, "start_time", snapshot.started.as_secs_f64());
         put(&mut object, "elected_time", snapshot.started.as_secs_f64());
@@ -44,7 +46,7 @@ impl Source<'_> {
         if let Some(cluster) = &snapshot.config.cluster {
             put(&mut object, "cluster", cluster.as_str());
         }
-        put(&mut object, "flags", flags(of.flags));
+        put(&mut object, "flags", flags(of.flags.iter().map(|(name, value)| (name, value))));
         put(&mut object, "slaves", self.slave_list(None, false));
         put(&mut object, "recovered_slaves", self.recovered_slaves(None));
         let (frameworks, completed) = self.framework_lists(None);
@@ -109,13 +111,4 @@ fn capabilities(info: &v1::MasterInfo) -> Vec<Value> {
 #[expect(clippy::cast_precision_loss, reason = "the endpoint writes doubles")]
 const fn double(count: usize) -> f64 {
     count as f64
-}
-
-/// `{"name":"value",...}`.
-pub(crate) fn flags(flags: &[(String, String)]) -> Value {
-    let mut object = Map::new();
-    for (name, value) in flags {
-        put(&mut object, name, value.as_str());
-    }
-    object.into()
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use tepui_transport::legacy::task;
+use tepui_wire_legacy::task;
 use tepui_wire_mesos::v1;
 
 use super::{Source, labels, put, resources, to_bytes, verbatim};

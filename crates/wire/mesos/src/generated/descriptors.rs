@@ -545,9 +545,6 @@ static GOOGLE_PROTOBUF_DURATION: MessageDescriptor = MessageDescriptor {
     required: 0x0,
     has_required: false,
 };
-impl Described for ::prost_types::Duration {
-    const DESCRIPTOR: &'static MessageDescriptor = &GOOGLE_PROTOBUF_DURATION;
-}
 static MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AcknowledgeOperationStatusMessage",
     fields: &[

@@ -7,15 +7,17 @@ mod convert;
 mod scanner;
 
 use bytes::Bytes;
+use tepui_wire_protobuf::{
+    self as protobuf, Described, Kind, Label, MessageDescriptor,
+    scan::{Field, Fields, Wire},
+};
 
 use crate::{
-    DecodeError, Described, Kind, Label, MessageDescriptor,
+    DecodeError,
     json::read::{
         convert::{Refused, Target, close},
         scanner::{Scanner, Syntax, Token},
     },
-    protobuf,
-    scan::{Field, Fields, Wire},
 };
 
 /// Reads a message from JSON and checks its required fields.

@@ -1,7 +1,8 @@
 use serde_json::Value;
 
 use super::*;
-use crate::{DecodeError, Described, MESSAGES, MessageDescriptor, v1};
+use crate::{DecodeError, MESSAGES, v1};
+use tepui_wire_protobuf::{Described, MessageDescriptor};
 
 mod errors;
 mod oracle;
@@ -96,7 +97,7 @@ fn a_struct_and_its_bytes_are_written_alike() {
     assert_eq!(to_string(&task), expected);
     assert_eq!(from_slice::<v1::TaskStatus>(expected.as_bytes()).unwrap(), task);
     let mut out = b"before ".to_vec();
-    write(&crate::protobuf::to_bytes(&task), v1::TaskStatus::DESCRIPTOR, &mut out).unwrap();
+    write(&tepui_wire_protobuf::to_bytes(&task), v1::TaskStatus::DESCRIPTOR, &mut out).unwrap();
     assert_eq!(out, format!("before {expected}").into_bytes());
 }
 
@@ -236,9 +237,9 @@ fn values_that_have_no_name_are_as_if_they_were_not_there() {
     status.reason = Some(12_345);
     assert_eq!(to_string(&status), r#"{"task_id":{"value":"t"},"state":"TASK_RUNNING"}"#);
     status.state = 12_345;
-    let error =
-        crate::protobuf::from_bytes::<v1::TaskStatus>(crate::protobuf::to_bytes(&status)).unwrap_err();
-    assert_eq!(error.reason(), "Missing required fields: state");
+    let error = tepui_wire_protobuf::from_bytes::<v1::TaskStatus>(tepui_wire_protobuf::to_bytes(&status))
+        .unwrap_err();
+    assert_eq!(error.reason, "Missing required fields: state");
 }
 
 #[test]
@@ -261,5 +262,33 @@ fn bytes_that_prost_never_writes_are_shown_all_the_same() {
     );
     for broken in [&[0x0a, 5][..], &[0x0b], &[0x07], &[0x00], &[0xff; 11], &[0x0a, 1, 0xff]] {
         assert!(show(broken, "mesos.v1.TaskID").is_err(), "{broken:?}");
+    }
+}
+
+#[test]
+fn numbers_are_short_and_exact() {
+    for (value, text) in [
+        (0.0, "0.0"),
+        (8.0, "8.0"),
+        (-1.0, "-1.0"),
+        (0.1, "0.1"),
+        (0.032, "0.032"),
+        (13.28896, "13.28896"),
+        (0.000_05, "0.00005"),
+        (0.000_001, "0.000001"),
+        (0.000_000_123, "1.23e-7"),
+        (1_795_282_172.394_842, "1795282172.394842"),
+        (25_325_268_992.0, "25325268992.0"),
+        (4.830_078_125, "4.830078125"),
+        (1e20, "100000000000000000000.0"),
+        (1e21, "1e21"),
+        (-1.5e300, "-1.5e300"),
+        (f64::NAN, "null"),
+    ] {
+        let printed = number(value, str::to_owned);
+        if value.is_finite() {
+            assert_eq!(printed.parse::<f64>().unwrap(), value, "{printed}");
+        }
+        assert_eq!(printed, text);
     }
 }

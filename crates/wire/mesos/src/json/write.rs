@@ -5,12 +5,14 @@
 
 mod scalar;
 
-pub(crate) use scalar::as_i32;
-
-use crate::{
-    DecodeError, Described, FieldDescriptor, Kind, Label, MessageDescriptor,
-    scan::{Field, Fields, MAX_DEPTH, Malformed, Wire},
+use tepui_wire_protobuf::{
+    Described, FieldDescriptor, Kind, Label, MessageDescriptor,
+    scan::{Field, Fields, MAX_DEPTH, Malformed, Wire, as_i32},
 };
+
+pub use scalar::number;
+
+use crate::DecodeError;
 
 /// A message as JSON on one line.
 pub fn to_string<M: Described>(message: &M) -> String {
@@ -154,7 +156,7 @@ fn forget_others(places: &mut [Place], descriptor: &MessageDescriptor, oneof: &s
 fn fits(value: Wire<'_>, field: &FieldDescriptor) -> bool {
     match (value, field.kind) {
         (Wire::Bytes(_), _) if field.label.is_repeated() => true,
-        (Wire::Varint(number), Kind::Enum(values)) => values.name_of(scalar::as_i32(number)).is_some(),
+        (Wire::Varint(number), Kind::Enum(values)) => values.name_of(as_i32(number)).is_some(),
         (Wire::Varint(_), Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64)
         | (Wire::Fixed64(_), Kind::Double)
         | (Wire::Fixed32(_), Kind::Float)
@@ -289,7 +291,7 @@ fn value(value: Wire<'_>, kind: Kind, out: &mut Vec<u8>, depth: usize) -> Result
         (Wire::Bytes(bytes), Kind::Bytes) => scalar::base64(bytes, out),
         (Wire::Fixed64(bits), Kind::Double) => scalar::double(f64::from_bits(bits), out),
         (Wire::Fixed32(bits), Kind::Float) => scalar::double(f64::from(f32::from_bits(bits)), out),
-        (Wire::Varint(number), kind) => scalar::number(number, kind, out),
+        (Wire::Varint(number), kind) => scalar::integer(number, kind, out),
         // `find` lets nothing else through.
         _ => out.extend_from_slice(b"null"),
     }

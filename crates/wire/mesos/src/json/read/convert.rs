@@ -5,12 +5,9 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use tepui_wire_protobuf::{FieldDescriptor, Kind, Label, scan::put_varint};
 
-use crate::{
-    FieldDescriptor, Kind, Label,
-    json::read::scanner::{Number, Token, quoted},
-    scan::put_varint,
-};
+use crate::json::read::scanner::{Number, Token, quoted};
 
 /// Base64 with or without padding, as Mesos reads it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

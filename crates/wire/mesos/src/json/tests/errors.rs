@@ -84,7 +84,8 @@ fn the_agent_leaves_out_the_introduction() {
     assert_eq!(error.agent_text(), "Not expecting a JSON string for field 'get_metrics'");
     let error = from_slice::<v1::agent::Call>(b"{oops").unwrap_err();
     assert_eq!(error.agent_text(), "Failed to parse body into JSON: syntax error at line 1 near: oops");
-    let error = crate::protobuf::from_bytes::<v1::agent::Call>(vec![0xff].into()).unwrap_err();
+    let error = tepui_wire_protobuf::from_bytes::<v1::agent::Call>(vec![0xff].into()).unwrap_err();
+    let error = DecodeError::from(error);
     assert_eq!(error.agent_text(), "Failed to parse body into a protobuf object");
     assert_eq!(error.to_string(), "Failed to parse body into Call protobuf");
 }
@@ -106,7 +107,8 @@ fn depth_is_limited_in_text_and_in_messages() {
     // What no peer could read is not written, and does no harm.
     assert_eq!(to_string(&container), "{}");
     assert!(
-        crate::protobuf::check(&crate::protobuf::to_bytes(&container), v1::ContainerId::DESCRIPTOR).is_err()
+        tepui_wire_protobuf::check(&tepui_wire_protobuf::to_bytes(&container), v1::ContainerId::DESCRIPTOR)
+            .is_err()
     );
 }
 

@@ -116,7 +116,10 @@ fn expected_message(message: &DynamicMessage) -> Value {
     Value::Object(object)
 }
 
-fn table_field(descriptor: &prost_reflect::MessageDescriptor, name: &str) -> &'static crate::FieldDescriptor {
+fn table_field(
+    descriptor: &prost_reflect::MessageDescriptor,
+    name: &str,
+) -> &'static tepui_wire_protobuf::FieldDescriptor {
     message(descriptor.full_name()).field(name).unwrap()
 }
 
@@ -182,7 +185,7 @@ proptest! {
                 prop_assert_eq!(message.get_field(&field), back.get_field(&field));
             }
         }
-        prop_assert_eq!(crate::protobuf::check(&bytes, table), Ok(()));
+        prop_assert_eq!(tepui_wire_protobuf::check(&bytes, table), Ok(()));
     }
 
     #[test]
@@ -196,7 +199,7 @@ proptest! {
             let start = at.index(bytes.len());
             bytes.drain(start..(start + cut).min(bytes.len()));
         }
-        if crate::protobuf::check(&bytes, table).is_ok() {
+        if tepui_wire_protobuf::check(&bytes, table).is_ok() {
             let mut out = Vec::new();
             if write(&bytes, table, &mut out).is_ok() {
                 prop_assert!(serde_json::from_slice::<Value>(&out).is_ok());
@@ -207,7 +210,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_no_harm(index in 0..MESSAGES.len(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let table = MESSAGES[index];
-        let _ = crate::protobuf::check(&bytes, table);
+        let _ = tepui_wire_protobuf::check(&bytes, table);
         let _ = to_protobuf(&bytes, table);
         let mut out = b"kept".to_vec();
         if write(&bytes, table, &mut out).is_err() {

@@ -1,15 +1,9 @@
 //! Numbers, texts and bytes as Mesos prints them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tepui_wire_protobuf::{Kind, Malformed, scan::as_i32};
 
-use crate::{Kind, scan::Malformed};
-
-/// The low 32 bits, as protobuf keeps an `int32` or an enum in a varint.
-pub(crate) const fn as_i32(varint: u64) -> i32 {
-    varint as i32
-}
-
-pub(super) fn number(varint: u64, kind: Kind, out: &mut Vec<u8>) {
+pub(super) fn integer(varint: u64, kind: Kind, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let text = match kind {
         Kind::Bool => {
@@ -32,16 +26,24 @@ pub(super) fn number(varint: u64, kind: Kind, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// A double, always with a point or an exponent: `8.0`. What JSON has no number for is a text.
+/// Writes a double: the fewest digits that read back as the same number, always with a point or an exponent (`8.0`),
+/// without an exponent up to 21 digits. What JSON has no number for is `null`.
+///
+/// The digits are those of the Grisu2 algorithm, which Mesos's writer uses: the last one may differ from what other
+/// algorithms print for the same number. Whatever writes a double into JSON calls this: `take`
+/// gets the text.
+pub fn number<T>(value: f64, take: impl FnOnce(&str) -> T) -> T {
+    if value.is_finite() { take(dtoa::Buffer::new().format_finite(value)) } else { take("null") }
+}
+
+/// A double in a message: what JSON has no number for is a text.
 pub(super) fn double(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {
         out.extend_from_slice(b"\"NaN\"");
     } else if value.is_infinite() {
         out.extend_from_slice(if value > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
     } else {
-        // The digits are those of the Grisu2 algorithm, which Mesos's writer uses: the last one may differ from
-        // what other algorithms print for the same number.
-        out.extend_from_slice(dtoa::Buffer::new().format_finite(value).as_bytes());
+        number(value, |digits| out.extend_from_slice(digits.as_bytes()));
     }
 }
 

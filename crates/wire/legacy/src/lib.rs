@@ -1,17 +1,20 @@
 //! The JSON of the endpoints that are older than the v1 API, as far as master and agent write the same.
 //!
-//! Names differ from the v1 API's (`slave_id`), resources are sums, times are seconds. What an endpoint
-//! shows is decided where it is served.
+//! Names differ from the v1 API's (`slave_id`), resources are sums, times are seconds. Must not live here: what an
+//! endpoint shows, which is decided where it is served.
 
 mod build;
+mod frameworks;
 mod number;
 pub mod resources;
 mod tasks;
 
 use serde_json::{Map, Value};
-use tepui_wire_mesos::{Described, json, v1};
+use tepui_wire_mesos::{json, v1};
+use tepui_wire_protobuf::Described;
 
-pub use build::{build_date, build_time};
+pub use build::version_info;
+pub use frameworks::put_roles;
 pub use number::to_bytes;
 pub use tasks::task;
 
@@ -36,6 +39,15 @@ pub fn sorted<M: Described>(message: &M) -> Value {
 /// Labels as a list.
 pub fn labels(labels: &v1::Labels) -> Value {
     labels.labels.iter().map(verbatim).collect::<Vec<Value>>().into()
+}
+
+/// Settings: `{"name":"value",...}`.
+pub fn flags<'a>(flags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Value {
+    let mut object = Map::new();
+    for (name, value) in flags {
+        put(&mut object, name, value.as_str());
+    }
+    object.into()
 }
 
 /// The name of a task's state.

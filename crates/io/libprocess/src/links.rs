@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use tepui_transport::net;
 use tepui_wire_libprocess::{Upid, encode};
 use tepui_wire_mesos::Message;
 use tokio::{
@@ -25,8 +26,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error};
-
-use crate::net;
 
 /// A linked process whose connection has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 /// Bytes that are not protobuf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+pub enum Malformed {
     /// They end in the middle of a field.
     #[error("the message ends in the middle of a field")]
     Truncated,
@@ -21,11 +21,11 @@ pub(crate) enum Malformed {
 }
 
 /// As deep as messages may be nested: prost's limit.
-pub(crate) const MAX_DEPTH: usize = 100;
+pub const MAX_DEPTH: usize = 100;
 
 /// The value of one field, as its wire type tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire<'a> {
+pub enum Wire<'a> {
     /// Integers, bools, enums.
     Varint(u64),
     /// Doubles.
@@ -40,33 +40,40 @@ pub(crate) enum Wire<'a> {
 
 /// One field.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Field<'a> {
+pub struct Field<'a> {
     /// Its number.
-    pub(crate) number: u32,
+    pub number: u32,
     /// Its value.
-    pub(crate) value: Wire<'a>,
+    pub value: Wire<'a>,
 }
 
 /// Walks the fields of a message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    /// Before the first field.
+    #[inline]
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Where the next field begins.
-    pub(crate) const fn position(&self) -> usize {
+    #[inline]
+    pub const fn position(&self) -> usize {
         self.at
     }
 
     /// The next field; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Malformed`]: what follows cannot be read.
     #[inline]
-    pub(crate) fn next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
+    #[expect(clippy::should_implement_trait, reason = "an iterator would have to go on after an error")]
+    pub fn next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.at >= self.bytes.len() {
             return Ok(None);
         }
@@ -118,8 +125,12 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// A number of variable length.
+    ///
+    /// # Errors
+    /// [`Malformed`]: it does not end, or is too long.
     #[inline]
-    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
+    pub fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or(Malformed::Truncated)?;
@@ -144,24 +155,36 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// [`Malformed::Truncated`]: there are fewer.
     #[inline]
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let taken = self.take(N)?;
         <[u8; N]>::try_from(taken).map_err(|_| Malformed::Truncated)
     }
 
     /// Whether all has been read.
-    pub(crate) const fn is_at_end(&self) -> bool {
+    #[inline]
+    pub const fn is_at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 }
 
 /// Appends a varint.
 #[inline]
-pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+pub fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// The low 32 bits, as protobuf keeps an `int32` or an enum in a varint.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is the sign's")]
+pub const fn as_i32(varint: u64) -> i32 {
+    varint as i32
 }

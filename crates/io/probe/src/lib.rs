@@ -8,8 +8,7 @@ use std::{
 };
 
 use tepui_core_checks::{Outcome, Probe, Scheme};
-
-use crate::{
+use tepui_transport::{
     Client, ClientOptions, Url,
     client::{Tls, TlsFiles, Via},
 };

@@ -1,4 +1,4 @@
-//! Resources as sums by name.
+//! Resources as sums by name; attributes, which look the same.
 
 use std::collections::BTreeMap;
 
@@ -108,6 +108,55 @@ fn role_of(resource: &v1::Resource) -> Option<&str> {
     resource.role.as_deref()
 }
 
+/// Resources by the role that they are reserved for, and those that are reserved for none.
+pub fn by_reservation<'a>(
+    resources: impl IntoIterator<Item = &'a v1::Resource>,
+) -> (BTreeMap<&'a str, Vec<&'a v1::Resource>>, Vec<&'a v1::Resource>) {
+    let mut reserved: BTreeMap<&str, Vec<&v1::Resource>> = BTreeMap::new();
+    let mut unreserved = Vec::new();
+    for resource in resources {
+        match reserved_for(resource) {
+            Some(role) => reserved.entry(role).or_default().push(resource),
+            None => unreserved.push(resource),
+        }
+    }
+    (reserved, unreserved)
+}
+
+/// Reserved resources as sums, by role.
+pub fn summary_by_role(reserved: &BTreeMap<&str, Vec<&v1::Resource>>) -> Value {
+    let mut object = Map::new();
+    for (role, of_role) in reserved {
+        put(&mut object, role, summary(of_role.iter().copied()));
+    }
+    object.into()
+}
+
+/// Attributes, by name.
+pub fn attributes(attributes: &[v1::Attribute]) -> Value {
+    let mut object = Map::new();
+    for attribute in attributes {
+        put(&mut object, &attribute.name, attribute_value(attribute));
+    }
+    object.into()
+}
+
+fn attribute_value(attribute: &v1::Attribute) -> Value {
+    let as_resource = v1::Resource {
+        name: attribute.name.clone(),
+        r#type: attribute.r#type,
+        scalar: attribute.scalar,
+        ranges: attribute.ranges.clone(),
+        set: attribute.set.clone(),
+        ..v1::Resource::default()
+    };
+    match Type::try_from(attribute.r#type) {
+        Ok(Type::Text) => attribute.text.as_ref().map_or("", |text| text.value.as_str()).into(),
+        Ok(Type::Scalar) => attribute.scalar.as_ref().map_or(0.0, |scalar| scalar.value).into(),
+        _ => summary([&as_resource]).get(&attribute.name).cloned().unwrap_or_default(),
+    }
+}
+
 /// The role to which a resource is allocated.
 pub fn allocated_to(resource: &v1::Resource) -> Option<&str> {
     resource.allocation_info.as_ref()?.role.as_deref()
@@ -116,7 +165,7 @@ pub fn allocated_to(resource: &v1::Resource) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::legacy::to_bytes;
+    use crate::to_bytes;
 
     fn scalar(name: &str, amount: f64) -> v1::Resource {
         v1::Resource {

@@ -1,6 +1,6 @@
-//! The table of every message: what the one codec reads instead of generated code per message.
+//! The table of a message: what one codec for all messages reads instead of generated code for each.
 //!
-//! The tables themselves are generated from `proto/` (`generated/descriptors.rs`). They must not hold behaviour.
+//! The tables themselves are generated, beside the messages that they are of. They must not hold behaviour.
 
 use std::fmt;
 
@@ -98,6 +98,7 @@ pub struct EnumDescriptor {
 
 impl MessageDescriptor {
     /// The index in `fields` of the field with this number.
+    #[inline]
     pub fn index_of_number(&self, number: u32) -> Option<usize> {
         let number_of = |index: &u8| self.fields.get(usize::from(*index)).map_or(0, |field| field.number);
         // Most messages number their fields 1, 2, 3...: look there first.
@@ -112,6 +113,7 @@ impl MessageDescriptor {
     }
 
     /// The index in `fields` of the field with this name.
+    #[inline]
     pub fn index_of_name(&self, name: &str) -> Option<usize> {
         let name_of = |index: &u8| self.fields.get(usize::from(*index)).map_or("", |field| field.name);
         let at = self.by_name.binary_search_by(|index| name_of(index).cmp(name)).ok()?;
@@ -119,6 +121,7 @@ impl MessageDescriptor {
     }
 
     /// The field with this number.
+    #[inline]
     pub fn field_by_number(&self, number: u32) -> Option<&'static FieldDescriptor> {
         self.index_of_number(number).and_then(|index| self.fields.get(index))
     }
@@ -136,6 +139,7 @@ impl MessageDescriptor {
 
 impl EnumDescriptor {
     /// The name of a number.
+    #[inline]
     pub fn name_of(&self, number: i32) -> Option<&'static str> {
         // Most enums number their values 0, 1, 2...: look there first.
         if let Some((name, at)) = usize::try_from(number).ok().and_then(|guess| self.values.get(guess))

@@ -1,20 +1,24 @@
 //! When this program was built: what the build was told, so that equal sources give equal programs.
 
+use tepui_wire_mesos::v1::VersionInfo;
+
 const EPOCH: &str = match option_env!("SOURCE_DATE_EPOCH") {
     Some(seconds) => seconds,
     None => "0",
 };
 
-/// Seconds since 1970 at which this program was built.
-pub fn build_time() -> f64 {
-    EPOCH.parse().unwrap_or(0.0)
+/// What GET_VERSION and `/version` tell of a program that claims to be this version of Mesos.
+pub fn version_info(version: &str) -> VersionInfo {
+    VersionInfo {
+        version: version.to_owned(),
+        build_date: Some(date(EPOCH.parse().unwrap_or(0))),
+        build_time: Some(EPOCH.parse().unwrap_or(0.0)),
+        build_user: Some(String::new()),
+        ..VersionInfo::default()
+    }
 }
 
-/// The same for people, as Mesos writes it: `2026-11-21 17:27:55 UTC`.
-pub fn build_date() -> String {
-    date(EPOCH.parse().unwrap_or(0))
-}
-
+/// As Mesos writes it: `2026-11-21 17:27:55 UTC`.
 fn date(seconds: u64) -> String {
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;

@@ -5,14 +5,14 @@ use std::io;
 use bytes::Bytes;
 use serde::Serialize as _;
 use serde_json::{Serializer, Value, ser::Formatter};
-use tepui_telemetry::json_number;
+use tepui_wire_mesos::json::number;
 
 /// Compact, with doubles as Mesos writes them.
 struct Mesos;
 
 impl Formatter for Mesos {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        writer.write_all(json_number(value).as_bytes())
+        number(value, |digits| writer.write_all(digits.as_bytes()))
     }
 }
 

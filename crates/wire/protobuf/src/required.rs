@@ -1,20 +1,35 @@
-//! Binary protobuf, with the check of required fields that prost does not make.
+//! Reading and writing, with the check of required fields that prost does not make.
 
 use bytes::Bytes;
 
 use crate::{
-    DecodeError, Described, FieldDescriptor, Kind, Label, MessageDescriptor,
-    json::as_i32,
-    scan::{Fields, MAX_DEPTH, Malformed, Wire},
+    Described, FieldDescriptor, Kind, Label, MessageDescriptor,
+    scan::{Fields, MAX_DEPTH, Malformed, Wire, as_i32},
 };
+
+/// Bytes that are not the message that they should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a {message}: {reason}")]
+pub struct Invalid {
+    /// The message's name without its package.
+    pub message: &'static str,
+    /// What does not fit: `Missing required fields: a.b, c[2].d`, or what the decoder says.
+    pub reason: String,
+}
+
+impl Invalid {
+    fn new(descriptor: &'static MessageDescriptor, reason: impl std::fmt::Display) -> Self {
+        Self { message: descriptor.short_name(), reason: reason.to_string() }
+    }
+}
 
 /// Reads a message and checks its required fields.
 ///
 /// # Errors
-/// [`DecodeError::Protobuf`] when the bytes are not such a message.
-pub fn from_bytes<M: Described>(bytes: Bytes) -> Result<M, DecodeError> {
+/// [`Invalid`] when the bytes are not such a message.
+pub fn from_bytes<M: Described>(bytes: Bytes) -> Result<M, Invalid> {
     check(&bytes, M::DESCRIPTOR)?;
-    M::decode(bytes).map_err(|error| invalid(M::DESCRIPTOR, error))
+    M::decode(bytes).map_err(|error| Invalid::new(M::DESCRIPTOR, error))
 }
 
 /// Writes a message.
@@ -25,22 +40,21 @@ pub fn to_bytes<M: Described>(message: &M) -> Bytes {
 /// Checks the required fields of a message given as bytes, without decoding it.
 ///
 /// # Errors
-/// [`DecodeError::Protobuf`] when one is missing or the bytes are malformed.
-pub fn check(bytes: &[u8], descriptor: &'static MessageDescriptor) -> Result<(), DecodeError> {
+/// [`Invalid`] when one is missing or the bytes are malformed.
+pub fn check(bytes: &[u8], descriptor: &'static MessageDescriptor) -> Result<(), Invalid> {
     match missing(bytes, descriptor) {
         Ok(None) => Ok(()),
-        Ok(Some(fields)) => Err(invalid(descriptor, format_args!("Missing required fields: {fields}"))),
-        Err(malformed) => Err(invalid(descriptor, malformed)),
+        Ok(Some(fields)) => Err(Invalid::new(descriptor, format_args!("Missing required fields: {fields}"))),
+        Err(malformed) => Err(Invalid::new(descriptor, malformed)),
     }
-}
-
-fn invalid(descriptor: &'static MessageDescriptor, reason: impl std::fmt::Display) -> DecodeError {
-    DecodeError::Protobuf { message: descriptor.short_name(), reason: reason.to_string() }
 }
 
 /// The paths of the required fields that are missing, as protobuf's own check lists them:
 /// `subscribe.framework_info.user, tasks[1].agent_id`. `None` when there are none.
-pub(crate) fn missing(bytes: &[u8], descriptor: &MessageDescriptor) -> Result<Option<String>, Malformed> {
+///
+/// # Errors
+/// [`Malformed`]: the bytes are no message at all.
+pub fn missing(bytes: &[u8], descriptor: &MessageDescriptor) -> Result<Option<String>, Malformed> {
     if is_complete(bytes, descriptor, 0)? {
         return Ok(None);
     }
@@ -194,6 +208,3 @@ impl Missing {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

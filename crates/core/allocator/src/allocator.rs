@@ -329,11 +329,6 @@ impl Allocator {
 
     // ---- getters ----
 
-    /// What is free on an agent, shared resources aside.
-    pub fn free(&self, agent: &AgentId) -> Option<&Resources> {
-        self.agent(agent).map(|state| &state.free)
-    }
-
     /// What an agent has.
     pub fn agent_total(&self, agent: &AgentId) -> Option<&Resources> {
         self.agent(agent).map(|state| &state.info.total)
@@ -342,31 +337,6 @@ impl Allocator {
     /// What frameworks hold on an agent.
     pub fn agent_used(&self, agent: &AgentId) -> Option<&BTreeMap<FrameworkId, Resources>> {
         self.agent(agent).map(|state| &state.used)
-    }
-
-    /// What a role and all below it hold.
-    pub fn role_allocation(&self, role: &Role) -> ResourceQuantities {
-        self.roles.subtree_allocation(role)
-    }
-
-    /// What one framework holds under one role.
-    pub fn framework_allocation(&self, framework: &FrameworkId, role: &Role) -> ResourceQuantities {
-        self.roles.client_allocation(role, framework)
-    }
-
-    /// What counts towards a role's quota.
-    pub fn quota_consumed(&self, role: &Role) -> ResourceQuantities {
-        self.quotas.consumed(role)
-    }
-
-    /// What all agents have.
-    pub fn total(&self) -> &ResourceQuantities {
-        &self.total
-    }
-
-    /// How large a part a framework holds of what it holds most of, under one role.
-    pub fn dominant_share(&self, framework: &FrameworkId, role: &Role) -> f64 {
-        self.measure().dominant_share(&self.roles.client_allocation(role, framework))
     }
 
     fn measure(&self) -> Measure<'_> {

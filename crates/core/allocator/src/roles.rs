@@ -267,12 +267,20 @@ impl RoleTree {
             .collect()
     }
 
+    /// Whether nothing is left of anybody.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.roots.is_empty()
+    }
+
     /// What the frameworks of a role and of all roles below it hold.
+    #[cfg(test)]
     pub(crate) fn subtree_allocation(&self, role: &Role) -> ResourceQuantities {
         self.nodes.get(role).map(|node| node.subtree.allocated.clone()).unwrap_or_default()
     }
 
     /// What one framework holds in one role.
+    #[cfg(test)]
     pub(crate) fn client_allocation(&self, role: &Role, framework: &FrameworkId) -> ResourceQuantities {
         self.client(role, framework).map(|client| client.allocated.clone()).unwrap_or_default()
     }

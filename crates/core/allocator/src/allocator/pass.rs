@@ -121,9 +121,8 @@ impl Allocator {
 
     /// What must be looked at, in a random order.
     fn take_candidates(&mut self, pass: &mut Pass) -> Vec<Candidate> {
-        let changed = self.needs_allocation();
         let mut pending = std::mem::take(&mut self.pending);
-        if changed && self.quotas.any_guarantee() {
+        if self.quotas.any_guarantee() {
             // What one role may have depends on what all others are owed and on what is free elsewhere.
             pending.agents.extend(&self.with_free);
         }
@@ -204,7 +203,6 @@ impl Allocator {
         let hungry = &pass.hungry;
         match &candidate.whom {
             Whom::Everybody => pass.framework_orders.remove(role).unwrap_or_else(|| order(&|_| true)),
-            Whom::Hungry if !hungry.0.contains_key(role) => Vec::new(),
             Whom::Hungry => pass
                 .hungry_orders
                 .remove(role)
@@ -360,9 +358,7 @@ impl Allocator {
                 }
                 amount = amount.min(spare);
             }
-            if amount > Scalar::ZERO {
-                granted.add_one(Resource { value: Value::Scalar(amount), ..resource.clone() });
-            }
+            granted.add_one(Resource { value: Value::Scalar(amount), ..resource.clone() });
         }
         if granted.is_empty() {
             return Err(why.unwrap_or(Refusal::NothingFree));

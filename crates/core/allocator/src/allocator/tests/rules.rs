@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn everything_free_in_one_grant_in_the_order_that_clients_know() {
     let mut allocator = world(&[("f", "*")], &[AGENT]);
+    assert!(allocator.needs_allocation());
     let grants = allocator.allocate(secs(0));
     assert_eq!(shown(&grants), ["f * a0 ports:[1-10]; cpus:8; mem:1024; disk:100"]);
     assert!(grants[0].resources.iter().all(|resource| resource.allocation_role == Some(role("*"))));
@@ -41,6 +42,32 @@ fn weights_decide_between_roles() {
     let counts = counts(&allocator.allocate(secs(0)));
     assert_eq!(counts["f"], 20);
     assert_eq!(counts["g"], 10);
+}
+
+/// A weight that is none counts as 1.
+#[test]
+fn odd_weights() {
+    for weight in [0.0, -3.0, f64::NAN] {
+        let mut allocator = world(&[("f", "odd"), ("g", "other")], &[AGENT; 10]);
+        allocator.update_weights(&BTreeMap::from([(role("odd"), weight)]));
+        let expected = [("f", 5), ("g", 5)].map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(counts(&allocator.allocate(secs(0))), BTreeMap::from(expected), "{weight}");
+    }
+}
+
+/// Who holds nothing and was granted least often comes first: nobody starves while another gives back what it gets.
+#[test]
+fn equal_shares_take_turns() {
+    for frameworks in [[("f", "r"), ("g", "r")], [("f", "r"), ("g", "s")], [("f", "r"), ("g", "r/x")]] {
+        let mut allocator = world(&frameworks, &[AGENT]);
+        let mut turns = String::new();
+        for _ in 0..6 {
+            let grant = allocator.allocate(secs(0)).remove(0);
+            turns.push_str(grant.framework.as_str());
+            recover(&mut allocator, secs(0), &grant, None);
+        }
+        assert_eq!(turns, "fgfgfg", "{frameworks:?}");
+    }
 }
 
 #[test]
@@ -165,6 +192,38 @@ fn suppressed_roles_get_nothing_until_revived() {
     assert_eq!(allocator.allocate(secs(0)).remove(0).role, role("r"));
 }
 
+/// Who wants nothing any more is not looked at, and neither is its role.
+#[test]
+fn what_needs_an_allocation() {
+    let mut allocator = world(&[("f", "r")], &[AGENT]);
+    let (f, all) = (fw("f"), BTreeSet::new());
+    let wants = |allocator: &Allocator| allocator.roles.role_order(allocator.measure());
+    let grant = allocator.allocate(secs(0)).remove(0);
+    assert!(!allocator.needs_allocation());
+    recover(&mut allocator, secs(0), &grant, Some(5));
+    assert!(allocator.needs_allocation(), "an agent has changed");
+    assert_eq!(allocator.allocate(secs(0)), []);
+    allocator.revive(&f, &all);
+    assert!(allocator.needs_allocation(), "a framework wants more");
+    assert_eq!(wants(&allocator), [role("r")]);
+    allocator.suppress(&f, &all);
+    assert!(!allocator.needs_allocation() && wants(&allocator).is_empty());
+    allocator.revive(&f, &all);
+    allocator.remove_framework(&f);
+    assert!(!allocator.needs_allocation() && wants(&allocator).is_empty());
+    // A framework of a role above that has none of its own.
+    allocator.add_framework(f.clone(), framework(&["r", "r/x"]), &BTreeMap::new());
+    allocator.suppress(&f, &roles(&["r"]));
+    assert_eq!(wants(&allocator), [role("r/x")]);
+    let grant = allocator.allocate(secs(0)).remove(0);
+    recover(&mut allocator, secs(0), &grant, Some(5));
+    allocator.allocate(secs(0));
+    allocator.handle_timeout(secs(4));
+    assert!(!allocator.needs_allocation());
+    allocator.handle_timeout(secs(5));
+    assert!(allocator.needs_allocation(), "a refusal has ended");
+}
+
 #[test]
 fn inactive_frameworks_get_nothing() {
     let mut allocator = world(&[("f", "*")], &[]);
@@ -276,6 +335,25 @@ fn old_agents_are_for_simple_frameworks() {
 }
 
 #[test]
+fn agents_that_change_what_they_can() {
+    let old = AgentCapabilities { hierarchical_role: false, ..AgentCapabilities::ALL };
+    let domain = |region: &str| Some(FaultDomain { region: region.to_owned(), zone: "z".to_owned() });
+    let mut allocator = Allocator::new(Config { domain: domain("here"), ..Config::default() }, 1);
+    allocator.add_framework(fw("f"), framework(&["r/s"]), &BTreeMap::new());
+    let info = Agent { capabilities: old.clone(), ..agent(AGENT) };
+    allocator.add_agent(agent_id("a0"), info, &BTreeMap::new());
+    for (capabilities, domain, refusal) in [
+        (old, domain("here"), Some(Refusal::AgentCapability)),
+        (AgentCapabilities::ALL, domain("there"), Some(Refusal::RemoteRegion)),
+        (AgentCapabilities::ALL, domain("here"), None),
+    ] {
+        allocator.update_agent(&agent_id("a0"), capabilities, domain);
+        assert_eq!(allocator.allocate(secs(0)).is_empty(), refusal.is_some());
+        assert_eq!(reasons(&allocator, "f"), [(refusal.unwrap_or(Refusal::NothingFree), 1)]);
+    }
+}
+
+#[test]
 fn what_needs_a_capability_is_left_out() {
     let total = "cpus:1;mem:50;cpus{REV}:2;cpus(reservations: [(STATIC,r),(DYNAMIC,r/s)]):3;\
                  disk(r)[v:x]<SHARED>:5";
@@ -331,95 +409,6 @@ fn shared_volumes_go_along_and_are_never_used_up() {
 }
 
 #[test]
-fn a_limit_is_never_exceeded() {
-    let mut allocator = world(&[("f", "r/x"), ("g", "r"), ("h", "s")], &[AGENT; 4]);
-    let limits = [("cpus", Scalar::from_whole(10))].into_iter().collect();
-    allocator.set_quota(role("r"), Quota { limits, ..Quota::default() });
-    let grants = allocator.allocate(secs(0));
-    assert_eq!(allocator.role_allocation(&role("r")).get("cpus"), Scalar::from_whole(10));
-    // What one of them gives back, another one of the role may have, on whatever agent.
-    let grant =
-        grants.iter().find(|grant| grant.role != role("s") && grant.resources.cpus().is_some()).unwrap();
-    allocator.deactivate_agent(&grant.agent);
-    recover(&mut allocator, secs(0), grant, Some(60));
-    let back = grant.resources.cpus().unwrap();
-    let free: Scalar = (0..4)
-        .map(|index| agent_id(&format!("a{index}")))
-        .filter(|agent| *agent != grant.agent)
-        .filter_map(|agent| allocator.free(&agent)?.cpus())
-        .sum();
-    allocator.suppress(&fw("h"), &BTreeSet::new());
-    allocator.allocate(secs(0));
-    let expected = Scalar::from_whole(10) - (back - back.min(free));
-    assert_eq!(allocator.role_allocation(&role("r")).get("cpus"), expected);
-}
-
-#[test]
-fn room_below_a_limit_is_used_on_other_agents() {
-    let mut allocator = world(&[("f", "r"), ("g", "r")], &["cpus:4;mem:64", "cpus:4;mem:64"]);
-    let limits = [("cpus", Scalar::from_whole(4)), ("mem", Scalar::from_whole(64))].into_iter().collect();
-    allocator.set_quota(role("r"), Quota { limits, ..Quota::default() });
-    let grant = allocator.allocate(secs(0)).remove(0);
-    let other = agent_id(if grant.agent == agent_id("a0") { "a1" } else { "a0" });
-    allocator.deactivate_agent(&grant.agent);
-    recover(&mut allocator, secs(0), &grant, None);
-    assert_eq!(allocator.allocate(secs(0)).remove(0).agent, other);
-}
-
-#[test]
-fn reservations_that_go_make_room_below_a_limit() {
-    let mut allocator = world(&[("f", "r")], &["cpus:4;mem:64", "cpus(r):3"]);
-    let limits = [("cpus", Scalar::from_whole(4))].into_iter().collect();
-    allocator.set_quota(role("r"), Quota { limits, ..Quota::default() });
-    allocator.deactivate_agent(&agent_id("a1"));
-    assert_eq!(shown(&allocator.allocate(secs(0))), ["f r a0 cpus:1; mem:64"]);
-    allocator.remove_agent(&agent_id("a1"));
-    assert_eq!(shown(&allocator.allocate(secs(0))), ["f r a0 cpus:3"]);
-}
-
-#[test]
-fn reservations_count_towards_a_limit() {
-    let mut allocator = world(&[("f", "r")], &["cpus:8;mem:64;cpus(r):3"]);
-    let limits = [("cpus", Scalar::from_whole(4))].into_iter().collect();
-    allocator.set_quota(role("r"), Quota { limits, ..Quota::default() });
-    assert_eq!(
-        shown(&allocator.allocate(secs(0))),
-        ["f r a0 cpus(reservations: [(STATIC,r)]):3; cpus:1; mem:64"]
-    );
-    let limits = [("cpus", Scalar::ZERO), ("mem", Scalar::ZERO)].into_iter().collect();
-    let mut allocator = world(&[("f", "r")], &["cpus:8;mem:64"]);
-    allocator.set_quota(role("r"), Quota { limits, ..Quota::default() });
-    assert_eq!(allocator.allocate(secs(0)), []);
-    assert_eq!(reasons(&allocator, "f"), [(Refusal::OverLimit, 1)]);
-}
-
-#[test]
-fn a_guarantee_is_kept_free() {
-    let mut allocator = world(&[("f", "other")], &["cpus:8;mem:64", "cpus:8;mem:64"]);
-    let guarantees = [("cpus", Scalar::from_whole(10))].into_iter().collect();
-    allocator.set_quota(role("sure"), Quota { guarantees, ..Quota::default() });
-    allocator.allocate(secs(0));
-    assert_eq!(allocator.role_allocation(&role("other")).get("cpus"), Scalar::from_whole(6));
-    // The one with the guarantee comes: it gets it, and only that, as others hold the rest.
-    allocator.add_framework(fw("g"), framework(&["sure"]), &BTreeMap::new());
-    allocator.allocate(secs(0));
-    assert_eq!(allocator.role_allocation(&role("sure")).get("cpus"), Scalar::from_whole(10));
-}
-
-#[test]
-fn below_its_guarantee_a_role_comes_first() {
-    let mut allocator = world(&[("f", "a"), ("g", "sure")], &["cpus:8;mem:64"]);
-    let used = BTreeMap::from([(fw("g"), parse("cpus(allocated: sure):8"))]);
-    allocator.add_agent(agent_id("a1"), agent("cpus:8;mem:64"), &used);
-    let guarantees = [("cpus", Scalar::from_whole(12))].into_iter().collect();
-    allocator.set_quota(role("sure"), Quota { guarantees, ..Quota::default() });
-    allocator.allocate(secs(0));
-    // It holds most already, and still gets what it is owed; the other gets the rest.
-    assert_eq!(allocator.role_allocation(&role("sure")).get("cpus"), Scalar::from_whole(12));
-    assert_eq!(allocator.role_allocation(&role("a")).get("cpus"), Scalar::from_whole(4));
-}
-
-#[test]
 fn what_is_gone_is_recovered_once() {
     let mut allocator = world(&[("f", "r"), ("g", "r")], &[AGENT, AGENT]);
     let grants = allocator.allocate(secs(0));
@@ -469,6 +458,9 @@ fn an_agent_that_shrinks_gives_nothing_until_enough_is_back() {
     let part = parse("cpus(allocated: *):2");
     allocator.recover_resources(secs(0), &grant.framework, &grant.agent, &part, None);
     assert_eq!(shown(&allocator.allocate(secs(0))), ["f * a0 cpus:1"]);
+    // Of what nobody has any more, nobody has a share.
+    allocator.update_agent_total(&agent_id("a0"), parse("mem:64"));
+    assert!((allocator.dominant_share(&fw("f"), &role("*")) - 1.0).abs() < 1e-9);
 }
 
 #[test]
@@ -515,17 +507,4 @@ fn explains_itself() {
 fn the_same_seed_gives_the_same_grants() {
     let run = || world(&[("f", "r"), ("g", "s"), ("h", "r/t")], &[AGENT; 20]).allocate(secs(0));
     assert_eq!(run(), run());
-}
-
-#[test]
-fn refusals_are_bounded() {
-    let mut allocator = world(&[("f", "*")], &["cpus:100;mem:100"]);
-    let grant = allocator.allocate(secs(0)).remove(0);
-    for cpus in 1..100_i64 {
-        // Neither covers the other.
-        let refused = parse(&format!("cpus(allocated: *):{cpus};mem(allocated: *):{}", 100 - cpus));
-        let time = Duration::from_secs(1000 + cpus.unsigned_abs());
-        allocator.recover_resources(secs(0), &grant.framework, &grant.agent, &refused, Some(time));
-    }
-    assert!(allocator.expiries.len() <= MAX_FILTERS);
 }

@@ -340,7 +340,7 @@ fn agents_that_change_what_they_can() {
     let domain = |region: &str| Some(FaultDomain { region: region.to_owned(), zone: "z".to_owned() });
     let mut allocator = Allocator::new(Config { domain: domain("here"), ..Config::default() }, 1);
     allocator.add_framework(fw("f"), framework(&["r/s"]), &BTreeMap::new());
-    let info = Agent { capabilities: old.clone(), ..agent(AGENT) };
+    let info = Agent { capabilities: old, ..agent(AGENT) };
     allocator.add_agent(agent_id("a0"), info, &BTreeMap::new());
     for (capabilities, domain, refusal) in [
         (old, domain("here"), Some(Refusal::AgentCapability)),

@@ -89,9 +89,18 @@ mod tests {
 
     #[test]
     fn defaults() {
-        assert_eq!(detect(4, 16 * GB, 100 * GB, ""), "cpus:4; mem:15360; disk:97280; ports:[31000-32000]");
-        assert_eq!(detect(1, GB, 4 * GB, ""), "cpus:1; mem:512; disk:2048; ports:[31000-32000]");
-        assert_eq!(detect(1, 2 * GB, 10 * GB + 1, ""), "cpus:1; mem:1024; disk:5120; ports:[31000-32000]");
+        const GIB: u64 = 1 << 30;
+        for (mem, disk, amounts) in [
+            (16 * GIB, 100 * GIB, "mem:15360; disk:97280"),
+            (2 * GIB, 10 * GIB + 1, "mem:1024; disk:5120"),
+            (2 * GIB, 10 * GIB, "mem:1024; disk:5120"),
+            (2 * GIB - 2, 10 * GIB - 2, "mem:1023; disk:5119"),
+            (GIB + GIB / 2, 9 * GIB, "mem:768; disk:4608"),
+            (GIB, 4 * GIB, "mem:512; disk:2048"),
+            (4 << 20, (6 << 20) - 2, "mem:2; disk:2"),
+        ] {
+            assert_eq!(detect(4, mem, disk, ""), format!("cpus:4; {amounts}; ports:[31000-32000]"));
+        }
         assert_eq!(
             detect_resources(Machine::default(), None, &Role::star()).unwrap().to_string(),
             "cpus:1; mem:1024; disk:10240; ports:[31000-32000]"
@@ -104,6 +113,11 @@ mod tests {
             detect(4, 4 * GB, 20 * GB, "disk:0;cpus(ads):2;cpus:1;gpus:1"),
             "cpus(reservations: [(STATIC,ads)]):2; cpus:1; gpus:1; mem:3072; ports:[31000-32000]"
         );
+        // A name is what stands before the first bracket or the colon.
+        for text in ["mem{REV}:1", "mem<SHARED>:1", " mem : 1", "mem[PATH:/p]:1", "mem(*):1"] {
+            assert!(detect(1, 4 * GB, 4 * GB, text).matches("mem").count() == 1, "{text}");
+        }
+        assert!(detect(1, 4 * GB, 4 * GB, "memory:1").contains("mem:3072"));
         assert!(detect_resources(Machine::default(), Some("cpus"), &Role::star()).is_err());
     }
 

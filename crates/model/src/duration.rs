@@ -119,4 +119,24 @@ mod tests {
             assert_eq!(parse_duration(text).map_err(|error| error.to_string()), Err(message.to_owned()));
         }
     }
+
+    #[test]
+    fn units() {
+        for (text, nanos) in [
+            ("1ns", 1),
+            ("1us", 1_000),
+            ("1ms", 1_000_000),
+            ("1secs", 1_000_000_000),
+            ("1mins", 60_000_000_000),
+            ("1hrs", 3_600_000_000_000),
+            ("1days", 86_400_000_000_000),
+            ("1weeks", 604_800_000_000_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_nanos(nanos)));
+            assert_eq!(format_duration(Duration::from_nanos(nanos)), text);
+        }
+        for (text, nanos) in [(" 1.5us ", 1_500), ("0.6ns", 1), ("+2ns", 2), ("0weeks", 0)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_nanos(nanos)));
+        }
+    }
 }

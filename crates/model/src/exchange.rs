@@ -132,3 +132,26 @@ impl fmt::Display for Loss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        let refused = |body: &str| Loss::Refused { status: 503, body: body.to_owned(), location: None };
+        for (said, words) in [
+            (ConnectionId(7).to_string(), "connection 7"),
+            (RefusalKind::NotFound.because("no such task").to_string(), "no such task"),
+            (refused("").to_string(), "SUBSCRIBE was answered with 503"),
+            (refused("not now").to_string(), "SUBSCRIBE was answered with 503: not now"),
+            (Loss::Broken("no route".to_owned()).to_string(), "no route"),
+            (Loss::Ended.to_string(), "the event stream ended"),
+        ] {
+            assert_eq!(said, words);
+        }
+        let refusal = RefusalKind::Conflict.because("twice");
+        assert_eq!(Outcome::from(refusal.clone()), Outcome::Refused(refusal));
+        assert_eq!(Token::from(3), Token(3));
+    }
+}

@@ -175,4 +175,33 @@ mod tests {
         assert!(limits.allow(&quantities(&[("cpus", 2), ("mem", 999)])));
         assert!(!limits.allow(&quantities(&[("cpus", 3)])));
     }
+
+    #[test]
+    fn only_what_is_there_is_in_it() {
+        let mut sum = quantities(&[("cpus", 0), ("mem", -3), ("disk", 2)]);
+        assert_eq!(sum, quantities(&[("disk", 2)]));
+        assert!(!sum.is_empty());
+        let names: Vec<_> = sum.iter().map(|(name, amount)| (name.as_str(), amount)).collect();
+        assert_eq!(names, [("disk", Scalar::from_whole(2))]);
+        assert_eq!((sum.get("disk"), sum.get("cpus")), (Scalar::from_whole(2), Scalar::ZERO));
+        sum.add_one(&ResourceName::DISK, Scalar::from_whole(-2));
+        assert_eq!(sum, ResourceQuantities::new());
+        assert!(sum.is_empty() && sum.iter().next().is_none());
+    }
+
+    /// Zero is a limit, and not the same as none.
+    #[test]
+    fn limits_by_name() {
+        let mut limits = ResourceLimits::new();
+        assert!(limits.is_empty() && limits.allow(&quantities(&[("cpus", 1)])));
+        for (name, bound) in [("mem", 5), ("cpus", 0), ("disk", 7), ("mem", 6)] {
+            limits.set(name, Scalar::from_whole(bound));
+        }
+        let all: Vec<_> = limits.iter().map(|(name, bound)| format!("{name}:{bound}")).collect();
+        assert_eq!(all, ["cpus:0", "disk:7", "mem:6"]);
+        assert!(!limits.is_empty());
+        assert_eq!(limits.get("mem"), Some(Scalar::from_whole(6)));
+        assert_eq!(limits.get("gpus"), None);
+        assert!(!limits.allow(&quantities(&[("cpus", 1)])));
+    }
 }

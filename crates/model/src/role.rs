@@ -223,4 +223,25 @@ mod tests {
         assert!(!Role::new("ab").is_within(&Role::new("a")));
         assert!(!Role::new("a").is_within(&Role::star()));
     }
+
+    #[test]
+    fn parts() {
+        for (text, nested, components, parent, top) in [
+            ("*", false, &["*"][..], None, "*"),
+            ("a", false, &["a"], None, "a"),
+            ("a/b", true, &["a", "b"], Some("a"), "a"),
+            ("a/b/c", true, &["a", "b", "c"], Some("a/b"), "a"),
+        ] {
+            let role = Role::from(text);
+            assert_eq!((role.is_nested(), role.is_star()), (nested, text == "*"));
+            assert_eq!(role.components().collect::<Vec<_>>(), components);
+            assert_eq!((role.parent(), role.top()), (parent.map(Role::new), Role::new(top)));
+            let borrowed: &str = role.borrow();
+            assert_eq!((role.as_str(), role.as_ref(), borrowed), (text, text, text));
+            assert_eq!((role.to_string(), format!("{role:?}")), (text.to_owned(), format!("Role({text})")));
+            assert_eq!(Role::try_new(text), Ok(Role::from(text.to_owned())));
+        }
+        assert_eq!((Role::default(), Role::star().as_str()), (Role::new("*"), "*"));
+        assert_eq!(Role::try_new("a/"), Err(InvalidRole::EndsWithSlash("a/".to_owned())));
+    }
 }

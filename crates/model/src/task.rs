@@ -220,23 +220,40 @@ mod tests {
         for state in TaskState::ALL {
             assert_eq!(TaskState::from_number(state.number()), Some(*state));
             assert_eq!(TaskState::from_name(state.name()), Some(*state));
+            assert_eq!(state.to_string(), state.name());
         }
         for reason in Reason::ALL {
             assert_eq!(Reason::from_number(reason.number()), Some(*reason));
+            assert_eq!(Reason::from_name(reason.name()), Some(*reason));
         }
-        assert_eq!(Reason::ALL.len(), 35);
-        assert_eq!(TaskState::from_number(14), None);
-        assert_eq!(Source::from_number(1), Some(Source::Agent));
+        for source in Source::ALL {
+            assert_eq!(Source::from_number(source.number()), Some(*source));
+            assert_eq!(Source::from_name(source.name()), Some(*source));
+        }
+        assert_eq!((TaskState::ALL.len(), Reason::ALL.len(), Source::ALL.len()), (14, 35, 3));
+        assert_eq!((TaskState::from_number(14), TaskState::from_name("TASK_DONE")), (None, None));
     }
 
+    /// Which states end a task, and which only a framework that is `PARTITION_AWARE` is told.
     #[test]
-    fn terminal_states() {
-        let terminal: Vec<_> = TaskState::ALL.iter().filter(|state| state.is_terminal()).collect();
-        assert_eq!(terminal.len(), 8);
-        assert!(!TaskState::Unreachable.is_terminal());
-        assert!(!TaskState::Unknown.is_terminal());
-        assert_eq!(TaskState::Gone.as_seen_by(false), TaskState::Lost);
-        assert_eq!(TaskState::Gone.as_seen_by(true), TaskState::Gone);
-        assert_eq!(TaskState::Error.as_seen_by(false), TaskState::Error);
+    fn kinds_of_states() {
+        use TaskState::{
+            Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Killing, Lost, Running, Staging,
+            Starting, Unknown, Unreachable,
+        };
+        for (states, terminal, newer) in [
+            (&[Staging, Starting, Running, Killing][..], false, false),
+            (&[Finished, Failed, Killed, Error, Lost], true, false),
+            (&[Dropped, Gone, GoneByOperator], true, true),
+            (&[Unreachable, Unknown], false, true),
+        ] {
+            for state in states {
+                assert_eq!(state.is_terminal(), terminal, "{state}");
+                assert_eq!(state.needs_partition_aware(), newer, "{state}");
+                assert_eq!(state.is_unreachable(), *state == Unreachable, "{state}");
+                assert_eq!(state.as_seen_by(true), *state);
+                assert_eq!(state.as_seen_by(false), if newer { Lost } else { *state });
+            }
+        }
     }
 }

@@ -54,3 +54,27 @@ impl Sub for Tick {
         self.since(earlier)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_neither_goes_back_nor_overflows() {
+        let (early, late) = (Tick::from_nanos(1_500), Tick::from_nanos(4_000));
+        assert_eq!(late.since(early), Duration::from_nanos(2_500));
+        assert_eq!(late - early, Duration::from_nanos(2_500));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(early + Duration::from_nanos(2_500), late);
+        assert_eq!((late + Duration::MAX).as_nanos(), u64::MAX);
+        assert_eq!(Tick::default(), Tick::ZERO);
+    }
+
+    #[test]
+    fn seconds_are_exact_to_the_microsecond() {
+        for (nanos, seconds) in [(0, 0.0), (1_999, 1e-6), (1_790_000_000_123_456_789, 1_790_000_000.123_456)]
+        {
+            assert_eq!(Tick::from_nanos(nanos).as_secs_f64().to_bits(), f64::to_bits(seconds));
+        }
+    }
+}

@@ -102,3 +102,46 @@ impl From<Set> for Value {
         Self::Set(set)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values() -> [Value; 3] {
+        [Scalar::from_whole(3).into(), Ranges::single(1, 3).into(), Set::from_iter(["a", "b"]).into()]
+    }
+
+    fn smaller() -> [Value; 3] {
+        [Scalar::from_whole(1).into(), Ranges::single(2, 2).into(), Set::from_iter(["b"]).into()]
+    }
+
+    #[test]
+    fn values_of_one_kind() {
+        let rests = ["2", "[1-1, 3-3]", "{a}"];
+        let sums = ["4", "[1-3]", "{a, b}"];
+        for (index, (large, small)) in values().into_iter().zip(smaller()).enumerate() {
+            assert!(large.same_kind(&small) && large.contains(&small) && large.contains(&large));
+            assert!(!small.contains(&large));
+            let (mut sum, mut rest, mut nothing) = (large.clone(), large.clone(), large.clone());
+            sum.add(&small);
+            rest.subtract(&small);
+            nothing.subtract(&large);
+            assert_eq!((sum.to_string().as_str(), rest.to_string().as_str()), (sums[index], rests[index]));
+            assert_eq!((large.is_empty(), nothing.is_empty()), (false, true));
+        }
+        assert!(Value::from(Scalar::from_whole(-1)).is_empty());
+    }
+
+    #[test]
+    fn values_of_different_kinds() {
+        for (index, value) in values().into_iter().enumerate() {
+            for (other, small) in smaller().into_iter().enumerate().filter(|(other, _)| *other != index) {
+                assert!(!value.same_kind(&small) && !value.contains(&small), "{index} {other}");
+                let mut same = value.clone();
+                same.add(&small);
+                same.subtract(&small);
+                assert_eq!(same, value);
+            }
+        }
+    }
+}

@@ -10,44 +10,48 @@ pub fn describe_wait_status(raw: i32) -> String {
     format!("terminated with signal {}{core}", signal_name(signal))
 }
 
-/// What a C library calls a signal.
+/// What a C library calls the signals from 1 on.
+const SIGNALS: [&str; 31] = [
+    "Hangup",
+    "Interrupt",
+    "Quit",
+    "Illegal instruction",
+    "Trace/breakpoint trap",
+    "Aborted",
+    "Bus error",
+    "Floating point exception",
+    "Killed",
+    "User defined signal 1",
+    "Segmentation fault",
+    "User defined signal 2",
+    "Broken pipe",
+    "Alarm clock",
+    "Terminated",
+    "Stack fault",
+    "Child exited",
+    "Continued",
+    "Stopped (signal)",
+    "Stopped",
+    "Stopped (tty input)",
+    "Stopped (tty output)",
+    "Urgent I/O condition",
+    "CPU time limit exceeded",
+    "File size limit exceeded",
+    "Virtual timer expired",
+    "Profiling timer expired",
+    "Window changed",
+    "I/O possible",
+    "Power failure",
+    "Bad system call",
+];
+
 fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        1 => "Hangup",
-        2 => "Interrupt",
-        3 => "Quit",
-        4 => "Illegal instruction",
-        5 => "Trace/breakpoint trap",
-        6 => "Aborted",
-        7 => "Bus error",
-        8 => "Floating point exception",
-        9 => "Killed",
-        10 => "User defined signal 1",
-        11 => "Segmentation fault",
-        12 => "User defined signal 2",
-        13 => "Broken pipe",
-        14 => "Alarm clock",
-        15 => "Terminated",
-        16 => "Stack fault",
-        17 => "Child exited",
-        18 => "Continued",
-        19 => "Stopped (signal)",
-        20 => "Stopped",
-        21 => "Stopped (tty input)",
-        22 => "Stopped (tty output)",
-        23 => "Urgent I/O condition",
-        24 => "CPU time limit exceeded",
-        25 => "File size limit exceeded",
-        26 => "Virtual timer expired",
-        27 => "Profiling timer expired",
-        28 => "Window changed",
-        29 => "I/O possible",
-        30 => "Power failure",
-        31 => "Bad system call",
-        34..=64 => return format!("Real-time signal {}", signal - 34),
-        other => return format!("Unknown signal {other}"),
-    };
-    name.to_owned()
+    let name = usize::try_from(signal).ok().and_then(|signal| SIGNALS.get(signal.checked_sub(1)?));
+    match (name, signal) {
+        (Some(name), _) => (*name).to_owned(),
+        (None, 34..=64) => format!("Real-time signal {}", signal - 34),
+        (None, other) => format!("Unknown signal {other}"),
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +64,15 @@ mod tests {
             (0, "exited with status 0"),
             (3 << 8, "exited with status 3"),
             (9, "terminated with signal Killed"),
+            (0xff << 8, "exited with status 255"),
+            (1, "terminated with signal Hangup"),
             (15, "terminated with signal Terminated"),
+            (31, "terminated with signal Bad system call"),
+            (32, "terminated with signal Unknown signal 32"),
+            (33, "terminated with signal Unknown signal 33"),
+            (34, "terminated with signal Real-time signal 0"),
+            (64, "terminated with signal Real-time signal 30"),
+            (65, "terminated with signal Unknown signal 65"),
             (0x80 | 11, "terminated with signal Segmentation fault (core dumped)"),
             (-1, "terminated with signal Unknown signal 127 (core dumped)"),
         ] {

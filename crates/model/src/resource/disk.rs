@@ -129,3 +129,45 @@ impl DiskSource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_divided() {
+        for (kind, name, divisible, with_id) in [
+            (DiskSourceKind::Unknown, "UNKNOWN", false, false),
+            (DiskSourceKind::Path, "PATH", true, true),
+            (DiskSourceKind::Mount, "MOUNT", false, false),
+            (DiskSourceKind::Block, "BLOCK", false, false),
+            (DiskSourceKind::Raw, "RAW", true, false),
+        ] {
+            assert_eq!(kind.name(), name);
+            for (id, divisible) in [(None, divisible), (Some("id".to_owned()), with_id)] {
+                let source = Some(DiskSource { id, ..DiskSource::new(kind) });
+                let mut disk = DiskInfo { source, ..DiskInfo::default() };
+                assert_eq!(disk.is_divisible(), divisible, "{disk:?}");
+                disk.persistence = Some(Persistence { id: "v".to_owned(), principal: None });
+                assert!(!disk.is_divisible());
+            }
+        }
+        assert_eq!((VolumeMode::ReadWrite.name(), VolumeMode::ReadOnly.name()), ("RW", "RO"));
+        assert!(DiskInfo::default().is_divisible());
+    }
+
+    #[test]
+    fn what_is_the_same_disk() {
+        let volume = |id: &str, principal: Option<&str>| DiskInfo {
+            persistence: Some(Persistence { id: id.to_owned(), principal: principal.map(str::to_owned) }),
+            ..DiskInfo::default()
+        };
+        let path = Volume { mode: VolumeMode::ReadOnly, container_path: "p".to_owned(), host_path: None };
+        assert_eq!(volume("a", None), volume("a", Some("ops")));
+        assert_eq!(volume("a", None), DiskInfo { volume: Some(path), ..volume("a", None) });
+        let source = Some(DiskSource::new(DiskSourceKind::Path));
+        for other in [volume("b", None), DiskInfo { source, ..volume("a", None) }, DiskInfo::default()] {
+            assert_ne!(volume("a", None), other);
+        }
+    }
+}

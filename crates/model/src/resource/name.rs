@@ -108,3 +108,29 @@ impl fmt::Debug for ResourceName {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        hash::{BuildHasher, RandomState},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_its_text() {
+        let texts = ["cpus", "disk", "gpus", "mem", "ports", "racks"];
+        let state = RandomState::new();
+        let names: BTreeMap<ResourceName, &str> = texts.iter().map(|text| ((*text).into(), *text)).collect();
+        assert!(names.values().eq(&texts), "in the order of the texts");
+        for (name, text) in &names {
+            assert_eq!((name.as_str(), name.to_string().as_str()), (*text, *text));
+            assert_eq!(format!("{name:?}"), format!("{text:?}"));
+            assert_eq!(ResourceName::from((*text).to_owned()), *name);
+            assert_eq!(names.get(*text), Some(text), "found by its text");
+            assert_eq!(state.hash_one(name), state.hash_one(*text));
+            assert_eq!(name.partial_cmp(&ResourceName::MEM), Some((*text).cmp("mem")));
+        }
+    }
+}

@@ -135,4 +135,21 @@ mod tests {
         assert_eq!(Scalar::from_f64(f64::INFINITY), Scalar::MAX);
         assert_eq!(Scalar::from_f64(0.1).to_f64().to_bits(), 0.1_f64.to_bits());
     }
+
+    #[test]
+    fn arithmetic() {
+        let (two, five) = (Scalar::from_whole(2), Scalar::from_whole(5));
+        assert_eq!((five - two, two - five), (Scalar::from_millis(3_000), -Scalar::from_whole(3)));
+        let mut number = two;
+        number += five;
+        number -= Scalar::from_millis(500);
+        assert_eq!((number.as_millis(), number.to_f64()), (6_500, 6.5));
+        assert_eq!([two, five].into_iter().sum::<Scalar>(), Scalar::from_whole(7));
+        assert_eq!((two.or_zero(), (-two).or_zero()), (two, Scalar::ZERO));
+        assert_eq!([two, Scalar::ZERO, -two].map(Scalar::is_zero), [false, true, false]);
+        assert_eq!(Scalar::MAX + two, Scalar::MAX);
+        assert_eq!(Scalar::from_whole(i64::MAX), Scalar::MAX);
+        assert_eq!(Scalar::from_millis(-1_001).to_f64().to_bits(), f64::to_bits(-1.001));
+        assert_eq!(Scalar::from_millis(-1_020).to_string(), "-1.02");
+    }
 }

@@ -61,3 +61,21 @@ impl fmt::Display for Set {
         f.write_str("}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_each_once() {
+        let mut set: Set = ["b", "a", "b"].into_iter().collect();
+        assert_eq!((set.to_string().as_str(), set.len(), set.is_empty()), ("{a, b}", 2, false));
+        set.add(&["c"].into_iter().collect());
+        assert!(
+            set.contains(&["a", "c"].into_iter().collect()) && !set.contains(&["d"].into_iter().collect())
+        );
+        set.subtract(&["a", "d"].into_iter().collect());
+        assert_eq!(set.iter().collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!((Set::new().is_empty(), Set::new().to_string().as_str()), (true, "{}"));
+    }
+}

@@ -70,3 +70,124 @@ fn prints_what_clients_know() {
         assert_eq!(parse(text).to_string(), text);
     }
 }
+
+/// What disks look like, piece by piece.
+#[test]
+fn reads_disks() {
+    let disk = |text: &str| parse(&format!("disk[{text}]:5")).iter().next().unwrap().disk.clone().unwrap();
+    let source = |kind| DiskSource::new(kind);
+    let text = |text: &str| Some(text.to_owned());
+    for (written, expected) in [
+        ("MOUNT", source(DiskSourceKind::Mount)),
+        ("UNKNOWN", source(DiskSourceKind::Unknown)),
+        ("BLOCK:/b", DiskSource { root: text("/b"), ..source(DiskSourceKind::Block) }),
+        (
+            "PATH(v,i,p,q):/p",
+            DiskSource {
+                vendor: text("v"),
+                id: text("i"),
+                profile: text("p,q"),
+                root: text("/p"),
+                ..source(DiskSourceKind::Path)
+            },
+        ),
+        ("RAW(,,p)", DiskSource { profile: text("p"), ..source(DiskSourceKind::Raw) }),
+        ("RAW(,i,)", DiskSource { id: text("i"), ..source(DiskSourceKind::Raw) }),
+        ("RAW(v,,)", DiskSource { vendor: text("v"), ..source(DiskSourceKind::Raw) }),
+    ] {
+        let read = disk(written);
+        assert_eq!((read.source.as_ref(), read.persistence.as_ref()), (Some(&expected), None), "{written}");
+        assert_eq!(parse(&format!("disk[{written}]:5")).to_string(), format!("disk[{written}]:5"));
+    }
+    for (written, id, host, container, mode) in [
+        ("v:c", Some("v"), None, "c", VolumeMode::ReadWrite),
+        ("MOUNTAIN:c", Some("MOUNTAIN"), None, "c", VolumeMode::ReadWrite),
+        (":c", None, None, "c", VolumeMode::ReadWrite),
+        ("v:h:c", Some("v"), Some("h"), "c", VolumeMode::ReadWrite),
+        ("v:h:c:rw", Some("v"), Some("h"), "c", VolumeMode::ReadWrite),
+        ("v:h:c:ro", Some("v"), Some("h"), "c", VolumeMode::ReadOnly),
+    ] {
+        let read = disk(written);
+        assert_eq!(read.persistence.map(|persistence| persistence.id).as_deref(), id, "{written}");
+        let volume = read.volume.unwrap();
+        assert_eq!((volume.host_path.as_deref(), volume.container_path.as_str()), (host, container));
+        assert_eq!((volume.mode, read.source), (mode, None));
+    }
+    for wrong in ["v:h:c:rx", "v:h:c:rw:x"] {
+        assert!(format!("disk[{wrong}]:5").parse::<Resources>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn reads_reservations() {
+    let layers = |text: &str| {
+        let all = parse(&format!("cpus(reservations: {text}):1"));
+        all.iter().next().unwrap().reservations.clone()
+    };
+    let role = Role::new;
+    let read = layers("[(STATIC,a),( DYNAMIC , a/b , me , {k: v, w} )]");
+    let labels = [("k", Some("v")), ("w", None)]
+        .map(|(key, value)| Label { key: key.to_owned(), value: value.map(str::to_owned) });
+    assert_eq!(read[0], Reservation::fixed(role("a")));
+    assert_eq!(
+        read[1],
+        Reservation {
+            labels: Some(Labels(labels.to_vec())),
+            ..Reservation::dynamic(role("a/b"), Some("me".to_owned()))
+        }
+    );
+    let empty = layers("[(DYNAMIC,a,{})]");
+    assert_eq!((empty[0].principal.as_ref(), empty[0].labels.as_ref()), (None, Some(&Labels::default())));
+    for (wrong, problem) in [
+        ("(STATIC,a)", "the list of reservations is not in brackets"),
+        ("[STATIC,a]", "a reservation is not in parentheses"),
+        ("[(FIXED,a)]", "a reservation is neither STATIC nor DYNAMIC"),
+        ("[(STATIC)]", "a reservation has no role"),
+        ("[(STATIC,a,me,you)]", "'you' is not understood"),
+    ] {
+        let error =
+            format!("cpus(reservations: {wrong}):1").parse::<Resources>().map_err(|error| error.problem);
+        assert_eq!(error, Err(problem.to_owned()));
+    }
+}
+
+#[test]
+fn reads_what_is_shared_and_revocable() {
+    let shares = |text: &str| parse(text).iter_with_shares().next().map(|(_, shares)| shares);
+    assert_eq!(shares("disk[v:x]<SHARED>:5<3>"), Some(3));
+    assert_eq!(shares("disk[v:x]<SHARED>:5 < 2 >"), Some(2));
+    assert_eq!(shares("disk[v:x]<SHARED>:5<10000>"), Some(10_000));
+    for (wrong, problem) in [
+        ("disk<SHARED>:5<10001>", "'10001' is no count"),
+        ("disk<SHARED>:5<x>", "'x' is no count"),
+        ("cpus:5<2>", "'5<2>' is not a number, range or set"),
+        ("cpus<other>:5", "'other' is not understood"),
+        ("cpus{SHARED}:5", "'SHARED' is not understood"),
+        ("cpus<REV>:5", "'REV' is not understood"),
+        ("cpus{REV}", "a ':' between name and value is missing"),
+        ("cpus{REV}x:5", "'x:5' is not understood"),
+        ("racks:{a", "the set does not end with '}'"),
+        ("racks:{a,}", "the set has an empty item"),
+        ("ports:[1-x]", "'1-x' is not a range like 1-9"),
+        ("cpus:inf", "'inf' is not a number, range or set"),
+        ("cpus:1e999", "'1e999' is not a number, range or set"),
+    ] {
+        assert_eq!(
+            wrong.parse::<Resources>().map_err(|error| error.problem),
+            Err(problem.to_owned()),
+            "{wrong}"
+        );
+    }
+    assert_eq!(parse("cpus{REV}<SHARED>:1").to_string(), "cpus{REV}<SHARED>:1<1>");
+    for (text, value) in [("cpus:+1.5", "cpus:1.5"), ("cpus:25e-1", "cpus:2.5"), ("cpus:2E1", "cpus:20")] {
+        assert_eq!(parse(text).to_string(), value);
+    }
+}
+
+/// Characters are counted, not bytes, from the beginning of the whole text.
+#[test]
+fn says_where_in_a_text_of_any_script() {
+    let at = |text: &str| text.parse::<Resources>().map_err(|error| (error.at, error.piece));
+    assert_eq!(at("räckü:1;x"), Err((9, "x".to_owned())));
+    assert_eq!(at("a:1;  b:{c;d};  y "), Err((17, "y".to_owned())));
+}

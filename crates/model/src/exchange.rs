@@ -13,6 +13,24 @@ impl fmt::Display for ConnectionId {
     }
 }
 
+/// Who makes a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The request: there the answer goes.
+    pub connection: ConnectionId,
+    /// The event stream that the caller calls its own, as it named it.
+    pub stream_id: Option<String>,
+    /// As whom the caller has proved to be.
+    pub principal: Option<String>,
+}
+
+impl Caller {
+    /// Somebody who claims nothing.
+    pub const fn anonymous(connection: ConnectionId) -> Self {
+        Self { connection, stream_id: None, principal: None }
+    }
+}
+
 /// A durable write under way. A core numbers them; the shell says when one is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Token(pub u64);

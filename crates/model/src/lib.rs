@@ -21,7 +21,7 @@ pub use attribute::{Attribute, AttributeValue, InvalidAttributes, parse_attribut
 pub use capability::{AgentCapabilities, FaultDomain, FrameworkCapabilities};
 pub use detect::{Machine, detect_resources};
 pub use duration::{InvalidDuration, format_duration, parse_duration};
-pub use exchange::{ConnectionId, Loss, Outcome, Refusal, RefusalKind, Reply, Token};
+pub use exchange::{Caller, ConnectionId, Loss, Outcome, Refusal, RefusalKind, Reply, Token};
 pub use id::{
     AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId, validate_id,
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+use tepui_core_kit::Core as _;
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -307,7 +308,9 @@ impl World {
         let value = self.agents.get(number)?.disk.agent_id()?.to_owned();
         let operator = self.new_connection_id();
         let master = self.master.core.as_mut()?;
-        master.handle_operator_call(now, operator, None, call(v1::AgentId { value }));
+        let (caller, call) =
+            (tepui_model::Caller::anonymous(operator), Box::new(call(v1::AgentId { value })));
+        master.handle(now, tepui_core_master::Event::OperatorCall { caller, call });
         trace!(self, Fault: "FAULT an operator says that agent-{number} {wish}");
         Some(Node::Master)
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use tepui_core_master::{Config, Master, Registry, Write};
+use tepui_core_kit::{Core as _, Persist, Seed, Write};
+use tepui_core_master::{Config, Master, Registry, Start};
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::v1;
 use uuid::Builder;
@@ -21,7 +22,7 @@ pub struct MasterNode {
     /// What is durable.
     pub disk: BTreeMap<String, Bytes>,
     /// Writes under way, in order.
-    pub writing: VecDeque<(Token, Vec<Write>)>,
+    pub writing: VecDeque<Persist<Write>>,
     /// The wake-up that is already in the queue.
     pub armed: Option<Tick>,
 }
@@ -48,8 +49,8 @@ impl MasterNode {
             version: Some("1.11.0".to_owned()),
             ..v1::MasterInfo::default()
         };
-        let registry = Registry::decode(self.disk.clone()).unwrap_or_default();
-        self.core = Some(Master::new(Config::new(info), seed, registry, now));
+        let restored = Registry::decode(self.disk.clone()).unwrap_or_default();
+        self.core = Some(Master::start(now, Start { config: Config::new(info), seed: Seed(seed), restored }));
         self.incarnation += 1;
         self.armed = None;
     }
@@ -60,14 +61,14 @@ impl MasterNode {
         self.core = None;
         let reached =
             if self.writing.is_empty() { 0 } else { rng.next_u64() as usize % (self.writing.len() + 1) };
-        for (_, writes) in std::mem::take(&mut self.writing).into_iter().take(reached) {
+        for Persist { writes, .. } in std::mem::take(&mut self.writing).into_iter().take(reached) {
             self.apply(writes);
         }
     }
 
     /// The oldest write under way is durable.
     pub fn written(&mut self) -> Option<Token> {
-        let (token, writes) = self.writing.pop_front()?;
+        let Persist { token, writes } = self.writing.pop_front()?;
         self.apply(writes);
         Some(token)
     }

@@ -13,6 +13,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 use tepui_core_agent::{Exit, Launch};
+use tepui_core_kit::Core as _;
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
@@ -332,7 +333,7 @@ impl World {
         match &node {
             Node::Master => {
                 let token = self.master.written()?;
-                self.master.core.as_mut()?.handle_persisted(now, token);
+                self.master.core.as_mut()?.handle(now, tepui_core_master::Event::Persisted(token));
             }
             Node::Agent(number) => {
                 let agent = self.agents.get_mut(*number)?;

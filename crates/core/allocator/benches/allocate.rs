@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
 use tepui_core_allocator::{Agent, Allocator, Config, Framework, Grant};
+use tepui_core_kit::Seed;
 use tepui_model::{AgentCapabilities, AgentId, FrameworkId, Role, Tick};
 
 fn main() {
@@ -12,7 +13,7 @@ fn main() {
 
 /// Agents with nothing granted yet, and frameworks spread over some roles.
 fn cluster(agents: usize, frameworks: usize, roles: usize) -> Allocator {
-    let mut allocator = Allocator::new(Config::default(), 1);
+    let mut allocator = Allocator::new(Config::default(), Seed::from(1));
     for index in 0..frameworks {
         let framework = Framework {
             roles: BTreeSet::from([Role::new(format!("role-{}", index % roles))]),

@@ -8,7 +8,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Chance, Seed};
 use tepui_model::{
     AgentCapabilities, AgentId, FaultDomain, FrameworkCapabilities, FrameworkId, ResourceQuantities,
     Resources, Role, Tick,
@@ -24,7 +25,7 @@ use crate::{
 const MAX_FILTERS: usize = 32;
 
 /// What the allocator needs to know of a framework.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Framework {
     /// The roles in which it wants offers.
     pub roles: BTreeSet<Role>,
@@ -40,7 +41,7 @@ pub struct Framework {
 }
 
 /// What the allocator needs to know of an agent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Agent {
     /// Everything that it has.
     pub total: Resources,
@@ -69,10 +70,10 @@ pub struct Grant {
 
 /// An agent as the allocator knows it inside, numbered as it came: comparing ids is most of the work where
 /// there are many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct AgentKey(u64);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct AgentState {
     id: AgentId,
     info: Agent,
@@ -86,7 +87,7 @@ struct AgentState {
 }
 
 /// Frameworks in some of their roles.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Clients(BTreeMap<Role, BTreeSet<FrameworkId>>);
 
 impl Clients {
@@ -113,7 +114,7 @@ impl Clients {
 }
 
 /// What has changed since the last allocation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Pending {
     /// Agents of which something became free: to be considered for everybody.
     agents: BTreeSet<AgentKey>,
@@ -126,10 +127,10 @@ struct Pending {
 /// Decides who is granted what. See the [crate's documentation](crate).
 ///
 /// Ids that are not known are ignored: what the master says about something that is gone is no news.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Allocator {
     config: Config,
-    chance: ChaCha8Rng,
+    chance: Chance,
     frameworks: BTreeMap<FrameworkId, Framework>,
     keys: BTreeMap<AgentId, AgentKey>,
     next_key: u64,
@@ -145,10 +146,10 @@ pub struct Allocator {
 
 impl Allocator {
     /// An allocator that knows nobody. The order in which agents are granted comes from `seed`.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(config: Config, seed: Seed) -> Self {
         Self {
             config,
-            chance: ChaCha8Rng::seed_from_u64(seed),
+            chance: Chance::new(seed),
             frameworks: BTreeMap::new(),
             keys: BTreeMap::new(),
             next_key: 0,

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{FaultDomain, InvalidResources, ResourceName, ResourceQuantities, Resources, Role, Scalar};
 
 /// What an operator can set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// The least time for which refused resources are kept from a framework. (In Mesos this is the time
     /// between allocations; here it only keeps a framework that refuses for zero seconds from spinning.)

@@ -1,9 +1,10 @@
 //! Why a framework has no offer.
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{Role, Tick, duration::format_duration};
 
 /// Why one agent's resources are not granted to one framework in one role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
     /// There is no agent.
     NoAgents,
@@ -66,7 +67,7 @@ impl Refusal {
 }
 
 /// Why a framework has no (more) offers in one role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The role.
     pub role: Role,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{Resource, ResourceLimits, ResourceQuantities, Resources, Role};
 
 /// What a top-level role, with everything below it, is sure to get and never exceeds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// So much is kept free for it as long as it has less.
     pub guarantees: ResourceQuantities,
@@ -15,7 +16,7 @@ pub struct Quota {
 
 /// Quotas, and what counts towards them: everything reserved for a role (used or not), and what it holds of
 /// the unreserved and not revocable.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Quotas {
     quotas: BTreeMap<Role, Quota>,
     consumed: BTreeMap<Role, ResourceQuantities>,

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{FrameworkId, ResourceName, ResourceQuantities, Resources, Role, Tick};
 
 use crate::allocator::AgentKey;
 
 /// One framework in one role.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Client {
     /// Whether the framework has this role now. One that left may still hold resources.
     pub(crate) subscribed: bool,
@@ -27,13 +28,13 @@ pub(crate) struct Client {
 }
 
 /// Resources that were refused; hides what is no more than them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Filter {
     pub(crate) until: Tick,
     pub(crate) resources: Resources,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Node {
     clients: BTreeMap<FrameworkId, Client>,
     children: BTreeSet<Role>,
@@ -43,14 +44,14 @@ struct Node {
     subtree: Holding,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Holding {
     allocated: ResourceQuantities,
     grants: u64,
 }
 
 /// The roles, their frameworks and weights.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RoleTree {
     nodes: BTreeMap<Role, Node>,
     roots: BTreeSet<Role>,

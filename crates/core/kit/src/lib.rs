@@ -47,5 +47,5 @@ pub use self::core::{Core, Record};
 pub use attempts::Attempts;
 pub use backoff::{Backoff, Waits};
 pub use chance::{Chance, Seed};
-pub use outbox::{Outbox, Persist};
+pub use outbox::{Outbox, Persist, Write};
 pub use timers::Timers;

@@ -3,10 +3,20 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tepui_model::Token;
 
 use crate::Attempts;
+
+/// One change of what survives a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The key.
+    pub key: String,
+    /// Its new value; none removes it.
+    pub value: Option<Bytes>,
+}
 
 /// A batch of writes: all of it or nothing. The shell says when it is durable, by its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +96,11 @@ impl<E: From<Persist<W>>, W, P> Outbox<E, W, P> {
         self.waiting.remove(&token).unwrap_or_default()
     }
 
+    /// Everything that waits for a write, whether or not that has left.
+    pub fn waiting(&self) -> impl Iterator<Item = &P> {
+        self.waiting.values().flatten().chain(&self.after)
+    }
+
     /// Whether anything waits for a batch that has left.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
@@ -158,9 +173,11 @@ mod tests {
         outbox.push(Effect::Do(2));
         outbox.write('b');
         outbox.then("second");
+        assert!(outbox.waiting().eq(&["first", "second"]));
         assert!(!outbox.is_waiting() && !outbox.is_empty());
         assert_eq!(drain(&mut outbox), [persist(1, "ab"), Effect::Do(1), Effect::Do(2)]);
         assert!(outbox.is_waiting() && outbox.is_empty());
+        assert!(outbox.waiting().eq(&["first", "second"]));
         assert_eq!(outbox.persisted(Token(9)), Vec::<&str>::new());
         assert_eq!(outbox.persisted(Token(1)), ["first", "second"]);
         assert!(!outbox.is_waiting());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, Resources, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{internal, v1};
@@ -19,7 +20,7 @@ use tepui_wire_mesos::{internal, v1};
 /// ```
 ///
 /// Unreachable and gone agents are only ids with a time; this enum is of those that are registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AgentState {
     /// It is there. Its resources are offered, unless an operator deactivated it ([`crate::Deactivation`]).
     Connected,
@@ -28,7 +29,7 @@ pub enum AgentState {
 }
 
 /// A registered agent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Agent {
     /// Its id; also in `info`.
     pub id: AgentId,

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tepui_wire_mesos::v1;
 
 /// The master's settings. [`Config::new`] has the defaults of a Mesos master.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Who this master is, as SUBSCRIBED and GET_MASTER show it. Its id is the prefix of every id that this
     /// master gives out, so it must be new at each start.

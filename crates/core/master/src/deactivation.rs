@@ -1,6 +1,7 @@
 //! Agents that an operator took out of use: nothing of them is offered. Must not live here: how they get there
 //! (`handlers/drain`).
 
+use serde::{Deserialize, Serialize};
 use tepui_model::Tick;
 use tepui_wire_mesos::v1;
 
@@ -15,14 +16,14 @@ use crate::{Agent, Master, Snapshot};
 ///
 /// `DRAIN_AGENT` leads to DRAINING from everywhere, `REACTIVATE_AGENT` into use from everywhere but DRAINING.
 /// It stays so whatever becomes of the agent's connection, and of the master.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deactivation {
     /// Whether it is being emptied, too.
     pub drain: Option<Drain>,
 }
 
 /// An agent is being emptied, or is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     /// What the operator wants.
     pub config: v1::DrainConfig,

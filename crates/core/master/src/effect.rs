@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tepui_model::{ConnectionId, Reply, Token};
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Persist, Write};
+use tepui_model::{ConnectionId, Outcome};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     Message,
@@ -17,14 +18,14 @@ use crate::{Snapshot, views};
 ///
 /// Each connection gets either one [`Effect::Reply`], or one [`Effect::OpenStream`] followed by events and
 /// at last a [`Effect::CloseStream`]. Once the shell has reported a stream closed, no more effects name it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Effect {
     /// Answer a request.
     Reply {
         /// The request.
         to: ConnectionId,
         /// The answer.
-        reply: Reply,
+        outcome: Outcome,
     },
     /// Answer a request with 200 and a stream of events that stays open.
     OpenStream {
@@ -61,7 +62,7 @@ pub enum Effect {
         /// The message.
         message: Message,
     },
-    /// Keep a connection to the address of `to`, and report its end with `handle_exited`. Asked for again, it
+    /// Keep a connection to the address of `to`, and report its end with [`crate::Event::Exited`]. Asked for again, it
     /// replaces the connection.
     Link {
         /// The peer.
@@ -72,14 +73,8 @@ pub enum Effect {
         /// The peer.
         to: Upid,
     },
-    /// Write to the registry, all of it or nothing, and then call `handle_persisted(token)`. Writes become
-    /// durable in the order in which they were asked for.
-    Persist {
-        /// Names the write.
-        token: Token,
-        /// The keys to set or to remove.
-        writes: Vec<Write>,
-    },
+    /// Write to the registry. Batches become durable in the order in which they were asked for.
+    Persist(Persist<Write>),
     /// Tell the person who runs the master.
     Log {
         /// Whether something is wrong.
@@ -89,17 +84,14 @@ pub enum Effect {
     },
 }
 
-/// One change of the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// For example `agents/<id>`.
-    pub key: String,
-    /// The new value; none removes the key.
-    pub value: Option<Bytes>,
+impl From<Persist<Write>> for Effect {
+    fn from(persist: Persist<Write>) -> Self {
+        Self::Persist(persist)
+    }
 }
 
 /// What an operator's stream carries.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum OperatorEvent {
     /// SUBSCRIBED: the state at the moment of the subscription. Making the event of it is work for the shell
     /// ([`OperatorEvent::to_wire`]), so that it does not stop the master.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, Role, TaskId, Tick};
 use tepui_wire_mesos::v1::{self, framework_info::capability::Type as Capability};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::task::{Executor, Task};
 ///                            +-------------------------------->-+
 ///                                    failover timeout
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrameworkState {
     /// Known from the registry or from an agent; its scheduler has not subscribed to this master.
     Recovered,
@@ -37,7 +38,7 @@ pub enum FrameworkState {
 }
 
 /// A framework: a scheduler together with its executors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Framework {
     /// Its id; also in `info`.
     pub id: FrameworkId,

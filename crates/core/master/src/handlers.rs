@@ -1,6 +1,7 @@
 //! What each event leads to, one file per family of calls.
 
-use tepui_model::{AgentId, ConnectionId, FrameworkId, Reply, Tick};
+use serde::{Deserialize, Serialize};
+use tepui_model::{AgentId, ConnectionId, FrameworkId, Outcome, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::internal;
 
@@ -23,22 +24,20 @@ pub(crate) mod subscribe;
 pub(crate) mod updates;
 
 /// What waits for a write.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Pending {
-    /// Nothing: the write promises nothing to anybody.
-    Nothing,
     /// A scheduler subscribes.
     Subscribe(Box<subscribe::Subscription>),
     /// UPDATE_FRAMEWORK.
     UpdateFramework { to: ConnectionId, update: Box<subscribe::Subscription> },
     /// A framework ends.
-    RemoveFramework { id: FrameworkId, reply: Option<(ConnectionId, Reply)>, why: framework::End },
+    RemoveFramework { id: FrameworkId, reply: Option<(ConnectionId, Outcome)>, why: framework::End },
     /// A new agent.
     AdmitAgent { id: AgentId, pid: Upid, message: Box<internal::RegisterSlaveMessage> },
     /// An agent comes back with something that changes the registry.
     ReadmitAgent { pid: Upid, message: Box<internal::ReregisterSlaveMessage> },
     /// An agent is out of reach.
-    MarkUnreachable { id: AgentId, since: Tick, message: &'static str },
+    MarkUnreachable { id: AgentId, since: Tick, why: agents::Silence },
     /// An agent ends.
     RemoveAgent { id: AgentId, why: agents::Removal, reply: Option<ConnectionId> },
     /// An operator takes an agent out of use, or into use again.
@@ -50,7 +49,6 @@ pub(crate) enum Pending {
 /// Goes on after a write.
 pub(crate) fn persisted(master: &mut Master, pending: Pending) {
     match pending {
-        Pending::Nothing => {}
         Pending::Subscribe(subscription) => subscribe::subscribed(master, *subscription),
         Pending::UpdateFramework { to, update } => subscribe::updated(master, to, *update),
         Pending::RemoveFramework { id, reply, why } => {
@@ -61,13 +59,11 @@ pub(crate) fn persisted(master: &mut Master, pending: Pending) {
         }
         Pending::AdmitAgent { id, pid, message } => agents::admitted(master, id, &pid, *message),
         Pending::ReadmitAgent { pid, message } => reregister::readmitted(master, &pid, *message),
-        Pending::MarkUnreachable { id, since, message } => {
-            agents::marked_unreachable(master, &id, since, message)
-        }
+        Pending::MarkUnreachable { id, since, why } => agents::marked_unreachable(master, &id, since, why),
         Pending::RemoveAgent { id, why, reply } => {
             agents::removed(master, &id, why);
             if let Some(to) = reply {
-                master.reply(to, Reply::ok());
+                master.reply(to, Outcome::Done);
             }
         }
         Pending::Retire { id, what, reply } => drain::retired(master, &id, what, reply),

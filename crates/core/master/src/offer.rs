@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use rand_chacha::{ChaCha8Rng, rand_core::Rng};
+use serde::{Deserialize, Serialize};
 use tepui_core_allocator::{self as allocator, Allocator, Grant};
+use tepui_core_kit::Seed;
 use tepui_model::{
     AgentCapabilities, AgentId, ExecutorId, FaultDomain, FrameworkCapabilities, FrameworkId, OfferId,
     ResourceName, ResourceQuantities, Resources, Role, Scalar,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Resources of one agent held for one framework, in one of its roles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Offer {
     pub(crate) id: OfferId,
     pub(crate) framework_id: FrameworkId,
@@ -50,7 +51,7 @@ pub(crate) enum Refusal {
     Left(Duration),
 }
 
-pub(crate) fn new_allocator(config: &Config, rng: &mut ChaCha8Rng) -> Allocator {
+pub(crate) fn new_allocator(config: &Config, seed: Seed) -> Allocator {
     let alternative = |quantities: &BTreeMap<String, f64>| -> ResourceQuantities {
         quantities.iter().map(|(name, amount)| (ResourceName::new(name), Scalar::from_f64(*amount))).collect()
     };
@@ -62,7 +63,7 @@ pub(crate) fn new_allocator(config: &Config, rng: &mut ChaCha8Rng) -> Allocator 
         fair_sharing_excluded: BTreeSet::new(),
         domain,
     };
-    let mut allocator = Allocator::new(settings, rng.next_u64());
+    let mut allocator = Allocator::new(settings, seed);
     let weights = config.weights.iter().map(|(role, weight)| (Role::new(role.as_str()), *weight)).collect();
     allocator.update_weights(&weights);
     allocator

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use tepui_model::ConnectionId;
 use tepui_wire_mesos::v1::{
     self, TaskStatus,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The operators' streams, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Operators {
     streams: VecDeque<ConnectionId>,
 }
@@ -31,18 +32,18 @@ pub(crate) fn subscribe(master: &mut Master, connection: ConnectionId) {
     while master.operators.len() >= master.config.max_operator_event_stream_subscribers.max(1) {
         let Some(oldest) = master.operators.streams.pop_front() else { break };
         master.streams.remove(&oldest);
-        master.effects.push_back(Effect::CloseStream { to: oldest });
+        master.out.push(Effect::CloseStream { to: oldest });
     }
-    master.effects.push_back(Effect::OpenStream { to: connection, stream_id: None });
+    master.out.push(Effect::OpenStream { to: connection, stream_id: None });
     master.operators.streams.push_back(connection);
     master.streams.insert(connection, Stream::Operator);
     let snapshot = Box::new(master.snapshot());
-    master.effects.push_back(Effect::SendOperatorEvent {
+    master.out.push(Effect::SendOperatorEvent {
         to: vec![connection],
         event: OperatorEvent::Subscribed { snapshot },
     });
     let heartbeat = OperatorEvent::Event(Arc::new(typed(event::Type::Heartbeat)));
-    master.effects.push_back(Effect::SendOperatorEvent { to: vec![connection], event: heartbeat });
+    master.out.push(Effect::SendOperatorEvent { to: vec![connection], event: heartbeat });
     if master.timers.at(&Timer::OperatorHeartbeat).is_none() {
         master.timers.set(Timer::OperatorHeartbeat, master.now + master.config.heartbeat_interval);
     }
@@ -123,7 +124,7 @@ fn publish(master: &mut Master, event: impl FnOnce() -> Event) {
     if master.operators.len() > 0 {
         let to = master.operators.streams.iter().copied().collect();
         let event = OperatorEvent::Event(Arc::new(event()));
-        master.effects.push_back(Effect::SendOperatorEvent { to, event });
+        master.out.push(Effect::SendOperatorEvent { to, event });
     }
 }
 

@@ -14,11 +14,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::Write;
 use tepui_model::Tick;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{internal, v1};
-
-use crate::effect::Write;
 
 /// The version of the records below; a record of another version is refused, not guessed at.
 const FORMAT: u32 = 1;
@@ -34,7 +34,7 @@ pub(crate) struct MasterRecord {
 }
 
 /// An admitted agent.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Serialize, Deserialize)]
 pub(crate) struct AgentRecord {
     #[prost(uint32, tag = "1")]
     pub(crate) format: u32,
@@ -73,7 +73,7 @@ pub(crate) struct DrainRecord {
 }
 
 /// A framework, from its first subscription until it is forgotten.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message, Serialize, Deserialize)]
 pub(crate) struct FrameworkRecord {
     #[prost(uint32, tag = "1")]
     pub(crate) format: u32,
@@ -118,7 +118,7 @@ pub enum InvalidRegistry {
 }
 
 /// The registry as the store had it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Registry {
     pub(crate) agents: BTreeMap<String, AgentRecord>,
     pub(crate) frameworks: BTreeMap<String, FrameworkRecord>,
@@ -295,6 +295,42 @@ mod tests {
         assert_eq!(registry.gone["m-S2"], Tick::from_nanos(4));
         assert!(registry.deactivated.contains("m-S0"));
         assert_eq!(registry.draining["m-S0"], drained);
+    }
+
+    #[test]
+    fn reads_the_records_of_the_first_release() {
+        let records = [
+            ("master", "080112016d"),
+            (
+                "agents/m-S0",
+                "080112280a04686f73741a130a046370757310001a0909000000000000204032060a046d2d5330380140bb271a1773\
+                 6c617665283129403132372e302e302e313a35303531",
+            ),
+            ("frameworks/m-0000", "080112180a066e6f626f64791204746573741a080a066d2d3030303018012002"),
+            ("frameworks/m-0001", "080112180a066e6f626f64791204746573741a080a066d2d3030303118012803"),
+            ("unreachable/m-S1", "0801108080a8b1e39fe7cb17"),
+            ("gone/m-S2", "08011004"),
+            ("deactivated/m-S0", "0801"),
+            ("draining/m-S0", "08011206080112021001"),
+        ];
+        let bytes = |hex: &str| -> Bytes {
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            (0..hex.len()).step_by(2).map(byte).collect()
+        };
+        let registry = Registry::decode(records.map(|(key, hex)| (key.to_owned(), bytes(hex)))).unwrap();
+        let agent = &registry.agents["m-S0"];
+        assert_eq!((agent.info.hostname.as_str(), agent.pid.as_str()), ("host", "slave(1)@127.0.0.1:5051"));
+        assert_eq!((agent.info.port, agent.info.resources.len()), (Some(5051), 1));
+        let (away, ended) = (&registry.frameworks["m-0000"], &registry.frameworks["m-0001"]);
+        assert_eq!((&away.info, away.registered, away.disconnected), (&framework("m-0000"), 1, Some(2)));
+        assert_eq!((&ended.info, ended.disconnected, ended.completed), (&framework("m-0001"), None, Some(3)));
+        assert_eq!(registry.unreachable["m-S1"], Tick::from_nanos(1_700_000_000_000_000_000));
+        assert_eq!(registry.gone["m-S2"], Tick::from_nanos(4));
+        assert!(registry.deactivated.contains("m-S0"));
+        assert_eq!(registry.draining["m-S0"].config.mark_gone, Some(true));
+        let written_now =
+            write_framework(framework("m-0000"), Tick::from_nanos(1), Some(Tick::from_nanos(2)), None);
+        assert_eq!(entry(written_now).1, bytes(records[2].1), "and writes them so");
     }
 
     #[test]

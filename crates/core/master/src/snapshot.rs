@@ -5,15 +5,16 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, FrameworkId, Tick};
 use tepui_wire_mesos::{internal, v1};
 
-use crate::{Agent, Config, Deactivation, Framework, Stats};
+use crate::{Agent, Config, Counters, Deactivation, Framework};
 
 /// What [`crate::views`] show: shared with the master, copied by it only when it changes something.
 ///
 /// Taking one costs as much as there are frameworks and agents, not as there are tasks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was taken.
     pub now: Tick,
@@ -40,5 +41,5 @@ pub struct Snapshot {
     /// Weights that differ from 1.
     pub weights: BTreeMap<String, f64>,
     /// Counters.
-    pub stats: Stats,
+    pub counters: Counters,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, ExecutorId, FrameworkId, Resources, TaskId, TaskState};
 use tepui_wire_mesos::v1;
 
@@ -15,7 +16,7 @@ const MAX_STATUSES: usize = 8;
 ///
 /// A task of the usual size costs well below a kilobyte: its description stays encoded, and equal resources are
 /// shared between the tasks of one ACCEPT.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Task {
     /// Its id, unique within its framework.
     pub id: TaskId,
@@ -40,7 +41,7 @@ pub struct Task {
 }
 
 /// A KILL that the scheduler sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KillWish {
     pub(crate) policy: Option<v1::KillPolicy>,
 }
@@ -170,7 +171,7 @@ fn user(info: &v1::TaskInfo) -> Option<String> {
 }
 
 /// An executor that runs, or is about to run, tasks of its framework.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Executor {
     /// As the framework gave it.
     pub info: Arc<v1::ExecutorInfo>,

@@ -11,8 +11,9 @@ use std::{
 
 use assert_matches::assert_matches;
 use bytes::Bytes;
+use tepui_core_kit::Write;
 
-use crate::{Durability, EmbeddedStore, MemoryStore, Store, StoreError, Write, Writer};
+use crate::{Durability, EmbeddedStore, MemoryStore, Store, StoreError, Writer};
 
 fn set(key: &str, value: &str) -> Write {
     Write { key: key.to_owned(), value: Some(Bytes::copy_from_slice(value.as_bytes())) }

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use redb::{
     Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition,
 };
+use tepui_core_kit::Write;
 
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError};
 
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -16,19 +16,11 @@ mod writer;
 use std::{io, path::PathBuf};
 
 use bytes::Bytes;
+use tepui_core_kit::Write;
 
 pub use embedded::{Durability, EmbeddedStore};
 pub use memory::MemoryStore;
 pub use writer::Writer;
-
-/// One change of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// The key.
-    pub key: String,
-    /// Its new value; `None` removes it.
-    pub value: Option<Bytes>,
-}
 
 /// Keys and values that survive.
 ///

@@ -6,8 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use tepui_core_kit::Write;
 
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError};
 
 /// Keys and values in memory.
 #[derive(Debug, Default)]

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, thread};
 
+use tepui_core_kit::Write;
 use tokio::sync::mpsc;
 use tracing::error;
 
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError};
 
 /// Writes that may wait. Who writes more waits for the disk.
 const QUEUE_MAX: usize = 1024;

@@ -6,13 +6,10 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use tepui_core_master::Snapshot;
+use tepui_core_master::{Event, Snapshot};
 use tepui_model::ConnectionId;
 use tepui_transport::Response;
-use tepui_wire_mesos::{
-    ContentType,
-    v1::{master, scheduler},
-};
+use tepui_wire_mesos::ContentType;
 use tokio::sync::{mpsc, oneshot};
 
 /// Who waits for the answer to a call, and in which encoding an event stream would be.
@@ -22,21 +19,11 @@ pub(crate) struct Waiter {
     pub(crate) content: ContentType,
 }
 
-/// Something for the core that came over HTTP.
+/// Something for the core, or a question to it, that came over HTTP.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A scheduler's call.
-    Scheduler {
-        from: ConnectionId,
-        waiter: Waiter,
-        stream_id: Option<String>,
-        principal: Option<String>,
-        call: Box<scheduler::Call>,
-    },
-    /// An operator's call that only the core can answer.
-    Operator { from: ConnectionId, waiter: Waiter, principal: Option<String>, call: Box<master::Call> },
-    /// An operator wants a task ended.
-    KillTask { from: ConnectionId, waiter: Waiter, framework_id: String, task_id: String },
+    /// A call that is answered to `waiter`.
+    Call { waiter: Waiter, from: ConnectionId, event: Event },
     /// A request's or stream's other side has gone.
     Closed(ConnectionId),
     /// Somebody wants to read.
@@ -61,17 +48,19 @@ impl Inputs {
         (Self { queue, connections: Arc::default() }, inputs)
     }
 
-    /// Has the core answer a call. If the caller goes before it is answered, the core is told.
+    /// Has the core answer a call, which `event` makes of where it is to be answered. If the caller goes before it is
+    /// answered, the core is told.
     pub(crate) async fn ask(
         &self,
         content: ContentType,
-        input: impl FnOnce(ConnectionId, Waiter) -> Input,
+        event: impl FnOnce(ConnectionId) -> Event,
     ) -> Response {
         let from = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
         let mut gone = Gone { queue: Some(self.queue.clone()), from };
         let stopping = || Response::text(StatusCode::SERVICE_UNAVAILABLE, "The master is shutting down");
-        if self.queue.send(input(from, Waiter { answer, content })).await.is_err() {
+        let input = Input::Call { waiter: Waiter { answer, content }, from, event: event(from) };
+        if self.queue.send(input).await.is_err() {
             gone.queue = None;
             return stopping();
         }

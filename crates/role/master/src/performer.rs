@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use tepui_core_kit::Persist;
 use tepui_core_master::{Effect, OperatorEvent};
 use tepui_libprocess::Links;
 use tepui_model::{ConnectionId, Token};
-use tepui_store::{Write, Writer};
+use tepui_store::Writer;
 use tepui_transport::{Response, StreamLimit, StreamSender, negotiate::content_type_value, stream};
-use tepui_wire_mesos::ContentType;
+use tepui_wire_mesos::{ContentType, answer};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -59,10 +60,10 @@ impl Performer {
 
     async fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Reply { to, reply } => {
+            Effect::Reply { to, outcome } => {
                 if let Some(waiter) = self.waiting.remove(&to) {
                     // Whoever asked may have gone meanwhile.
-                    let _ = waiter.answer.send(reply.into());
+                    let _ = waiter.answer.send(answer(outcome).into());
                 }
             }
             Effect::OpenStream { to, stream_id } => {
@@ -85,9 +86,7 @@ impl Performer {
             Effect::Send { from_id, to, message } => self.links.send(&from_id, &to, message),
             Effect::Link { to } => self.links.link(&to),
             Effect::Unlink { to } => self.links.unlink(&to),
-            Effect::Persist { token, writes } => {
-                let writes =
-                    writes.into_iter().map(|write| Write { key: write.key, value: write.value }).collect();
+            Effect::Persist(Persist { token, writes }) => {
                 // It fails only after a failure that the core's task has been told of, too.
                 let _ = self.writer.write(token, writes).await;
             }

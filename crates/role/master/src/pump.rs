@@ -1,6 +1,7 @@
 //! The task that owns the core: takes what happened, hands it over, and passes on what is to be done.
 
-use tepui_core_master::{Effect, Master};
+use tepui_core_kit::Core as _;
+use tepui_core_master::{Effect, Event, Master};
 use tepui_libprocess::{Exited, IncomingMessage};
 use tepui_model::{ConnectionId, Token};
 use tepui_store::StoreError;
@@ -137,28 +138,22 @@ fn handle(
 ) -> Result<(), StoreError> {
     let now = clock.now();
     match event {
-        Happened::Input(Input::Scheduler { from, waiter, stream_id, principal, call }) => {
+        Happened::Input(Input::Call { waiter, from, event }) => {
             batch.push(Work::Waiting(from, waiter));
-            core.handle_call(now, from, stream_id.as_deref(), principal.as_deref(), *call);
+            core.handle(now, event);
         }
-        Happened::Input(Input::Operator { from, waiter, principal, call }) => {
-            batch.push(Work::Waiting(from, waiter));
-            core.handle_operator_call(now, from, principal.as_deref(), *call);
-        }
-        Happened::Input(Input::KillTask { from, waiter, framework_id, task_id }) => {
-            batch.push(Work::Waiting(from, waiter));
-            core.handle_kill_task(now, from, &framework_id, &task_id);
-        }
-        Happened::Input(Input::Closed(connection)) => core.handle_stream_closed(now, connection),
+        Happened::Input(Input::Closed(connection)) => core.handle(now, Event::ConnectionClosed(connection)),
         // Whoever asked may have gone meanwhile.
         Happened::Input(Input::Snapshot(answer)) => drop(answer.send(core.snapshot())),
         Happened::Input(Input::Explain { what, answer }) => {
             let why = core.explain_framework(&what).or_else(|| core.explain_task(None, &what));
             drop(answer.send(why));
         }
-        Happened::Message(message) => core.handle_message(now, &message.from, message.message),
-        Happened::Exited(exited) => core.handle_exited(now, &exited.pid),
-        Happened::Durable(token) => core.handle_persisted(now, token?),
+        Happened::Message(message) => {
+            core.handle(now, Event::Message { from: message.from, message: message.message });
+        }
+        Happened::Exited(exited) => core.handle(now, Event::Exited(exited.pid)),
+        Happened::Durable(token) => core.handle(now, Event::Persisted(token?)),
         Happened::Timeout => core.handle_timeout(now),
         Happened::Shutdown => {}
     }
@@ -188,7 +183,7 @@ async fn pass_on(
                 permit.send(batch);
                 return Ok(());
             }
-            Some(report) = sources.durable.recv() => core.handle_persisted(clock.now(), report?),
+            Some(report) = sources.durable.recv() => core.handle(clock.now(), Event::Persisted(report?)),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use tepui_core_master::{Snapshot, views};
+use tepui_core_master::{Event, Snapshot, views};
+use tepui_model::Caller;
 use tepui_model::parse_duration;
 use tepui_telemetry::{Pacer, Sample, logging, metrics, system};
 use tepui_transport::{Request, Response, Router};
@@ -19,7 +20,7 @@ use tepui_wire_mesos::{
 
 use crate::{
     MESOS_VERSION, api,
-    inputs::{Input, Inputs},
+    inputs::Inputs,
     legacy::{self, Selection, Source, State},
 };
 
@@ -39,7 +40,7 @@ const METRICS_WAIT_MAX: Duration = Duration::from_secs(30);
 impl Context {
     /// All metrics at this moment.
     pub(crate) fn samples(&self, snapshot: &Snapshot) -> Vec<Sample> {
-        let counters: BTreeSet<&str> = snapshot.stats.counters().map(|(name, _)| name).collect();
+        let counters: BTreeSet<_> = snapshot.counters.iter().map(|(name, _)| name).collect();
         let sample = |(name, value): (String, f64)| {
             if counters.contains(name.as_str()) {
                 Sample::counter(name, value)
@@ -251,8 +252,8 @@ async fn teardown(context: Arc<Context>, request: Request) -> Response {
         teardown: Some(call::Teardown { framework_id: FrameworkId { value: id } }),
         ..Call::default()
     });
-    let ask = |from, waiter| Input::Operator { from, waiter, principal: None, call };
-    context.inputs.ask(ContentType::Json, ask).await
+    let event = |from| Event::OperatorCall { caller: Caller::anonymous(from), call };
+    context.inputs.ask(ContentType::Json, event).await
 }
 
 /// Ends a task, asked for by a form like that of `/teardown`. Not a path of Mesos's.
@@ -269,8 +270,12 @@ async fn kill(context: Arc<Context>, request: Request) -> Response {
         (Ok(framework_id), Ok(task_id)) => (framework_id, task_id),
         (Err(missing), _) | (_, Err(missing)) => return Response::bad_request(missing),
     };
-    let ask = |from, waiter| Input::KillTask { from, waiter, framework_id, task_id };
-    context.inputs.ask(ContentType::Json, ask).await
+    let event = |from| Event::KillTask {
+        caller: Caller::anonymous(from),
+        framework_id: framework_id.into(),
+        task_id: task_id.into(),
+    };
+    context.inputs.ask(ContentType::Json, event).await
 }
 
 async fn metrics_snapshot(context: Arc<Context>, request: Request) -> Response {

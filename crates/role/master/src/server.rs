@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot};
+use tepui_core_kit::{Core as _, Seed};
+use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot, Start};
 use tepui_libprocess::{Links, Messages};
 use tepui_model::Token;
 use tepui_store::{EmbeddedStore, MemoryStore, Store, StoreError, Writer};
@@ -109,7 +110,8 @@ impl MasterServer {
             snapshot_pacer: Pacer::new(2, Duration::from_secs(1)),
         });
         let performer = Performer::new(inputs.clone(), links, writer, options.stream);
-        let core = Master::new(options.config, core_seed, registry, clock.now());
+        let start = Start { config: options.config, seed: Seed(core_seed), restored: registry };
+        let core = Master::start(clock.now(), start);
         let sources = Sources { inputs: input_queue, messages, exited, durable, inputs_next: false };
         // Agents answer to whoever pings them: a process per agent, all of which are us.
         let inbox = move |id: &str| {

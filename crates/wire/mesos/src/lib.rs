@@ -4,6 +4,7 @@
 //! by `tepui_wire_protobuf`.
 //! No decision about a cluster is made here, and nothing here does I/O.
 
+mod answer;
 pub mod content;
 pub mod convert;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod json;
 pub mod message;
 mod recorded;
 
+pub use answer::answer;
 pub use content::ContentType;
 pub use error::DecodeError;
 pub use message::Message;

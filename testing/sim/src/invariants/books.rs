@@ -1,6 +1,8 @@
 //! 2. What is allocated on an agent never exceeds what it has; offered + allocated + free = total. The cores keep
 //!    these books and check them; here they are asked to.
 
+use tepui_core_kit::Core as _;
+
 use super::Outcome;
 use crate::{network::Node, world::World};
 

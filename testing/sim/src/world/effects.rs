@@ -5,10 +5,11 @@ use std::time::Duration;
 use rand_chacha::rand_core::Rng as _;
 use tepui_core_agent as agent;
 use tepui_core_driver::executor as executor_driver;
+use tepui_core_kit::Core;
 use tepui_core_master as master;
 use tepui_model::Tick;
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::Message;
+use tepui_wire_mesos::{Message, answer};
 
 use super::{Answer, Event, Purpose, Request, World};
 use crate::{
@@ -27,7 +28,7 @@ impl World {
     pub(crate) fn drain(&mut self, node: &Node) {
         match node {
             Node::Master => {
-                while let Some(effect) = self.master.core.as_mut().and_then(master::Master::poll_effect) {
+                while let Some(effect) = self.master.core.as_mut().and_then(Core::poll_effect) {
                     self.perform_master(effect);
                 }
             }
@@ -48,7 +49,7 @@ impl World {
 
     fn perform_master(&mut self, effect: master::Effect) {
         match effect {
-            master::Effect::Reply { to, reply } => self.answer(to, Answer::Reply(reply)),
+            master::Effect::Reply { to, outcome } => self.answer(to, Answer::Reply(answer(outcome))),
             master::Effect::OpenStream { to, stream_id } => {
                 self.answer(to, Answer::Opened(stream_id.map(|id| id.to_string())));
             }
@@ -73,9 +74,11 @@ impl World {
                     self.network.unlink(&Node::Master, &peer);
                 }
             }
-            master::Effect::Persist { token, writes } => {
-                let writes = if self.skips_write(&Node::Master) { Vec::new() } else { writes };
-                self.master.writing.push_back((token, writes));
+            master::Effect::Persist(mut persist) => {
+                if self.skips_write(&Node::Master) {
+                    persist.writes.clear();
+                }
+                self.master.writing.push_back(persist);
                 self.write(Node::Master);
             }
             master::Effect::Log { message, .. } => trace!(self, Life: "master: {message}"),

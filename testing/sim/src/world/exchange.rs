@@ -1,7 +1,9 @@
 //! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
 
 use tepui_core_driver::{CallToken, Subscription};
-use tepui_model::{ConnectionId, Loss, Reply};
+use tepui_core_kit::Core as _;
+use tepui_core_master as master;
+use tepui_model::{Caller, ConnectionId, Loss, Reply};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
 
@@ -128,7 +130,7 @@ impl World {
         if matches!(request, Request::Closed) {
             self.connections.remove(&id);
             match &server {
-                Node::Master => self.master.core.as_mut()?.handle_stream_closed(now, id),
+                Node::Master => self.master.core.as_mut()?.handle(now, master::Event::ConnectionClosed(id)),
                 Node::Agent(number) => {
                     self.agents.get_mut(*number)?.core.as_mut()?.handle_stream_closed(now, id)
                 }
@@ -149,7 +151,9 @@ impl World {
                     let (client, words) = (connection.client.clone(), describe_call(&call));
                     self.trace.line(now, kind_of_call(&call), format_args!("{client} -> master {words}"));
                 }
-                self.master.core.as_mut()?.handle_call(now, id, stream_id.as_deref(), None, call);
+                let caller = Caller { connection: id, stream_id, principal: None };
+                let call = Box::new(call);
+                self.master.core.as_mut()?.handle(now, master::Event::SchedulerCall { caller, call });
             }
             (Node::Agent(number), Request::Executor(call)) => {
                 trace!(self, "{} -> {server} {}", connection.client, describe_executor_call(&call));
@@ -333,7 +337,7 @@ impl World {
         trace!(self, Life: "{at} notices that its connection to {} is broken", self.at_address(peer).map_or_else(|| peer.to_string(), |node| node.to_string()));
         let now = self.now;
         match &at {
-            Node::Master => self.master.core.as_mut()?.handle_exited(now, peer),
+            Node::Master => self.master.core.as_mut()?.handle(now, master::Event::Exited(peer.clone())),
             Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_exited(now, peer),
             Node::Executor(container) => self.executors.get_mut(container)?.driver.handle_exited(now, peer),
             Node::Scheduler(_) => return None,
@@ -374,7 +378,10 @@ impl World {
         }
         let now = self.now;
         match &to {
-            Node::Master => self.master.core.as_mut()?.handle_message(now, sender, message),
+            Node::Master => {
+                let from = sender.clone();
+                self.master.core.as_mut()?.handle(now, master::Event::Message { from, message });
+            }
             Node::Agent(number) => {
                 self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message)
             }

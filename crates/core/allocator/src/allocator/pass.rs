@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rand_chacha::rand_core::Rng as _;
 use tepui_model::{FrameworkId, Resource, ResourceQuantities, Resources, Role, Scalar, Tick, Value};
 
 use super::{AgentKey, AgentState, Allocator, Clients, Framework, Grant};
@@ -148,7 +147,7 @@ impl Allocator {
         // Fisher and Yates.
         for last in (1..candidates.len()).rev() {
             let bound = u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1);
-            let other = usize::try_from(self.chance.next_u64() % bound).unwrap_or(last);
+            let other = usize::try_from(self.chance.below(bound)).unwrap_or(last);
             candidates.swap(last, other);
         }
         candidates

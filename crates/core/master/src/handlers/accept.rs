@@ -25,7 +25,7 @@ use super::{
     updates,
 };
 use crate::{
-    Master, Task,
+    Counter, Master, Task,
     offer::{self, Refusal},
     operators, status,
     validate::{self, Invalid, task::Context},
@@ -45,7 +45,7 @@ struct Pool {
 /// ACCEPT.
 pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept) {
     if accept.operations.is_empty() {
-        master.stats.count("master/messages_decline_offers");
+        master.counters.add(Counter::MessagesDeclineOffers);
     }
     let checked = validate::offers::check(master, id, &accept.offer_ids);
     let mut taken = Vec::new();
@@ -89,7 +89,7 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
 fn apply(master: &mut Master, pool: &mut Pool, operation: Operation) {
     match operation.r#type.map(Type::try_from) {
         Some(Ok(Type::Launch)) if operation.launch.is_some() => {
-            master.stats.count("master/messages_launch_tasks");
+            master.counters.add(Counter::MessagesLaunchTasks);
             for task in operation.launch.into_iter().flat_map(|launch| launch.task_infos) {
                 launch(master, pool, task);
             }

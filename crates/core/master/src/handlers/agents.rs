@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, FrameworkId, Reason, TaskId, TaskState, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
@@ -19,10 +20,12 @@ use super::{
     subscribe::{send_event, typed},
     updates,
 };
-use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
+use crate::{
+    Agent, AgentState, Counter, Effect, Master, Task, master::Timer, offer, operators, registry, status,
+};
 
 /// Why an agent is removed for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Removal {
     /// It said so.
     Unregistered,
@@ -42,9 +45,30 @@ impl Removal {
     }
 }
 
+/// Why an agent counts as unreachable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Silence {
+    /// It did not answer pings.
+    Pings,
+    /// It did not come back after the link broke.
+    Disconnected,
+    /// It did not come to this master.
+    Failover,
+}
+
+impl Silence {
+    fn message(self) -> &'static str {
+        match self {
+            Self::Pings => "health check timed out",
+            Self::Disconnected => "agent did not re-register within the timeout after disconnecting",
+            Self::Failover => "agent did not re-register within the timeout after master failover",
+        }
+    }
+}
+
 /// RegisterSlave: a new agent.
 pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::RegisterSlaveMessage) {
-    master.stats.count("master/messages_register_slave");
+    master.counters.add(Counter::MessagesRegisterSlave);
     if master.registering.contains(from) {
         return;
     }
@@ -68,7 +92,7 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
         end(master, &id, Removal::Replaced, None);
     }
     if let Err(reason) = check(&message.slave, message.version.as_deref()) {
-        master.stats.count("master/dropped_messages");
+        master.counters.add(Counter::DroppedMessages);
         return master.warn(format!("Dropping the registration of the agent at {from}: {reason}"));
     }
     let id = AgentId::from(format!("{}-S{}", master.config.info.id, master.next_agent));
@@ -77,7 +101,7 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
     message.slave.id = Some(v1::AgentId { value: id.as_str().to_owned() });
     let write = registry::write_agent(id.as_str(), message.slave.clone(), from);
     master.registering.insert(from.clone());
-    master.persist(vec![write], Pending::AdmitAgent { id, pid: from.clone(), message });
+    master.write_then([write], Pending::AdmitAgent { id, pid: from.clone(), message });
 }
 
 /// Whether an agent can be taken: a version that speaks this protocol, and resources that can be counted.
@@ -113,7 +137,7 @@ pub(crate) fn admitted(
         observer: new_observer(master),
         unanswered_pings: 0,
     };
-    master.stats.count("master/slave_registrations");
+    master.counters.add(Counter::SlaveRegistrations);
     master.log(format!("Agent {id} at {} ({}) has registered", agent.pid, agent.info.hostname));
     insert(master, agent);
     offer::agent_added(master, &id, &std::collections::BTreeMap::new());
@@ -129,7 +153,7 @@ pub(crate) fn new_observer(master: &mut Master) -> Arc<str> {
 /// Enters an agent into the books and keeps a connection to it.
 pub(crate) fn insert(master: &mut Master, agent: Agent) {
     operators::agent_added(master, &agent);
-    master.effects.push_back(Effect::Link { to: agent.pid.clone() });
+    master.out.push(Effect::Link { to: agent.pid.clone() });
     master.agent_at.insert(agent.pid.clone(), agent.id.clone());
     master.agents.insert(agent.id.clone(), Arc::new(agent));
 }
@@ -152,7 +176,7 @@ pub(crate) fn connection(master: &Master) -> internal::MasterSlaveConnection {
 pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
     let (to, from_id, connected) = if let Some(agent) = master.agents.get_mut(id) {
         if agent.unanswered_pings >= master.config.max_agent_ping_timeouts {
-            return mark_unreachable(master, id, "health check timed out");
+            return mark_unreachable(master, id, Silence::Pings);
         }
         let agent = Arc::make_mut(agent);
         agent.unanswered_pings += 1;
@@ -164,7 +188,7 @@ pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
         return;
     };
     let message = internal::PingSlaveMessage { connected }.into();
-    master.effects.push_back(Effect::Send { from_id, to, message });
+    master.out.push(Effect::Send { from_id, to, message });
     master.timers.set(Timer::Ping(id.clone()), master.now + master.config.agent_ping_timeout);
 }
 
@@ -180,11 +204,7 @@ pub(crate) fn pong(master: &mut Master, from: &Upid) {
 /// Tells somebody who takes itself for a registered agent that it is not one.
 pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
     let message = internal::PingSlaveMessage { connected: false }.into();
-    master.effects.push_back(Effect::Send {
-        from_id: "slave-observer(0)".to_owned(),
-        to: to.clone(),
-        message,
-    });
+    master.out.push(Effect::Send { from_id: "slave-observer(0)".to_owned(), to: to.clone(), message });
 }
 
 /// The link to `peer` broke.
@@ -228,36 +248,36 @@ pub(crate) fn exited(master: &mut Master, peer: &Upid) {
 /// A disconnected or recovered agent has not come back in time.
 pub(crate) fn reregistration_timeout(master: &mut Master, id: &AgentId) {
     if master.recovered_agents.contains_key(id) {
-        master.stats.count("master/recovery_slave_removals");
-        mark_unreachable(master, id, "agent did not re-register within the timeout after master failover");
+        master.counters.add(Counter::RecoverySlaveRemovals);
+        mark_unreachable(master, id, Silence::Failover);
     } else if master.agents.get(id).is_some_and(|agent| !agent.is_connected()) {
-        mark_unreachable(master, id, "agent did not re-register within the timeout after disconnecting");
+        mark_unreachable(master, id, Silence::Disconnected);
     }
 }
 
-fn mark_unreachable(master: &mut Master, id: &AgentId, message: &'static str) {
+fn mark_unreachable(master: &mut Master, id: &AgentId, why: Silence) {
     if !master.removing.insert(id.clone()) {
         return;
     }
-    master.stats.count("master/slave_unreachable_scheduled");
-    master.log(format!("Marking agent {id} unreachable: {message}"));
+    master.counters.add(Counter::SlaveUnreachableScheduled);
+    master.log(format!("Marking agent {id} unreachable: {}", why.message()));
     let writes =
         vec![registry::remove_agent(id.as_str()), registry::write_unreachable(id.as_str(), master.now)];
-    master.persist(writes, Pending::MarkUnreachable { id: id.clone(), since: master.now, message });
+    master.write_then(writes, Pending::MarkUnreachable { id: id.clone(), since: master.now, why });
 }
 
 /// It is written that an agent is unreachable: now everybody hears of it.
-pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick, message: &str) {
+pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick, why: Silence) {
     master.removing.remove(id);
     master.unreachable.insert(id.clone(), since);
-    master.stats.count("master/slave_unreachable_completed");
-    master.stats.count("master/slave_removals");
-    master.stats.count("master/slave_removals/reason_unhealthy");
+    master.counters.add(Counter::SlaveUnreachableCompleted);
+    master.counters.add(Counter::SlaveRemovals);
+    master.counters.add(Counter::SlaveRemovalsReasonUnhealthy);
     let hostname = hostname(master, id);
     let lost = Lost {
         state: TaskState::Unreachable,
         reason: Reason::AgentRemoved,
-        message: format!("Agent {hostname} removed: {message}"),
+        message: format!("Agent {hostname} removed: {}", why.message()),
         unreachable: Some(since),
     };
     take_out(master, id, &lost);
@@ -265,7 +285,7 @@ pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick,
 
 /// UnregisterSlave.
 pub(crate) fn unregister(master: &mut Master, from: &Upid, message: &internal::UnregisterSlaveMessage) {
-    master.stats.count("master/messages_unregister_slave");
+    master.counters.add(Counter::MessagesUnregisterSlave);
     let Some(agent) = master.agents.get(message.slave_id.value.as_str()).filter(|agent| agent.pid == *from)
     else {
         let text = format!(
@@ -290,17 +310,17 @@ pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option
         writes.push(registry::remove_unreachable(id.as_str()));
         writes.push(registry::write_gone(id.as_str(), master.now));
     }
-    master.persist(writes, Pending::RemoveAgent { id: id.clone(), why, reply });
+    master.write_then(writes, Pending::RemoveAgent { id: id.clone(), why, reply });
 }
 
 /// The removal is written.
 pub(crate) fn removed(master: &mut Master, id: &AgentId, why: Removal) {
     master.removing.remove(id);
     master.deactivated.remove(id);
-    master.stats.count("master/slave_removals");
+    master.counters.add(Counter::SlaveRemovals);
     match why {
-        Removal::Unregistered => master.stats.count("master/slave_removals/reason_unregistered"),
-        Removal::Replaced => master.stats.count("master/slave_removals/reason_registered"),
+        Removal::Unregistered => master.counters.add(Counter::SlaveRemovalsReasonUnregistered),
+        Removal::Replaced => master.counters.add(Counter::SlaveRemovalsReasonRegistered),
         Removal::Gone => {
             master.unreachable.remove(id);
             master.gone.insert(id.clone(), master.now);
@@ -344,7 +364,7 @@ fn take_out(master: &mut Master, id: &AgentId, lost: &Lost) {
     if let Some(agent) = master.agents.remove(id) {
         if master.agent_at.get(&agent.pid) == Some(id) {
             master.agent_at.remove(&agent.pid);
-            master.effects.push_back(Effect::Unlink { to: agent.pid.clone() });
+            master.out.push(Effect::Unlink { to: agent.pid.clone() });
         }
         operators::agent_removed(master, &agent);
     } else if !recovered {
@@ -409,7 +429,7 @@ fn park(master: &mut Master, framework_id: &FrameworkId, task: &Task, status: &v
 
 /// UpdateSlave: what the agent has changed.
 pub(crate) fn update(master: &mut Master, from: &Upid, message: &internal::UpdateSlaveMessage) {
-    master.stats.count("master/messages_update_slave");
+    master.counters.add(Counter::MessagesUpdateSlave);
     let Some(agent) = master.agents.get_mut(message.slave_id.value.as_str()) else {
         master
             .warn(format!("Ignoring an update of agent {}, which is not registered", message.slave_id.value));

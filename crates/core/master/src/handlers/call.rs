@@ -1,41 +1,36 @@
 //! A scheduler's call: the checks that all calls go through, in the order in which their failure shows, and
 //! the way to the handler.
 
-use tepui_model::{ConnectionId, FrameworkId, Reply};
+use tepui_model::{Caller, ConnectionId, FrameworkId, Outcome, Refusal, RefusalKind};
 use tepui_wire_mesos::v1::scheduler::{Call, call::Type};
 
 use crate::{
-    Master,
+    Counter, Master,
     handlers::{accept, framework, kill, offers, reconcile, subscribe},
     validate,
 };
 
 /// Handles a call and answers it.
-pub(crate) fn handle(
-    master: &mut Master,
-    from: ConnectionId,
-    stream_id: Option<&str>,
-    principal: Option<&str>,
-    call: Call,
-) {
-    let kind = match validate::call::check(&call, principal) {
+pub(crate) fn handle(master: &mut Master, caller: &Caller, call: Call) {
+    let from = caller.connection;
+    let kind = match validate::call::check(&call, caller.principal.as_deref()) {
         Ok(kind) => kind,
         Err(invalid) => {
             let text = format!("Failed to validate scheduler::Call: {invalid}");
-            return master.reply(from, Reply::error(400, text));
+            return master.reply(from, RefusalKind::Invalid.because(text));
         }
     };
     if kind == Type::Subscribe {
-        if stream_id.is_some() {
+        if caller.stream_id.is_some() {
             let text = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
-            return master.reply(from, Reply::error(400, text));
+            return master.reply(from, RefusalKind::Invalid.because(text));
         }
         if let Some(subscribe) = call.subscribe {
             subscribe::subscribe(master, from, *subscribe);
         }
         return;
     }
-    let id = match admit(master, &call, stream_id, principal) {
+    let id = match admit(master, caller, &call) {
         Ok(id) => id,
         Err(refusal) => return master.reply(from, refusal),
     };
@@ -43,38 +38,34 @@ pub(crate) fn handle(
 }
 
 /// Which framework a call is from, if it may make one now.
-fn admit(
-    master: &Master,
-    call: &Call,
-    stream_id: Option<&str>,
-    principal: Option<&str>,
-) -> Result<FrameworkId, Reply> {
+fn admit(master: &Master, caller: &Caller, call: &Call) -> Result<FrameworkId, Refusal> {
     let id = call.framework_id.as_ref().map_or("", |id| id.value.as_str());
     // One whose end is being written is as good as gone.
     let Some(framework) = master.frameworks.get(id).filter(|_| !master.ending.contains(id)) else {
-        return Err(Reply::error(400, "Framework cannot be found"));
+        return Err(RefusalKind::Invalid.because("Framework cannot be found"));
     };
-    if let Some(principal) = principal
+    if let Some(principal) = caller.principal.as_deref()
         && framework.info.principal.as_deref() != Some(principal)
     {
         let text = format!(
             "Authenticated principal '{principal}' does not match principal '{}' set in `FrameworkInfo`",
             framework.info.principal.as_deref().unwrap_or_default(),
         );
-        return Err(Reply::error(400, text));
+        return Err(RefusalKind::Invalid.because(text));
     }
     if !framework.is_connected() {
-        return Err(Reply::error(403, "Framework is not subscribed"));
+        return Err(RefusalKind::Forbidden.because("Framework is not subscribed"));
     }
-    let Some(stream_id) = stream_id else {
-        return Err(Reply::error(400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header"));
+    let Some(stream_id) = caller.stream_id.as_deref() else {
+        return Err(RefusalKind::Invalid
+            .because("All non-subscribe calls should include the 'Mesos-Stream-Id' header"));
     };
     if framework.stream_id.is_none_or(|own| own.as_hyphenated().to_string() != stream_id) {
         let text = format!(
             "The stream ID '{stream_id}' included in this request didn't match the stream ID currently associated \
              with framework ID {id}"
         );
-        return Err(Reply::error(400, text));
+        return Err(RefusalKind::Invalid.because(text));
     }
     Ok(framework.id.clone())
 }
@@ -83,8 +74,8 @@ fn dispatch(master: &mut Master, from: ConnectionId, id: &FrameworkId, kind: Typ
     // Calls that answer themselves, later or with something other than 202.
     match kind {
         Type::Teardown => {
-            master.stats.count("master/messages_unregister_framework");
-            return framework::teardown(master, id, Some((from, Reply::accepted())));
+            master.counters.add(Counter::MessagesUnregisterFramework);
+            return framework::teardown(master, id, Some((from, Outcome::Accepted)));
         }
         Type::UpdateFramework => {
             if let Some(update) = call.update_framework {
@@ -94,7 +85,7 @@ fn dispatch(master: &mut Master, from: ConnectionId, id: &FrameworkId, kind: Typ
         }
         _ => {}
     }
-    master.reply(from, Reply::accepted());
+    master.reply(from, Outcome::Accepted);
     match kind {
         Type::Accept => {
             if let Some(accept) = call.accept {
@@ -136,18 +127,18 @@ fn dispatch(master: &mut Master, from: ConnectionId, id: &FrameworkId, kind: Typ
             }
         }
         Type::ReconcileOperations => {
-            master.stats.count("master/messages_reconcile_operations");
+            master.counters.add(Counter::MessagesReconcileOperations);
             if let Some(reconcile) = &call.reconcile_operations {
                 reconcile::operations(master, id, reconcile);
             }
         }
         // Mesos's allocator ignores requests as well.
-        Type::Request => master.stats.count("master/messages_resource_request"),
+        Type::Request => master.counters.add(Counter::MessagesResourceRequest),
         // There are no inverse offers yet, so none of them is known; nor are there operations.
         Type::AcceptInverseOffers | Type::DeclineInverseOffers => {}
         Type::AcknowledgeOperationStatus => {
-            master.stats.count("master/messages_operation_status_update_acknowledgement");
-            master.stats.count("master/invalid_operation_status_update_acknowledgements");
+            master.counters.add(Counter::MessagesOperationStatusUpdateAcknowledgement);
+            master.counters.add(Counter::InvalidOperationStatusUpdateAcknowledgements);
         }
         Type::Unknown | Type::Subscribe | Type::Teardown | Type::UpdateFramework => {}
     }

@@ -1,7 +1,8 @@
 //! DRAIN_AGENT, DEACTIVATE_AGENT, REACTIVATE_AGENT, and how a drain ends.
 //! Must not live here: how the agent ends its tasks, which is its own business.
 
-use tepui_model::{AgentId, ConnectionId, Reply};
+use serde::{Deserialize, Serialize};
+use tepui_model::{AgentId, ConnectionId, Outcome, RefusalKind};
 use tepui_wire_mesos::{
     internal,
     v1::{self, agent_info::capability::Type as Capability, master::Call},
@@ -12,10 +13,11 @@ use super::{
     agents::{self, Removal},
     offers,
 };
-use crate::{Deactivation, Drain, Master, Write, registry};
+use crate::{Deactivation, Drain, Master, registry};
+use tepui_core_kit::Write;
 
 /// What an operator does to an agent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Retirement {
     /// No offers, and everything there ends.
     Drain(v1::DrainConfig),
@@ -30,13 +32,14 @@ pub(crate) fn drain_agent(master: &mut Master, from: ConnectionId, call: &Call) 
     let Some(drain) = &call.drain_agent else { return missing(master, from, "drain_agent") };
     let id = AgentId::new(drain.agent_id.value.as_str());
     if master.agents.get(&id).is_some_and(|agent| !agent.has(Capability::AgentDraining)) {
-        return master.reply(from, Reply::error(400, format!("Agent {id} is not capable of draining")));
+        return master
+            .reply(from, RefusalKind::Invalid.because(format!("Agent {id} is not capable of draining")));
     }
     if !is_known(master, &id) {
-        return master.reply(from, Reply::error(400, "Unknown agent"));
+        return master.reply(from, RefusalKind::Invalid.because("Unknown agent"));
     }
     if is_being_marked_gone(master, &id) {
-        return master.reply(from, Reply::error(409, "Agent is currently being marked gone"));
+        return master.reply(from, RefusalKind::Conflict.because("Agent is currently being marked gone"));
     }
     let config = v1::DrainConfig {
         max_grace_period: drain.max_grace_period.map(|grace| {
@@ -57,7 +60,7 @@ pub(crate) fn deactivate_agent(master: &mut Master, from: ConnectionId, call: &C
     };
     let id = AgentId::new(deactivate.agent_id.value.as_str());
     if !is_known(master, &id) {
-        return master.reply(from, Reply::error(400, "Unknown agent"));
+        return master.reply(from, RefusalKind::Invalid.because("Unknown agent"));
     }
     let writes = vec![registry::write_deactivated(id.as_str())];
     retire(master, from, id, Retirement::Deactivate, writes);
@@ -70,10 +73,10 @@ pub(crate) fn reactivate_agent(master: &mut Master, from: ConnectionId, call: &C
     };
     let id = AgentId::new(reactivate.agent_id.value.as_str());
     let Some(deactivation) = master.deactivated.get(&id) else {
-        return master.reply(from, Reply::error(400, "Agent is not deactivated"));
+        return master.reply(from, RefusalKind::Invalid.because("Agent is not deactivated"));
     };
     if deactivation.drain.is_some_and(|drain| !drain.drained) {
-        return master.reply(from, Reply::error(400, "Agent is still in the DRAINING state"));
+        return master.reply(from, RefusalKind::Invalid.because("Agent is still in the DRAINING state"));
     }
     let writes = registry::remove_deactivation(id.as_str()).into();
     retire(master, from, id, Retirement::Reactivate, writes);
@@ -81,7 +84,7 @@ pub(crate) fn reactivate_agent(master: &mut Master, from: ConnectionId, call: &C
 
 fn missing(master: &mut Master, from: ConnectionId, field: &str) {
     let text = format!("Failed to validate master::Call: Expecting '{field}' to be present");
-    master.reply(from, Reply::error(400, text));
+    master.reply(from, RefusalKind::Invalid.because(text));
 }
 
 /// Whether an agent is registered, expected back, or unreachable.
@@ -93,13 +96,13 @@ fn is_known(master: &Master, id: &AgentId) -> bool {
 
 fn is_being_marked_gone(master: &Master, id: &AgentId) -> bool {
     master.removing.contains(id)
-        && master.pending.values().any(|pending| {
+        && master.out.waiting().any(|pending| {
             matches!(pending, Pending::RemoveAgent { id: removed, why: Removal::Gone, .. } if removed == id)
         })
 }
 
 fn retire(master: &mut Master, reply: ConnectionId, id: AgentId, what: Retirement, writes: Vec<Write>) {
-    master.persist(writes, Pending::Retire { id, what, reply });
+    master.write_then(writes, Pending::Retire { id, what, reply });
 }
 
 /// It is written: now it holds, and the operator hears of it.
@@ -107,8 +110,8 @@ pub(crate) fn retired(master: &mut Master, id: &AgentId, what: Retirement, reply
     if !is_known(master, id) {
         // Nobody would ever remove what was written about it.
         master.deactivated.remove(id);
-        master.persist(registry::remove_deactivation(id.as_str()).into(), Pending::Nothing);
-        return master.reply(reply, Reply::error(409, "Agent removed while processing the call"));
+        master.write(registry::remove_deactivation(id.as_str()));
+        return master.reply(reply, RefusalKind::Conflict.because("Agent removed while processing the call"));
     }
     match what {
         Retirement::Drain(config) => {
@@ -132,12 +135,12 @@ pub(crate) fn retired(master: &mut Master, id: &AgentId, what: Retirement, reply
                 Some(_) => {}
                 None => {
                     let text = "Agent removed while processing the call";
-                    return master.reply(reply, Reply::error(409, text));
+                    return master.reply(reply, RefusalKind::Conflict.because(text));
                 }
             }
         }
     }
-    master.reply(reply, Reply::ok());
+    master.reply(reply, Outcome::Done);
 }
 
 fn deactivate(master: &mut Master, id: &AgentId) {
@@ -179,7 +182,7 @@ pub(crate) fn check(master: &mut Master, id: &AgentId) {
         | Pending::MarkDrained { id: other } => other == id,
         _ => false,
     };
-    if master.pending.values().any(in_hand) {
+    if master.out.waiting().any(in_hand) {
         return;
     }
     if drain.config.mark_gone() {
@@ -187,8 +190,7 @@ pub(crate) fn check(master: &mut Master, id: &AgentId) {
         return agents::end(master, id, Removal::Gone, None);
     }
     let info = Drain { drained: true, ..drain }.to_wire();
-    master
-        .persist(vec![registry::write_draining(id.as_str(), info)], Pending::MarkDrained { id: id.clone() });
+    master.write_then([registry::write_draining(id.as_str(), info)], Pending::MarkDrained { id: id.clone() });
 }
 
 /// It is written that an agent is drained.

@@ -13,7 +13,7 @@ use tepui_wire_mesos::{
 
 use super::subscribe::{send_event, typed};
 use crate::{
-    Master,
+    Counter, Master,
     offer::{self, Refusal},
     task::Executor,
 };
@@ -85,7 +85,7 @@ pub(crate) fn remove_all_of_agent(master: &mut Master, agent: &AgentId, only: Op
 
 /// ExitedExecutor: the scheduler gets a FAILURE. What its tasks end with comes by itself.
 pub(crate) fn exited(master: &mut Master, message: &internal::ExitedExecutorMessage) {
-    master.stats.count("master/messages_exited_executor");
+    master.counters.add(Counter::MessagesExitedExecutor);
     let agent = AgentId::new(message.slave_id.value.as_str());
     if !master.agents.contains_key(&agent) {
         master.warn(format!(
@@ -107,14 +107,14 @@ pub(crate) fn exited(master: &mut Master, message: &internal::ExitedExecutorMess
 
 /// ExecutorToFramework: a MESSAGE for the scheduler; best effort.
 pub(crate) fn message(master: &mut Master, message: internal::ExecutorToFrameworkMessage) {
-    master.stats.count("master/messages_executor_to_framework");
+    master.counters.add(Counter::MessagesExecutorToFramework);
     let known = master.agents.contains_key(message.slave_id.value.as_str())
         && master.frameworks.get(message.framework_id.value.as_str()).is_some_and(|f| f.is_connected());
     if !known {
-        master.stats.count("master/invalid_executor_to_framework_messages");
+        master.counters.add(Counter::InvalidExecutorToFrameworkMessages);
         return;
     }
-    master.stats.count("master/valid_executor_to_framework_messages");
+    master.counters.add(Counter::ValidExecutorToFrameworkMessages);
     let id = FrameworkId::new(message.framework_id.value.as_str());
     let message = event::Message {
         agent_id: v1::AgentId { value: message.slave_id.value },

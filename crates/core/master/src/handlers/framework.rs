@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tepui_model::{AgentId, ConnectionId, FrameworkId, Reason, Reply, TaskState};
+use serde::{Deserialize, Serialize};
+use tepui_model::{AgentId, ConnectionId, FrameworkId, Outcome, Reason, TaskState};
 use tepui_wire_mesos::internal;
 
 use super::{Pending, drain, executors, offers, subscribe, updates};
 use crate::{Framework, FrameworkState, Master, master::Timer, offer, operators, registry, status};
 
 /// Why a framework ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum End {
     /// Its scheduler or an operator said so.
     Teardown,
@@ -24,7 +25,7 @@ pub(crate) fn is_completed(master: &Master, id: &str) -> bool {
 }
 
 /// Ends a framework; `reply` goes out when that is written.
-pub(crate) fn teardown(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Reply)>) {
+pub(crate) fn teardown(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Outcome)>) {
     end(master, id, reply, End::Teardown);
 }
 
@@ -36,7 +37,7 @@ pub(crate) fn failover_timeout(master: &mut Master, id: &FrameworkId) {
     }
 }
 
-fn end(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Reply)>, why: End) {
+fn end(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Outcome)>, why: End) {
     let Some(framework) = master.frameworks.get(id) else { return };
     let write = registry::write_framework(
         (*framework.info).clone(),
@@ -45,7 +46,7 @@ fn end(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Reply
         Some(master.now),
     );
     master.ending.insert(id.clone());
-    master.persist(vec![write], Pending::RemoveFramework { id: id.clone(), reply, why });
+    master.write_then([write], Pending::RemoveFramework { id: id.clone(), reply, why });
 }
 
 /// The end is written: everything of the framework goes.
@@ -123,6 +124,6 @@ fn remember(master: &mut Master, framework: Arc<Framework>) {
         }
     }
     if !forgotten.is_empty() {
-        master.persist(forgotten, Pending::Nothing);
+        master.write(forgotten);
     }
 }

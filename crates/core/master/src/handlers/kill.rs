@@ -6,11 +6,11 @@ use tepui_model::{ExecutorId, FrameworkId};
 use tepui_wire_mesos::{internal, v1::scheduler::call};
 
 use super::{drain, reconcile, updates};
-use crate::{Master, task::KillWish};
+use crate::{Counter, Master, task::KillWish};
 
 /// KILL. The wish is remembered with the task, so that it is not lost with a broken link.
 pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
-    master.stats.count("master/messages_kill_task");
+    master.counters.add(Counter::MessagesKillTask);
     let Some(framework) = master.frameworks.get_mut(id) else { return };
     let Some(task) = framework.tasks.get(kill.task_id.value.as_str()) else {
         // The scheduler learns what is known instead.
@@ -82,9 +82,9 @@ pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown:
 /// The task is over even if the agent cannot be told now. Mesos keeps it until the agent has been told; if the
 /// agent comes back without that update (it had no log for it), it is asked about the task and makes a second end.
 pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: call::Acknowledge) {
-    master.stats.count("master/messages_status_update_acknowledgement");
+    master.counters.add(Counter::MessagesStatusUpdateAcknowledgement);
     let Some(agent) = master.agents.get(acknowledge.agent_id.value.as_str()) else {
-        master.stats.count("master/invalid_status_update_acknowledgements");
+        master.counters.add(Counter::InvalidStatusUpdateAcknowledgements);
         return;
     };
     let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_connected());
@@ -104,10 +104,10 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
         drain::check(master, &agent_id);
     }
     if !active {
-        master.stats.count("master/invalid_status_update_acknowledgements");
+        master.counters.add(Counter::InvalidStatusUpdateAcknowledgements);
         return;
     }
-    master.stats.count("master/valid_status_update_acknowledgements");
+    master.counters.add(Counter::ValidStatusUpdateAcknowledgements);
     let message = internal::StatusUpdateAcknowledgementMessage {
         slave_id: acknowledge.agent_id,
         framework_id: tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() },
@@ -119,13 +119,13 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
 
 /// MESSAGE: passed on to the executor's agent; best effort.
 pub(crate) fn message(master: &mut Master, id: &FrameworkId, message: call::Message) {
-    master.stats.count("master/messages_framework_to_executor");
+    master.counters.add(Counter::MessagesFrameworkToExecutor);
     let agent = master.agents.get(message.agent_id.value.as_str()).filter(|agent| agent.is_connected());
     let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
-        master.stats.count("master/invalid_framework_to_executor_messages");
+        master.counters.add(Counter::InvalidFrameworkToExecutorMessages);
         return;
     };
-    master.stats.count("master/valid_framework_to_executor_messages");
+    master.counters.add(Counter::ValidFrameworkToExecutorMessages);
     let message = internal::FrameworkToExecutorMessage {
         slave_id: message.agent_id,
         framework_id: tepui_wire_mesos::v1::FrameworkId { value: id.as_str().to_owned() },

@@ -4,7 +4,7 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use super::{agents, executors, reregister, updates};
-use crate::Master;
+use crate::{Counter, Master};
 
 /// Handles a message of an agent. Messages that are not for a master are dropped.
 pub(crate) fn handle(master: &mut Master, from: &Upid, message: Message) {
@@ -18,11 +18,11 @@ pub(crate) fn handle(master: &mut Master, from: &Upid, message: Message) {
         Message::ExitedExecutor(message) => executors::exited(master, &message),
         Message::ExecutorToFramework(message) => executors::message(master, *message),
         Message::UpdateOperationStatus(_) => {
-            master.stats.count("master/messages_operation_status_update");
-            master.stats.count("master/invalid_operation_status_updates");
+            master.counters.add(Counter::MessagesOperationStatusUpdate);
+            master.counters.add(Counter::InvalidOperationStatusUpdates);
         }
         other => {
-            master.stats.count("master/dropped_messages");
+            master.counters.add(Counter::DroppedMessages);
             master.warn(format!("Dropping {} from {from}: it is not for a master", other.name()));
         }
     }

@@ -10,7 +10,7 @@ use tepui_wire_mesos::v1::{
 
 use super::subscribe::{send_event, typed};
 use crate::{
-    Master,
+    Counter, Master,
     offer::{self, Offer, Refusal},
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn refusal(filters: Option<&Filters>) -> Duration {
 
 /// DECLINE. Offers that are not there any more are no error: they were used, rescinded or declined before.
 pub(crate) fn decline(master: &mut Master, id: &FrameworkId, decline: &call::Decline) {
-    master.stats.count("master/messages_decline_offers");
+    master.counters.add(Counter::MessagesDeclineOffers);
     let refusal = Refusal::Declined(refusal(decline.filters.as_ref()));
     for offer_id in &decline.offer_ids {
         if let Some(offer) = take(master, id, &offer_id.value) {
@@ -49,7 +49,7 @@ pub(crate) fn take(master: &mut Master, id: &FrameworkId, offer_id: &str) -> Opt
 
 /// REVIVE: forget what was refused, for all roles or for these.
 pub(crate) fn revive(master: &mut Master, id: &FrameworkId, roles: Vec<String>) {
-    master.stats.count("master/messages_revive_offers");
+    master.counters.add(Counter::MessagesReviveOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
     if let Some(framework) = master.frameworks.get_mut(id) {
         let framework = std::sync::Arc::make_mut(framework);
@@ -60,7 +60,7 @@ pub(crate) fn revive(master: &mut Master, id: &FrameworkId, roles: Vec<String>) 
 
 /// SUPPRESS: no offers for all roles or for these.
 pub(crate) fn suppress(master: &mut Master, id: &FrameworkId, roles: Vec<String>) {
-    master.stats.count("master/messages_suppress_offers");
+    master.counters.add(Counter::MessagesSuppressOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
     if let Some(framework) = master.frameworks.get_mut(id) {
         std::sync::Arc::make_mut(framework).suppressed.extend(roles.iter().cloned());

@@ -1,6 +1,6 @@
 //! The operator's calls that change something, and SUBSCRIBE.
 
-use tepui_model::{AgentId, ConnectionId, FrameworkId, Reply};
+use tepui_model::{AgentId, Caller, ConnectionId, FrameworkId, Outcome, RefusalKind, TaskId};
 use tepui_wire_mesos::v1::{
     self,
     master::{Call, call::Type},
@@ -13,7 +13,8 @@ use super::{
 use crate::{Master, operators};
 
 /// Handles a call. Calls that only read are answered by the shell and never come here.
-pub(crate) fn handle(master: &mut Master, from: ConnectionId, _principal: Option<&str>, call: Call) {
+pub(crate) fn handle(master: &mut Master, caller: &Caller, call: Call) {
+    let from = caller.connection;
     match call.r#type.map(Type::try_from) {
         Some(Ok(Type::Subscribe)) => operators::subscribe(master, from),
         Some(Ok(Type::Teardown)) => teardown(master, from, &call),
@@ -21,14 +22,16 @@ pub(crate) fn handle(master: &mut Master, from: ConnectionId, _principal: Option
         Some(Ok(Type::DrainAgent)) => drain::drain_agent(master, from, &call),
         Some(Ok(Type::DeactivateAgent)) => drain::deactivate_agent(master, from, &call),
         Some(Ok(Type::ReactivateAgent)) => drain::reactivate_agent(master, from, &call),
-        Some(Ok(Type::Unknown)) => master.reply(from, Reply::error(501, "501 Not Implemented.")),
+        Some(Ok(Type::Unknown)) => {
+            master.reply(from, RefusalKind::Unsupported.because("501 Not Implemented."))
+        }
         Some(Ok(kind)) => {
             let text = format!("{} is not implemented", kind.as_str_name());
-            master.reply(from, Reply::error(501, text));
+            master.reply(from, RefusalKind::Unsupported.because(text));
         }
         _ => {
             let text = "Failed to validate master::Call: Expecting 'type' to be present";
-            master.reply(from, Reply::error(400, text));
+            master.reply(from, RefusalKind::Invalid.because(text));
         }
     }
 }
@@ -36,47 +39,47 @@ pub(crate) fn handle(master: &mut Master, from: ConnectionId, _principal: Option
 fn teardown(master: &mut Master, from: ConnectionId, call: &Call) {
     let Some(teardown) = &call.teardown else {
         let text = "Failed to validate master::Call: Expecting 'teardown' to be present";
-        return master.reply(from, Reply::error(400, text));
+        return master.reply(from, RefusalKind::Invalid.because(text));
     };
     let id = FrameworkId::new(teardown.framework_id.value.as_str());
     if !master.frameworks.contains_key(&id) {
-        return master.reply(from, Reply::error(400, "No framework found with specified ID"));
+        return master.reply(from, RefusalKind::Invalid.because("No framework found with specified ID"));
     }
-    framework::teardown(master, &id, Some((from, Reply::ok())));
+    framework::teardown(master, &id, Some((from, Outcome::Done)));
 }
 
 /// An operator ends a task, as its scheduler could. Mesos has no such call; the scheduler learns of it by the
 /// task's updates.
-pub(crate) fn kill_task(master: &mut Master, from: ConnectionId, framework_id: &str, task_id: &str) {
-    let id = FrameworkId::new(framework_id);
+pub(crate) fn kill_task(master: &mut Master, caller: &Caller, id: &FrameworkId, task_id: &TaskId) {
+    let from = caller.connection;
     let live = master
         .frameworks
-        .get(&id)
+        .get(id)
         .and_then(|framework| framework.tasks.get(task_id))
         .is_some_and(|task| !task.state.is_terminal());
     if !live {
-        let text = format!("Framework '{framework_id}' has no task '{task_id}' that could be killed");
-        return master.reply(from, Reply::error(404, text));
+        let text = format!("Framework '{id}' has no task '{task_id}' that could be killed");
+        return master.reply(from, RefusalKind::NotFound.because(text));
     }
-    let task_id = v1::TaskId { value: task_id.to_owned() };
-    kill::kill(master, &id, v1::scheduler::call::Kill { task_id, agent_id: None, kill_policy: None });
-    master.reply(from, Reply::accepted());
+    let task_id = v1::TaskId { value: task_id.as_str().to_owned() };
+    kill::kill(master, id, v1::scheduler::call::Kill { task_id, agent_id: None, kill_policy: None });
+    master.reply(from, Outcome::Accepted);
 }
 
 fn mark_agent_gone(master: &mut Master, from: ConnectionId, call: &Call) {
     let Some(mark) = &call.mark_agent_gone else {
         let text = "Failed to validate master::Call: Expecting 'mark_agent_gone' to be present";
-        return master.reply(from, Reply::error(400, text));
+        return master.reply(from, RefusalKind::Invalid.because(text));
     };
     let id = AgentId::new(mark.agent_id.value.as_str());
     if master.gone.contains_key(&id) {
-        return master.reply(from, Reply::ok());
+        return master.reply(from, Outcome::Done);
     }
     let known = master.agents.contains_key(&id)
         || master.recovered_agents.contains_key(&id)
         || master.unreachable.contains_key(&id);
     if !known {
-        return master.reply(from, Reply::error(404, "Agent not found"));
+        return master.reply(from, RefusalKind::NotFound.because("Agent not found"));
     }
     agents::end(master, &id, Removal::Gone, Some(from));
 }

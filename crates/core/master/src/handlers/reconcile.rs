@@ -11,11 +11,11 @@ use super::{
     subscribe::{send_event, typed},
     updates,
 };
-use crate::{Framework, Master, Task, status};
+use crate::{Counter, Framework, Master, Task, status};
 
 /// RECONCILE: of these tasks or, if none is named, of all that live.
 pub(crate) fn reconcile(master: &mut Master, id: &FrameworkId, reconcile: &call::Reconcile) {
-    master.stats.count("master/messages_reconcile_tasks");
+    master.counters.add(Counter::MessagesReconcileTasks);
     if reconcile.tasks.is_empty() {
         return implicit(master, id);
     }

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::Write;
 use tepui_model::{AgentId, FrameworkId, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{internal, v1};
 
-use super::{Pending, agents, framework};
+use super::{agents, framework};
 use crate::{
-    Deactivation, Drain, Framework, FrameworkState, Master, Registry, Write, master::Timer, offer, registry,
+    Deactivation, Drain, Framework, FrameworkState, Master, Registry, master::Timer, offer, registry,
     registry::FrameworkRecord,
 };
 
 /// An agent of the registry that has not come back.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RecoveredAgent {
     pub(crate) info: Arc<internal::SlaveInfo>,
     /// Where it was, if that is known.
@@ -85,7 +87,7 @@ pub(crate) fn framework_reported(master: &mut Master, info: &v1::FrameworkInfo) 
     let framework = Framework::new(id, info.clone(), FrameworkState::Recovered, master.now);
     let write = registry::write_framework(info.clone(), master.now, None, None);
     enter(master, framework);
-    master.persist(vec![write], Pending::Nothing);
+    master.write([write]);
 }
 
 /// Forgets agents that have been unreachable or gone for too long, or are too many: the oldest first.
@@ -105,7 +107,7 @@ pub(crate) fn prune(master: &mut Master) {
         writes.push(registry::remove_gone(id.as_str()));
     }
     if !writes.is_empty() {
-        master.persist(writes, Pending::Nothing);
+        master.write(writes);
     }
 }
 

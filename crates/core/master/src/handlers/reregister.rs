@@ -14,14 +14,16 @@ use super::{
     agents::{self, Removal},
     drain, executors, framework, offers, recovery, updates,
 };
-use crate::{Agent, AgentState, Effect, Master, Task, master::Timer, offer, operators, registry, status};
+use crate::{
+    Agent, AgentState, Counter, Effect, Master, Task, master::Timer, offer, operators, registry, status,
+};
 
 /// ReregisterSlave.
 pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::ReregisterSlaveMessage) {
-    master.stats.count("master/messages_reregister_slave");
+    master.counters.add(Counter::MessagesReregisterSlave);
     let id = message.slave.id.as_ref().map_or("", |id| id.value.as_str());
     if let Err(error) = tepui_model::validate_id(id) {
-        master.stats.count("master/dropped_messages");
+        master.counters.add(Counter::DroppedMessages);
         return master.warn(format!("Dropping the re-registration of the agent at {from}: {error}"));
     }
     let id = AgentId::new(id);
@@ -35,7 +37,7 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
         return master.send(from.clone(), internal::ShutdownMessage { message });
     }
     if let Err(reason) = agents::check(&message.slave, message.version.as_deref()) {
-        master.stats.count("master/dropped_messages");
+        master.counters.add(Counter::DroppedMessages);
         return master.warn(format!("Dropping the re-registration of agent {id} at {from}: {reason}"));
     }
     if let Some(other) = master.agent_at.get(from).filter(|other| **other != id).cloned() {
@@ -52,7 +54,7 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
         writes.push(registry::remove_unreachable(id.as_str()));
     }
     master.registering.insert(from.clone());
-    master.persist(writes, Pending::ReadmitAgent { pid: from.clone(), message: Box::new(message) });
+    master.write_then(writes, Pending::ReadmitAgent { pid: from.clone(), message: Box::new(message) });
 }
 
 /// What the registry says fits: the agent is registered again.
@@ -62,7 +64,7 @@ pub(crate) fn readmitted(master: &mut Master, pid: &Upid, message: internal::Rer
     if master.removing.contains(&id) || master.gone.contains_key(&id) {
         return;
     }
-    master.stats.count("master/slave_reregistrations");
+    master.counters.add(Counter::SlaveReregistrations);
     master.log(format!("Agent {id} at {pid} ({}) has registered again", message.slave.hostname));
     for info in &message.frameworks {
         recovery::framework_reported(master, info);
@@ -224,10 +226,10 @@ fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rereg
     }
     if old_pid != *pid && master.agent_at.get(&old_pid) == Some(id) {
         master.agent_at.remove(&old_pid);
-        master.effects.push_back(Effect::Unlink { to: old_pid });
+        master.out.push(Effect::Unlink { to: old_pid });
     }
     master.agent_at.insert(pid.clone(), id.clone());
-    master.effects.push_back(Effect::Link { to: pid.clone() });
+    master.out.push(Effect::Link { to: pid.clone() });
 
     let mut orders = Orders::default();
     compare_executors(master, id, message.executor_infos, &mut orders);

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tepui_model::{ConnectionId, FrameworkId, Reply, Role};
+use serde::{Deserialize, Serialize};
+use tepui_model::{ConnectionId, FrameworkId, Outcome, RefusalKind, Role};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     internal,
@@ -14,7 +15,7 @@ use tepui_wire_mesos::{
 
 use super::{Pending, framework, offers};
 use crate::{
-    Effect, Framework, FrameworkState, Master,
+    Counter, Effect, Framework, FrameworkState, Master,
     framework::roles,
     master::{Stream, Timer},
     offer, operators, registry,
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// A subscription, or an update of one, whose framework is being written.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Subscription {
     connection: ConnectionId,
     /// With its id.
@@ -37,14 +38,14 @@ pub(crate) struct Subscription {
 pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call::Subscribe) {
     let mut info = subscribe.framework_info;
     info.id = info.id.filter(|id| !id.value.is_empty());
-    master.stats.count(if info.id.is_some() {
-        "master/messages_reregister_framework"
+    master.counters.add(if info.id.is_some() {
+        Counter::MessagesReregisterFramework
     } else {
-        "master/messages_register_framework"
+        Counter::MessagesRegisterFramework
     });
     if let Err(Invalid(text)) = check(master, &info, &subscribe.suppressed_roles) {
-        let stream_id = Some(master.new_uuid());
-        master.effects.push_back(Effect::OpenStream { to: from, stream_id });
+        let stream_id = Some(master.chance.uuid());
+        master.out.push(Effect::OpenStream { to: from, stream_id });
         return dismiss(master, from, text);
     }
     let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
@@ -69,7 +70,7 @@ pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call
         constraints: subscribe.offer_constraints,
         was_connected,
     };
-    master.persist(vec![write], Pending::Subscribe(Box::new(subscription)));
+    master.write_then([write], Pending::Subscribe(Box::new(subscription)));
 }
 
 fn check(master: &Master, info: &FrameworkInfo, suppressed: &[String]) -> Result<(), Invalid> {
@@ -108,7 +109,7 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         leave_stream(master, &id, Some("Framework failed over"));
         offers::discard_all_of_framework(master, &id, false);
     }
-    let stream_id = master.new_uuid();
+    let stream_id = master.chance.uuid();
     let now = master.now;
     let apply = |framework: &mut Framework| {
         framework.reregistered = (!new).then_some(now);
@@ -132,14 +133,14 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         return disconnect(master, &id);
     }
     master.streams.insert(connection, Stream::Scheduler(id));
-    master.effects.push_back(Effect::OpenStream { to: connection, stream_id: Some(stream_id) });
+    master.out.push(Effect::OpenStream { to: connection, stream_id: Some(stream_id) });
     let subscribed = event::Subscribed {
         framework_id: framework.wire_id(),
         heartbeat_interval_seconds: Some(master.config.heartbeat_interval.as_secs_f64()),
         master_info: Some(master.config.info.clone()),
     };
     let event = Event { subscribed: Some(Box::new(subscribed)), ..typed(event::Type::Subscribed) };
-    master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
+    master.out.push(Effect::SendEvent { to: connection, event: Box::new(event) });
     heartbeat(master, connection);
 }
 
@@ -149,7 +150,7 @@ fn rewrite_if_disconnected(master: &mut Master, id: &FrameworkId, info: &Framewo
     let Some(framework) = master.frameworks.get(id) else { return };
     if !framework.is_connected() {
         let write = registry::write_framework(info.clone(), framework.registered, None, None);
-        master.persist(vec![write], Pending::Nothing);
+        master.write([write]);
     }
 }
 
@@ -201,7 +202,7 @@ pub(crate) fn update_framework(
         .and_then(|()| validate::framework::check_update(&known.info, &info));
     if let Err(Invalid(text)) = checked {
         let text = format!("'UpdateFramework.framework_info' is not valid: {text}");
-        return master.reply(from, Reply::error(400, text));
+        return master.reply(from, RefusalKind::Invalid.because(text));
     }
     let write = registry::write_framework(info.clone(), known.registered, None, None);
     let update = Subscription {
@@ -211,7 +212,7 @@ pub(crate) fn update_framework(
         constraints: update.offer_constraints,
         was_connected: true,
     };
-    master.persist(vec![write], Pending::UpdateFramework { to: from, update: Box::new(update) });
+    master.write_then([write], Pending::UpdateFramework { to: from, update: Box::new(update) });
 }
 
 /// The update is written: it holds.
@@ -222,14 +223,12 @@ pub(crate) fn updated(master: &mut Master, to: ConnectionId, update: Subscriptio
         operators::framework_updated(master, &framework);
         tell_agents(master, &framework);
     }
-    master.reply(to, Reply::ok());
+    master.reply(to, Outcome::Done);
 }
 
 /// A HEARTBEAT now, and again after the interval.
 pub(crate) fn heartbeat(master: &mut Master, connection: ConnectionId) {
-    master
-        .effects
-        .push_back(Effect::SendEvent { to: connection, event: Box::new(typed(event::Type::Heartbeat)) });
+    master.out.push(Effect::SendEvent { to: connection, event: Box::new(typed(event::Type::Heartbeat)) });
     master.timers.set(Timer::Heartbeat(connection), master.now + master.config.heartbeat_interval);
 }
 
@@ -270,7 +269,7 @@ fn disconnect(master: &mut Master, id: &FrameworkId) {
         return;
     }
     master.timers.set(Timer::Failover(id.clone()), deadline);
-    master.persist(vec![write], Pending::Nothing);
+    master.write([write]);
 }
 
 /// Ends a framework's stream, if it has one, with an ERROR if there is something to say.
@@ -284,15 +283,15 @@ pub(crate) fn leave_stream(master: &mut Master, id: &FrameworkId, error: Option<
     master.timers.cancel(&Timer::Heartbeat(connection));
     match error {
         Some(error) => dismiss(master, connection, error.to_owned()),
-        None => master.effects.push_back(Effect::CloseStream { to: connection }),
+        None => master.out.push(Effect::CloseStream { to: connection }),
     }
 }
 
 /// Says why on an open stream, and ends it.
 fn dismiss(master: &mut Master, connection: ConnectionId, message: String) {
     let event = Event { error: Some(event::Error { message }), ..typed(event::Type::Error) };
-    master.effects.push_back(Effect::SendEvent { to: connection, event: Box::new(event) });
-    master.effects.push_back(Effect::CloseStream { to: connection });
+    master.out.push(Effect::SendEvent { to: connection, event: Box::new(event) });
+    master.out.push(Effect::CloseStream { to: connection });
 }
 
 /// An event of this type with nothing in it.
@@ -303,6 +302,6 @@ pub(crate) fn typed(r#type: event::Type) -> Event {
 /// Sends an event to a framework's scheduler; lost if that is not there.
 pub(crate) fn send_event(master: &mut Master, id: &FrameworkId, event: Event) {
     if let Some(to) = master.frameworks.get(id).and_then(|framework| framework.connection) {
-        master.effects.push_back(Effect::SendEvent { to, event: Box::new(event) });
+        master.out.push(Effect::SendEvent { to, event: Box::new(event) });
     }
 }

@@ -18,7 +18,7 @@ use super::{
     subscribe::{send_event, typed},
 };
 use crate::{
-    Master, Task,
+    Counter, Master, Task,
     offer::{self, Refusal},
     operators,
 };
@@ -26,11 +26,11 @@ use crate::{
 /// StatusUpdate of an agent. It goes to the scheduler whether or not the task is known: only the scheduler's
 /// acknowledgement stops the agent from sending it again.
 pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal::StatusUpdateMessage) {
-    master.stats.count("master/messages_status_update");
+    master.counters.add(Counter::MessagesStatusUpdate);
     let update = message.update;
     let agent_id = update.slave_id.as_ref().map_or("", |id| id.value.as_str());
     let Some(agent) = master.agents.get(agent_id) else {
-        master.stats.count("master/invalid_status_updates");
+        master.counters.add(Counter::InvalidStatusUpdates);
         master.warn(format!(
             "Ignoring an update of task '{}' from agent {agent_id} at {from}, which is not registered",
             update.status.task_id.value
@@ -39,7 +39,7 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
     };
     let agent_id = agent.id.clone();
     let Some(framework) = master.frameworks.get(update.framework_id.value.as_str()) else {
-        master.stats.count("master/invalid_status_updates");
+        master.counters.add(Counter::InvalidStatusUpdates);
         master.warn(format!(
             "Ignoring an update of task '{}' of framework {}, which is not known",
             update.status.task_id.value, update.framework_id.value
@@ -71,8 +71,8 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
         return master.send(from.clone(), ack);
     }
     let valid = apply(master, &framework_id, &agent_id, &status, uuid.as_ref(), update.latest_state);
-    let counter = if valid { "master/valid_status_updates" } else { "master/invalid_status_updates" };
-    master.stats.count(counter);
+    let counter = if valid { Counter::ValidStatusUpdates } else { Counter::InvalidStatusUpdates };
+    master.counters.add(counter);
     send_status(master, &framework_id, status);
 }
 
@@ -209,24 +209,20 @@ pub(crate) fn count_end(master: &mut Master, status: &TaskStatus) {
 /// The same where the task's state is ahead of the status.
 fn count_end_as(master: &mut Master, state: TaskState, status: &TaskStatus) {
     let counter = match state {
-        TaskState::Finished => "master/tasks_finished",
-        TaskState::Failed => "master/tasks_failed",
-        TaskState::Killed => "master/tasks_killed",
-        TaskState::Error => "master/tasks_error",
-        TaskState::Lost => "master/tasks_lost",
-        TaskState::Dropped => "master/tasks_dropped",
-        TaskState::Gone => "master/tasks_gone",
-        TaskState::GoneByOperator => "master/tasks_gone_by_operator",
+        TaskState::Finished => Counter::TasksFinished,
+        TaskState::Failed => Counter::TasksFailed,
+        TaskState::Killed => Counter::TasksKilled,
+        TaskState::Error => Counter::TasksError,
+        TaskState::Lost => Counter::TasksLost,
+        TaskState::Dropped => Counter::TasksDropped,
+        TaskState::Gone => Counter::TasksGone,
+        TaskState::GoneByOperator => Counter::TasksGoneByOperator,
         _ => return,
     };
-    master.stats.count(counter);
+    master.counters.add(counter);
     let source = status.source.and_then(Source::from_number);
     let reason = status.reason.and_then(tepui_model::Reason::from_number);
     if let (Some(source), Some(reason)) = (source, reason) {
-        // Metrics keep the older names: `slave` where the API says `agent`.
-        let lower = |name: &str| name.to_ascii_lowercase().replace("agent", "slave");
-        let name =
-            format!("master/{}/{}/{}", lower(state.name()), lower(source.name()), lower(reason.name()));
-        master.stats.count_reason(name);
+        master.counters.add_end(state, source, reason);
     }
 }

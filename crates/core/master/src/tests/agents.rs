@@ -268,7 +268,7 @@ fn an_agent_that_is_marked_gone_never_returns() {
     let (mut cluster, agent, stream) = running(AWARE);
     let from =
         cluster.operator(r#"{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":"M-S0"}}}"#);
-    assert_eq!(cluster.replies[&from].status, 200);
+    assert_eq!(cluster.reply(from).0, 200);
     assert!(cluster.next(stream).contains("TASK_GONE_BY_OPERATOR"));
     assert_eq!(cluster.sent_names(), ["Shutdown"]);
     cluster.restart("N");

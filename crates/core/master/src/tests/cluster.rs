@@ -7,11 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tepui_model::{ConnectionId, Reply, Tick, Token};
+use tepui_core_kit::{Core as _, Persist, Seed, Write};
+use tepui_model::{Caller, ConnectionId, Outcome, Tick};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{Message, internal, json, v1};
+use tepui_wire_mesos::{Message, answer, internal, json, v1};
 
-use crate::{Config, Effect, Master, Registry, Snapshot, Write};
+use crate::{Config, Effect, Event, Master, Registry, Snapshot, Start};
 
 /// What the master's id is in the tests.
 pub(super) const MASTER: &str = "M";
@@ -33,9 +34,11 @@ pub(super) struct Cluster {
     pub(super) disk: BTreeMap<String, Bytes>,
     /// Whether writes wait until [`Cluster::write`].
     pub(super) hold: bool,
-    pub(super) held: VecDeque<(Token, Vec<Write>)>,
+    /// Whether the master is written down and read back after each event.
+    pub(super) reread: bool,
+    pub(super) held: VecDeque<Persist<Write>>,
     pub(super) streams: BTreeMap<u64, Stream>,
-    pub(super) replies: BTreeMap<u64, Reply>,
+    pub(super) replies: BTreeMap<u64, Outcome>,
     pub(super) sent: VecDeque<(String, Upid, Message)>,
     pub(super) links: Vec<Upid>,
     pub(super) unlinks: Vec<Upid>,
@@ -55,6 +58,10 @@ pub(super) fn config() -> Config {
     })
 }
 
+fn start(now: Tick, config: Config, seed: u8, restored: Registry) -> Master {
+    Master::start(now, Start { config, seed: Seed([seed; 32]), restored })
+}
+
 impl Cluster {
     pub(super) fn new() -> Self {
         Self::with(config())
@@ -63,10 +70,11 @@ impl Cluster {
     pub(super) fn with(config: Config) -> Self {
         let now = Tick::from_nanos(1_000_000_000_000);
         let mut cluster = Self {
-            master: Master::new(config, [7; 32], Registry::default(), now),
+            master: start(now, config, 7, Registry::default()),
             now,
             disk: BTreeMap::new(),
             hold: false,
+            reread: true,
             held: VecDeque::new(),
             streams: BTreeMap::new(),
             replies: BTreeMap::new(),
@@ -88,7 +96,7 @@ impl Cluster {
         let mut config = config();
         config.info.id = id.to_owned();
         let registry = Registry::decode(self.disk.clone()).unwrap();
-        self.master = Master::new(config, [8; 32], registry, self.now);
+        self.master = start(self.now, config, 8, registry);
         self.run();
     }
 
@@ -96,8 +104,8 @@ impl Cluster {
     pub(super) fn run(&mut self) {
         while let Some(effect) = self.master.poll_effect() {
             match effect {
-                Effect::Reply { to, reply } => {
-                    assert_eq!(self.replies.insert(to.0, reply), None, "answered twice");
+                Effect::Reply { to, outcome } => {
+                    assert_eq!(self.replies.insert(to.0, outcome), None, "answered twice");
                 }
                 Effect::OpenStream { to, stream_id } => {
                     let id = stream_id.map(|id| id.as_hyphenated().to_string());
@@ -114,13 +122,17 @@ impl Cluster {
                 Effect::Send { from_id, to, message } => self.sent.push_back((from_id, to, message)),
                 Effect::Link { to } => self.links.push(to),
                 Effect::Unlink { to } => self.unlinks.push(to),
-                Effect::Persist { token, writes } if self.hold => self.held.push_back((token, writes)),
-                Effect::Persist { token, writes } => self.persist(token, writes),
+                Effect::Persist(persist) if self.hold => self.held.push_back(persist),
+                Effect::Persist(persist) => self.persist(persist),
                 Effect::Log { warning: true, message } => self.warnings.push(message),
                 Effect::Log { .. } => {}
             }
         }
         self.master.check_invariants().unwrap();
+        if self.reread {
+            let written = rmp_serde::to_vec(&self.master).unwrap();
+            self.master = rmp_serde::from_slice(&written).unwrap();
+        }
     }
 
     fn event(&mut self, to: ConnectionId, event: String) {
@@ -129,20 +141,24 @@ impl Cluster {
         stream.events.push_back(event);
     }
 
-    fn persist(&mut self, token: Token, writes: Vec<Write>) {
-        for Write { key, value } in writes {
+    fn happens(&mut self, event: Event) {
+        self.master.handle(self.now, event);
+    }
+
+    fn persist(&mut self, persist: Persist<Write>) {
+        for Write { key, value } in persist.writes {
             match value {
                 Some(value) => self.disk.insert(key, value),
                 None => self.disk.remove(&key),
             };
         }
-        self.master.handle_persisted(self.now, token);
+        self.happens(Event::Persisted(persist.token));
     }
 
     /// The oldest write that is held becomes durable.
     pub(super) fn write(&mut self) {
-        let (token, writes) = self.held.pop_front().expect("a write");
-        self.persist(token, writes);
+        let persist = self.held.pop_front().expect("a write");
+        self.persist(persist);
         self.run();
     }
 
@@ -173,7 +189,7 @@ impl Cluster {
 
     /// The link to an agent breaks.
     pub(super) fn lose(&mut self, agent: &Upid) {
-        self.master.handle_exited(self.now, agent);
+        self.happens(Event::Exited(agent.clone()));
         self.run();
     }
 
@@ -181,8 +197,13 @@ impl Cluster {
     pub(super) fn begin(&mut self, stream: Option<&str>, principal: Option<&str>, call: &str) -> u64 {
         self.connections += 1;
         let from = self.connections;
-        let call = json::from_slice(call.as_bytes()).unwrap();
-        self.master.handle_call(self.now, ConnectionId(from), stream, principal, call);
+        let call = Box::new(json::from_slice(call.as_bytes()).unwrap());
+        let caller = Caller {
+            connection: ConnectionId(from),
+            stream_id: stream.map(str::to_owned),
+            principal: principal.map(str::to_owned),
+        };
+        self.happens(Event::SchedulerCall { caller, call });
         self.run();
         from
     }
@@ -190,7 +211,12 @@ impl Cluster {
     /// A call and its answer.
     pub(super) fn ask(&mut self, stream: Option<&str>, call: &str) -> (u16, String) {
         let from = self.begin(stream, None, call);
-        let reply = self.replies.remove(&from).expect("an answer");
+        self.reply(from)
+    }
+
+    /// The answer to a call, as it is said over HTTP.
+    pub(super) fn reply(&mut self, from: u64) -> (u16, String) {
+        let reply = answer(self.replies.remove(&from).expect("an answer"));
         (reply.status, reply.body)
     }
 
@@ -201,19 +227,20 @@ impl Cluster {
         assert!(status == 202 || status == 200, "{status} {body}");
     }
 
-    pub(super) fn kill_task(&mut self, framework: &str, task: &str) -> Reply {
+    pub(super) fn kill_task(&mut self, framework: &str, task: &str) -> (u16, String) {
         self.connections += 1;
         let from = self.connections;
-        self.master.handle_kill_task(self.now, ConnectionId(from), framework, task);
+        let caller = Caller::anonymous(ConnectionId(from));
+        self.happens(Event::KillTask { caller, framework_id: framework.into(), task_id: task.into() });
         self.run();
-        self.replies[&from].clone()
+        self.reply(from)
     }
 
     pub(super) fn operator(&mut self, call: &str) -> u64 {
         self.connections += 1;
         let from = self.connections;
-        let call = json::from_slice(call.as_bytes()).unwrap();
-        self.master.handle_operator_call(self.now, ConnectionId(from), None, call);
+        let call = Box::new(json::from_slice(call.as_bytes()).unwrap());
+        self.happens(Event::OperatorCall { caller: Caller::anonymous(ConnectionId(from)), call });
         self.run();
         from
     }
@@ -230,7 +257,7 @@ impl Cluster {
     }
 
     pub(super) fn close(&mut self, stream: u64) {
-        self.master.handle_stream_closed(self.now, ConnectionId(stream));
+        self.happens(Event::ConnectionClosed(ConnectionId(stream)));
         self.streams.remove(&stream);
         self.run();
     }
@@ -256,7 +283,7 @@ impl Cluster {
     }
 
     pub(super) fn message(&mut self, from: &Upid, message: impl Into<Message>) {
-        self.master.handle_message(self.now, from, message.into());
+        self.happens(Event::Message { from: from.clone(), message: message.into() });
         self.run();
     }
 

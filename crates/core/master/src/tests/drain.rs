@@ -30,8 +30,7 @@ fn running(info: &str) -> (Cluster, Upid, u64) {
 
 fn answer(cluster: &mut Cluster, call: &str) -> (u16, String) {
     let from = cluster.operator(call);
-    let reply = cluster.replies.remove(&from).expect("an answer");
-    (reply.status, reply.body)
+    cluster.reply(from)
 }
 
 fn ok() -> (u16, String) {
@@ -112,7 +111,7 @@ fn a_drain_is_written_told_and_over_when_the_last_end_is_acknowledged() {
     assert_eq!(shown(&cluster), ACTIVE);
     cluster.write();
     cluster.hold = false;
-    assert_eq!(cluster.replies[&from].status, 200);
+    assert_eq!(cluster.reply(from).0, 200);
     assert!(cluster.next(stream).contains("RESCIND"));
     let sent = cluster.take_sent();
     let [Message::DrainSlave(drain)] = sent.as_slice() else { panic!("{sent:?}") };
@@ -290,7 +289,7 @@ fn the_last_word_counts() {
     let from = cluster.operator(DRAIN);
     cluster.write();
     cluster.write();
-    assert_eq!(cluster.replies[&from].status, 409);
+    assert_eq!(cluster.reply(from).0, 409);
     cluster.write();
     assert_eq!(cluster.disk.keys().collect::<Vec<_>>(), ["master"]);
 }

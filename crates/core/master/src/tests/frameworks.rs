@@ -55,7 +55,7 @@ fn nothing_is_promised_before_it_is_written() {
     assert!(!cluster.replies.contains_key(&teardown));
     assert!(!cluster.streams[&stream].closed);
     cluster.write();
-    assert_eq!(cluster.replies[&teardown].status, 202);
+    assert_eq!(cluster.reply(teardown).0, 202);
     assert!(cluster.streams[&stream].closed);
 }
 
@@ -157,7 +157,7 @@ fn teardown_ends_everything() {
     // The agent did not hear of it: it hears of it again.
     let mut left = completed.completed_tasks[0].to_wire();
     left.state = tepui_model::TaskState::Running.number();
-    cluster.master.handle_exited(cluster.now, &agent);
+    cluster.lose(&agent);
     cluster.message(&agent, super::cluster::reregister("M-S0", &[&completed.info], vec![left]));
     assert_eq!(cluster.sent_names(), ["SlaveReregistered", "ShutdownFramework"]);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tepui_wire_mesos::Message;
 
 use super::cluster::{AWARE, Cluster, PLAIN, accept, task, task_with};
+use crate::Counter;
 
 fn cluster(info: &str) -> (Cluster, u64) {
     let mut cluster = Cluster::new();
@@ -101,7 +102,7 @@ fn each_bad_task_gets_its_own_update() {
         assert!(!event.contains("uuid"), "it must not be acknowledged: {event}");
         assert_eq!(message_of(&event), text, "{task}");
         assert!(cluster.take_sent().is_empty());
-        assert_eq!(cluster.master.stats().counter("master/tasks_error"), 1);
+        assert_eq!(cluster.master.counters().get(Counter::TasksError), 1);
     }
 }
 

@@ -40,7 +40,7 @@ fn an_operator_watches() {
     assert!(cluster.next(watch).contains("FRAMEWORK_REMOVED"));
     let from =
         cluster.operator(r#"{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":"M-S0"}}}"#);
-    assert_eq!(cluster.replies[&from].status, 200);
+    assert_eq!(cluster.reply(from).0, 200);
     assert_eq!(
         cluster.next(watch),
         r#"{"type":"AGENT_REMOVED","agent_removed":{"agent_id":{"value":"M-S0"}}}"#
@@ -88,8 +88,7 @@ fn calls_that_write() {
     ];
     for (call, status, body) in table {
         let from = cluster.operator(call);
-        let reply = &cluster.replies[&from];
-        assert_eq!((reply.status, reply.body.as_str()), (status, body), "{call}");
+        assert_eq!(cluster.reply(from), (status, body.to_owned()), "{call}");
     }
     assert!(cluster.streams[&stream].closed);
 }
@@ -135,10 +134,9 @@ fn an_operator_ends_a_task() {
         ("M-0009", "t", 404, "Framework 'M-0009' has no task 't' that could be killed"),
     ];
     for (framework, id, status, words) in table {
-        let reply = cluster.kill_task(framework, id);
-        assert_eq!((reply.status, reply.body.as_str()), (status, words));
+        assert_eq!(cluster.kill_task(framework, id), (status, words.to_owned()));
     }
     assert_eq!(cluster.sent_names(), ["KillTask"], "and only for the task that lives");
     cluster.message(&agent, update("t", v1::TaskState::TaskKilled, Some(1)));
-    assert_eq!(cluster.kill_task("M-0000", "t").status, 404, "it has ended");
+    assert_eq!(cluster.kill_task("M-0000", "t").0, 404, "it has ended");
 }

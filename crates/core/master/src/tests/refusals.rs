@@ -90,7 +90,7 @@ fn a_principal_must_be_the_frameworks_own() {
     };
     let from = cluster.begin(None, Some("ops"), &info("dev"));
     assert_eq!(
-        cluster.replies[&from].body,
+        cluster.reply(from).1,
         "Failed to validate scheduler::Call: Authenticated principal 'ops' does not match principal 'dev' set in \
          `FrameworkInfo`"
     );
@@ -99,9 +99,9 @@ fn a_principal_must_be_the_frameworks_own() {
     let id = cluster.streams[&stream].id.clone();
     let revive = r#"{"type":"REVIVE","framework_id":{"value":"M-0000"}}"#;
     let from = cluster.begin(id.as_deref(), Some("dev"), revive);
-    assert_eq!(cluster.replies[&from].status, 400);
+    assert_eq!(cluster.reply(from).0, 400);
     let from = cluster.begin(id.as_deref(), Some("ops"), revive);
-    assert_eq!(cluster.replies[&from].status, 202);
+    assert_eq!(cluster.reply(from).0, 202);
 }
 
 /// What is wrong in meaning is an ERROR on a stream that ends.

@@ -3,10 +3,12 @@
 use tepui_wire_mesos::{Message, v1};
 
 use super::cluster::{AWARE, Cluster, accept, register, task, update};
+use crate::Counter;
 
 #[test]
 fn five_thousand_tasks_in_one_accept() {
     let mut cluster = Cluster::new();
+    cluster.reread = false;
     let agent = super::cluster::pid(5051);
     let mut message = register();
     for resource in &mut message.slave.resources {
@@ -24,7 +26,7 @@ fn five_thousand_tasks_in_one_accept() {
     for number in 0..100 {
         cluster.message(&agent, update(&format!("t{number}"), v1::TaskState::TaskFinished, Some(1)));
     }
-    assert_eq!(cluster.master.stats().counter("master/tasks_finished"), 100);
+    assert_eq!(cluster.master.counters().get(Counter::TasksFinished), 100);
 }
 
 /// How many tasks go through in a second: `cargo test --release -p tepui-core-master -- --ignored --nocapture`.
@@ -32,10 +34,15 @@ fn five_thousand_tasks_in_one_accept() {
 #[ignore = "a measurement"]
 #[expect(clippy::print_stderr, clippy::cast_precision_loss, reason = "a measurement")]
 fn tasks_per_second() {
-    use tepui_model::{ConnectionId, Tick};
+    use tepui_core_kit::Core as _;
+    use tepui_model::{Caller, ConnectionId, Tick};
     use tepui_wire_mesos::json;
+
+    use crate::Event;
+
     const TASKS: usize = 5000;
     let mut cluster = Cluster::new();
+    cluster.reread = false;
     let agent = super::cluster::pid(5051);
     let mut message = register();
     for resource in &mut message.slave.resources {
@@ -62,20 +69,25 @@ fn tasks_per_second() {
             .collect();
         let master = &mut cluster.master;
         let mut count = 0;
+        let scheduler_call = |master: &mut crate::Master, call| {
+            let (connection, principal) = (ConnectionId(1_000_000), None);
+            let caller = Caller { connection, stream_id: id.clone(), principal };
+            master.handle(Tick::ZERO, Event::SchedulerCall { caller, call: Box::new(call) });
+        };
         let mut drain = |master: &mut crate::Master| {
             while master.poll_effect().is_some() {
                 count += 1
             }
         };
         let started = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        master.handle_call(Tick::ZERO, ConnectionId(1_000_000), id.as_deref(), None, call);
+        scheduler_call(master, call);
         drain(master);
         let accepted = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         for (number, acknowledge) in acknowledgements.into_iter().enumerate() {
             let update = update(&format!("r{round}t{number}"), v1::TaskState::TaskFinished, Some(1));
-            master.handle_message(Tick::ZERO, &agent, update.into());
+            master.handle(Tick::ZERO, Event::Message { from: agent.clone(), message: update.into() });
             drain(master);
-            master.handle_call(Tick::ZERO, ConnectionId(2_000_000), id.as_deref(), None, acknowledge);
+            scheduler_call(master, acknowledge);
             drain(master);
         }
         let ended = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();

@@ -3,6 +3,7 @@
 use tepui_wire_mesos::{Message, internal, v1, v1::TaskState};
 
 use super::cluster::{AWARE, Cluster, accept, task, task_with, update};
+use crate::Counter;
 
 fn running() -> (Cluster, tepui_wire_libprocess::Upid, u64) {
     let mut cluster = Cluster::new();
@@ -48,7 +49,7 @@ fn the_end_of_a_task_frees_its_resources_at_once() {
     cluster.call(stream, &acknowledge("QEBAQEBAQECAQEBAQEBAAg=="));
     let framework = cluster.snapshot().frameworks["M-0000"].clone();
     assert!(framework.tasks.is_empty() && framework.completed_tasks.len() == 1);
-    assert_eq!(cluster.master.stats().counter("master/tasks_finished"), 1);
+    assert_eq!(cluster.master.counters().get(Counter::TasksFinished), 1);
     assert!(cluster.offers().contains(&offer));
 }
 
@@ -106,14 +107,13 @@ fn ends_are_counted() {
         end.update.status.reason = Some(v1::task_status::Reason::CommandExecutorFailed as i32);
         cluster.message(&agent, end.clone());
         cluster.message(&agent, end);
-        let stats = cluster.master.stats();
-        let ends = stats.counters().filter(|(name, count)| {
+        let ends = cluster.master.counters().iter().filter(|(name, count)| {
             let of_tasks = name.starts_with("master/task_") || name.starts_with("master/tasks_");
             of_tasks && *count > 0
         });
         let reason = format!("master/task_{name}/source_executor/reason_command_executor_failed");
-        let (all, mine) = (format!("master/tasks_{name}"), reason.as_str());
-        assert_eq!(ends.collect::<Vec<_>>(), [(all.as_str(), 1), (mine, 1)]);
+        let all = format!("master/tasks_{name}");
+        assert_eq!(ends.collect::<Vec<_>>(), [(all.into(), 1), (reason.into(), 1)]);
     }
 }
 
@@ -123,7 +123,7 @@ fn updates_that_fit_nothing() {
     // An unknown task: passed on, so that the scheduler can acknowledge it away.
     cluster.message(&agent, update("no-such-task", TaskState::TaskRunning, Some(1)));
     assert!(cluster.next(stream).contains("no-such-task"));
-    assert_eq!(cluster.master.stats().counter("master/invalid_status_updates"), 1);
+    assert_eq!(cluster.master.counters().get(Counter::InvalidStatusUpdates), 1);
     // A framework that is not there any more: the agent would repeat this for ever, if it were not told to end it.
     let mut foreign = update("t", TaskState::TaskRunning, Some(1));
     foreign.update.framework_id.value = "nope".to_owned();

@@ -10,7 +10,7 @@ use crate::Snapshot;
 /// Everything that the master itself measures, by name. The shell adds what it measures.
 pub fn metrics(snapshot: &Snapshot) -> BTreeMap<String, f64> {
     let mut metrics: BTreeMap<String, f64> =
-        snapshot.stats.counters().map(|(name, count)| (name.to_owned(), number(count))).collect();
+        snapshot.counters.iter().map(|(name, count)| (name.into_owned(), number(count))).collect();
     let mut set = |name: &str, value: f64| {
         metrics.insert(format!("master/{name}"), value);
     };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use tepui_core_master::{Snapshot, views};
+use tepui_core_master::{Event, Snapshot, views};
+use tepui_model::Caller;
 use tepui_telemetry::logging;
 use tepui_transport::{
     Request, Response,
@@ -20,7 +21,6 @@ use tepui_wire_mesos::{
 
 use crate::{
     MESOS_VERSION,
-    inputs::Input,
     routes::{Context, blocking},
 };
 
@@ -114,8 +114,8 @@ async fn answer(context: &Arc<Context>, kind: Type, call: Call, content: Content
         }
         _ => {
             let call = Box::new(call);
-            let ask = |from, waiter| Input::Operator { from, waiter, principal: None, call };
-            context.inputs.ask(content, ask).await
+            let event = |from| Event::OperatorCall { caller: Caller::anonymous(from), call };
+            context.inputs.ask(content, event).await
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tepui_core_master::Event;
+use tepui_model::Caller;
 use tepui_transport::{
     Request, Response,
     negotiate::{self, Api},
@@ -11,7 +13,7 @@ use tepui_wire_mesos::{
     v1::scheduler::{Call, call::Type},
 };
 
-use crate::{inputs::Input, routes::Context};
+use crate::routes::Context;
 
 /// A scheduler's call. What is wrong with its encoding is said here, at once so that what waits is small; what is wrong
 /// with its meaning is said by the core.
@@ -23,8 +25,11 @@ pub(crate) fn call(context: Arc<Context>, request: Request) -> impl Future<Outpu
             Ok(read) => read,
             Err(refusal) => return refusal,
         };
-        let input = |from, waiter| Input::Scheduler { from, waiter, stream_id, principal: None, call };
-        context.inputs.ask(accepted, input).await
+        let event = |connection| {
+            let caller = Caller { connection, stream_id, principal: None };
+            Event::SchedulerCall { caller, call }
+        };
+        context.inputs.ask(accepted, event).await
     }
 }
 

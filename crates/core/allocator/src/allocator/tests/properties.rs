@@ -186,7 +186,7 @@ proptest! {
         rounds in prop::collection::vec(prop::collection::vec(event(), 1..4), 1..25),
     ) {
         let mut world = World {
-            allocator: Allocator::new(Config::default(), seed),
+            allocator: Allocator::new(Config::default(), Seed::from(seed)),
             now: secs(1),
             grants: Vec::new(),
             limits: BTreeMap::new(),
@@ -212,7 +212,7 @@ proptest! {
 
     #[test]
     fn shares_follow_weights(weights in prop::collection::vec(1_u32..6, 2..5), seed in any::<u64>()) {
-        let mut allocator = Allocator::new(Config::default(), seed);
+        let mut allocator = Allocator::new(Config::default(), Seed::from(seed));
         let sum: u32 = weights.iter().sum();
         for (index, weight) in weights.iter().enumerate() {
             let name = format!("r{index}");

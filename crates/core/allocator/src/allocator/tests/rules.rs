@@ -100,7 +100,7 @@ fn excluded_resources_do_not_count() {
         fair_sharing_excluded: BTreeSet::from([tepui_model::ResourceName::MEM]),
         ..Config::default()
     };
-    let mut allocator = Allocator::new(config, 7);
+    let mut allocator = Allocator::new(config, Seed::from(7));
     allocator.add_framework(fw("f"), framework(&["r"]), &BTreeMap::new());
     let used = BTreeMap::from([(fw("f"), parse("cpus(allocated: r):1;mem(allocated: r):1000"))]);
     allocator.add_agent(agent_id("a"), agent("cpus:10;mem:1000"), &used);
@@ -297,7 +297,7 @@ fn gpus_are_for_those_who_ask() {
 fn other_regions_are_for_those_who_ask() {
     let domain = |region: &str| Some(FaultDomain { region: region.to_owned(), zone: "z".to_owned() });
     let config = Config { domain: domain("here"), ..Config::default() };
-    let mut allocator = Allocator::new(config, 1);
+    let mut allocator = Allocator::new(config, Seed::from(1));
     allocator.add_framework(fw("f"), framework(&["*"]), &BTreeMap::new());
     let there = Agent { domain: domain("there"), ..agent(AGENT) };
     allocator.add_agent(agent_id("a0"), there, &BTreeMap::new());
@@ -338,7 +338,7 @@ fn old_agents_are_for_simple_frameworks() {
 fn agents_that_change_what_they_can() {
     let old = AgentCapabilities { hierarchical_role: false, ..AgentCapabilities::ALL };
     let domain = |region: &str| Some(FaultDomain { region: region.to_owned(), zone: "z".to_owned() });
-    let mut allocator = Allocator::new(Config { domain: domain("here"), ..Config::default() }, 1);
+    let mut allocator = Allocator::new(Config { domain: domain("here"), ..Config::default() }, Seed::from(1));
     allocator.add_framework(fw("f"), framework(&["r/s"]), &BTreeMap::new());
     let info = Agent { capabilities: old, ..agent(AGENT) };
     allocator.add_agent(agent_id("a0"), info, &BTreeMap::new());

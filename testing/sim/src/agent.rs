@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_agent::{
     Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework,
-    RecoveredTask, Removal, Run, Snapshot, Upid,
+    RecoveredTask, Removal, Run, Snapshot, Start, Upid,
 };
+use tepui_core_kit::{Core as _, Persist, Seed};
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::{internal, v1};
 
@@ -55,7 +56,7 @@ pub struct AgentNode {
 #[derive(Debug)]
 pub enum Job {
     /// To write these, and then to say so.
-    Write(Token, Vec<Checkpoint>),
+    Write(Persist<Checkpoint>),
     /// To forget something.
     Remove(Removal),
 }
@@ -107,7 +108,7 @@ impl AgentNode {
         config.resources = self.resources();
         let mut recovered = self.recover();
         recovered.rebooted = std::mem::take(&mut self.rebooted);
-        let core = Agent::new(config, rng.next_u64(), recovered, now);
+        let core = Agent::start(now, Start { config, seed: Seed::from(rng.next_u64()), recovered });
         let forgotten = self.disk.unknown_to(&core.snapshot(now));
         self.core = Some(core);
         self.incarnation += 1;
@@ -147,10 +148,9 @@ impl AgentNode {
         for job in std::mem::take(&mut self.writing) {
             match job {
                 // A batch may be cut anywhere.
-                Job::Write(token, checkpoints) => {
-                    under_way.extend(
-                        checkpoints.into_iter().map(|checkpoint| Job::Write(token, vec![checkpoint])),
-                    );
+                Job::Write(Persist { token, writes }) => {
+                    let one = |write| Job::Write(Persist { token, writes: vec![write] });
+                    under_way.extend(writes.into_iter().map(one));
                 }
                 Job::Remove(_) => under_way.push(job),
             }
@@ -170,7 +170,7 @@ impl AgentNode {
     pub fn written(&mut self) -> Option<Token> {
         let job = self.writing.pop_front()?;
         let token = match &job {
-            Job::Write(token, _) => Some(*token),
+            Job::Write(persist) => Some(persist.token),
             Job::Remove(_) => None,
         };
         self.disk.perform(job);
@@ -282,8 +282,8 @@ impl Disk {
 
     fn perform(&mut self, job: Job) {
         match job {
-            Job::Write(_, checkpoints) => {
-                for checkpoint in checkpoints {
+            Job::Write(persist) => {
+                for checkpoint in persist.writes {
                     self.apply(checkpoint);
                 }
             }

@@ -12,7 +12,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
-use tepui_core_agent::{Exit, Launch};
+use tepui_core_agent::{self as agent, Exit, Launch};
 use tepui_core_kit::Core as _;
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Upid;
@@ -338,7 +338,7 @@ impl World {
             Node::Agent(number) => {
                 let agent = self.agents.get_mut(*number)?;
                 let token = agent.written()?;
-                agent.core.as_mut()?.handle_persisted(now, token);
+                agent.core.as_mut()?.handle(now, agent::Event::Persisted(token));
             }
             Node::Scheduler(_) | Node::Executor(_) => return None,
         }
@@ -358,7 +358,7 @@ impl World {
                         self.history.forgotten.get_or_insert(what);
                     }
                     if let Some(core) = &mut agent.core {
-                        core.handle_master_detected(self.now, Some(master_upid()));
+                        core.handle(self.now, agent::Event::MasterDetected(Some(master_upid())));
                     }
                 }
             }

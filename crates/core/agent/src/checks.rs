@@ -1,6 +1,7 @@
 //! Checks and health checks of command tasks, of which the agent is the executor.
 //! Must not live here: when to probe and what a result means, which is the machine of `tepui-core-checks`.
 
+use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Checks, Effect as Wish, Outcome, Probe, ProbeId, empty_status};
 use tepui_model::{Source, TaskState, Tick};
 use tepui_wire_mesos::v1;
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Where a check's command runs.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CheckContainer {
     /// The task's container.
     task: String,
@@ -87,7 +88,7 @@ impl Agent {
                 let timer = Timer::Checks(container.value);
                 match checks.poll_timeout() {
                     Some(due) => self.timers.set(timer, due),
-                    None => self.timers.cancel(&timer),
+                    None => drop(self.timers.cancel(&timer)),
                 }
                 return;
             };

@@ -240,7 +240,7 @@ impl Agent {
         let Some(command) = &executor.command else { return };
         if let Some(limitation) = &exit.limitation {
             let report = Report {
-                reason: Reason::from_number(limitation.reason.into()),
+                reason: Some(limitation.reason),
                 message: Some(limitation.message.clone()),
                 limitation: Some(v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
                 ..Report::default()

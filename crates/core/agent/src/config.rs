@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tepui_wire_mesos::v1;
 
 use crate::{
     Upid,
     reconfiguration::{ReconfigurationPolicy, Recover},
-    token::SecretKey,
 };
 
 /// The agent's settings. Names and defaults are those of Mesos's flags.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Own address on the agent protocol, `slave(1)@ip:port`.
     pub pid: Upid,
@@ -69,8 +69,8 @@ pub struct Config {
     pub executor_environment_variables: Vec<(String, String)>,
     /// Whether processes run as the framework's user.
     pub switch_user: bool,
-    /// What executors' tokens are signed with; `None`: they get none.
-    pub jwt_secret_key: Option<SecretKey>,
+    /// Whether executors get a token, which they show with their calls.
+    pub authenticate_http_executors: bool,
     /// Where executors find the agent's domain socket (`MESOS_DOMAIN_SOCKET`).
     pub domain_socket: Option<String>,
     /// What becomes of the executors of the last agent.
@@ -122,7 +122,7 @@ impl Config {
             max_completed_tasks_per_executor: 200,
             executor_environment_variables: Vec::new(),
             switch_user: true,
-            jwt_secret_key: None,
+            authenticate_http_executors: false,
             domain_socket: None,
             recover: Recover::default(),
             reconfiguration_policy: ReconfigurationPolicy::default(),

@@ -1,6 +1,7 @@
 //! How an executor is spoken to: events on its stream, or messages to its process.
 //! Must not live here: what it is told, and when.
 
+use serde::{Deserialize, Serialize};
 use tepui_model::ConnectionId;
 use tepui_wire_mesos::{
     Message, internal,
@@ -10,7 +11,7 @@ use tepui_wire_mesos::{
 use crate::{Upid, agent::Agent, outbox::Outbox, state::Framework};
 
 /// Who listens for an executor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Contact {
     /// An open event stream (v1).
     Stream(ConnectionId),

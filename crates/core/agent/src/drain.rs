@@ -1,5 +1,6 @@
 //! Emptying the agent on the master's word. Must not live here: how a task is killed.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use tepui_model::Tick;
@@ -8,7 +9,7 @@ use tepui_wire_mesos::v1;
 use crate::{agent::Agent, effect::Checkpoint, state};
 
 /// A drain under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Drain {
     pub(crate) config: v1::DrainConfig,
     pub(crate) started: Tick,

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Probe, ProbeId};
-use tepui_model::{ConnectionId, Reply, Tick, Token};
+use tepui_core_kit::Persist;
+use tepui_model::{ConnectionId, Reason, Reply, Tick};
 use tepui_wire_mesos::{Message, internal, v1};
 
-use crate::Upid;
+use crate::{Claims, Upid};
 
 /// Something for the shell to do. Effects are to be performed in the order in which they come out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     /// Answer a call and be done with its connection.
     Reply {
@@ -45,7 +47,7 @@ pub enum Effect {
         response: Box<v1::agent::Response>,
     },
     /// Answer a call with 200 and a stream of what comes out of a container, from now on. Where the container is the
-    /// call's own (a session), [`crate::Agent::handle_stream_closed`] ends it.
+    /// call's own (a session), [`Event::StreamClosed`](crate::Event::StreamClosed) ends it.
     AttachOutput {
         /// The call's connection.
         to: ConnectionId,
@@ -59,7 +61,7 @@ pub enum Effect {
         /// The container.
         container: v1::ContainerId,
     },
-    /// End a stream after what was sent on it. No [`crate::Agent::handle_stream_closed`] is needed for it, nor does one harm.
+    /// End a stream after what was sent on it. No [`Event::StreamClosed`](crate::Event::StreamClosed) is needed for it, nor does one harm.
     CloseStream {
         /// The stream.
         to: ConnectionId,
@@ -71,20 +73,15 @@ pub enum Effect {
         /// The message.
         message: Message,
     },
-    /// Keep a connection to the peer and report its end with [`crate::Agent::handle_exited`]; idempotent.
+    /// Keep a connection to the peer and report its end with [`Event::Exited`](crate::Event::Exited); idempotent.
     /// A peer that cannot be connected to is reported in the same way.
     Link {
         /// The peer.
         to: Upid,
     },
-    /// Write these, in this order, so that they survive the process, then call [`crate::Agent::handle_persisted`].
-    Persist {
-        /// What to hand back.
-        token: Token,
-        /// What to write.
-        checkpoints: Vec<Checkpoint>,
-    },
-    /// Start a container, then call [`crate::Agent::handle_launched`], once.
+    /// Write these, in this order, so that they survive the process, then tell [`Event::Persisted`](crate::Event::Persisted).
+    Persist(Persist<Checkpoint>),
+    /// Start a container, then tell [`Event::Launched`](crate::Event::Launched), once.
     Launch(Box<Launch>),
     /// Change the limits of a running container; best effort.
     UpdateLimits {
@@ -102,13 +99,13 @@ pub enum Effect {
         /// Every process of the container (its whole group), not only the first.
         whole_group: bool,
     },
-    /// End every process of a container at once. [`crate::Agent::handle_container_exited`] follows for every container that
+    /// End every process of a container at once. [`Event::ContainerExited`](crate::Event::ContainerExited) follows for every container that
     /// was launched, also for one that has ended already and whose end was not told yet; one that is not known is ignored.
     Destroy {
         /// The container.
         container: v1::ContainerId,
     },
-    /// Ask a task over the network of its container, then call [`crate::Agent::handle_probed`].
+    /// Ask a task over the network of its container, then tell [`Event::Probed`](crate::Event::Probed).
     Probe {
         /// The task's container.
         container: v1::ContainerId,
@@ -137,8 +134,14 @@ pub enum Effect {
     Shutdown,
 }
 
+impl From<Persist<Checkpoint>> for Effect {
+    fn from(persist: Persist<Checkpoint>) -> Self {
+        Self::Persist(persist)
+    }
+}
+
 /// A container to start.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// The container.
     pub container_id: v1::ContainerId,
@@ -162,6 +165,8 @@ pub struct Launch {
     pub user: Option<String>,
     /// The whole environment, in the order in which Mesos builds it; every name once.
     pub environment: Vec<(String, String)>,
+    /// Whose token is to be the value of [`crate::TOKEN`] in the environment, if anybody's. Whoever has the key makes it.
+    pub token: Option<Claims>,
     /// The sandbox, to be created with mode 0750 for the user, with `latest` beside it pointing at it.
     pub sandbox: String,
     /// Container image and volumes, if any.
@@ -175,7 +180,7 @@ pub struct Launch {
 }
 
 /// What runs in a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaunchKind {
     /// The task's own command; the agent is its executor.
     Command,
@@ -186,7 +191,7 @@ pub enum LaunchKind {
 }
 
 /// What a nested container shares with the one around it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContainerClass {
     /// What every container shares with those in it.
     #[default]
@@ -196,7 +201,7 @@ pub enum ContainerClass {
 }
 
 /// Where a container's standard input comes from and its output goes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdio {
     /// Nothing comes in; what comes out goes to files in the sandbox.
     #[default]
@@ -213,7 +218,7 @@ pub enum Stdio {
 }
 
 /// What a container may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Guaranteed CPUs, in thousandths.
     pub cpus_milli: i64,
@@ -228,7 +233,7 @@ pub struct Limits {
 }
 
 /// Why a container was not started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchFailure {
     /// What kind of failure.
     pub reason: LaunchFailureReason,
@@ -237,7 +242,7 @@ pub struct LaunchFailure {
 }
 
 /// The kinds of launch failures that schedulers can tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaunchFailureReason {
     /// The sandbox could not be made, or not given to the user (`Failed to chown directory to 'x': No such user 'x'`).
     Sandbox,
@@ -260,7 +265,7 @@ impl LaunchFailureReason {
 }
 
 /// How a container ended.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
     /// Raw wait status of the first process (`exit 7` is 1792, SIGKILL is 9); `None` when nobody could tell.
     pub wait_status: Option<i32>,
@@ -269,10 +274,10 @@ pub struct Exit {
 }
 
 /// A limit that a container ran into.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limitation {
     /// `CONTAINER_LIMITATION_MEMORY` or one of its kin.
-    pub reason: v1::task_status::Reason,
+    pub reason: Reason,
     /// Words for the scheduler.
     pub message: String,
     /// The resources in question.
@@ -280,7 +285,7 @@ pub struct Limitation {
 }
 
 /// Which executor run a checkpoint belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Run {
     /// The framework's id.
     pub framework_id: String,
@@ -291,7 +296,7 @@ pub struct Run {
 }
 
 /// Something to be written down. The shell knows the layout of the files; what is written again replaces the earlier one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Checkpoint {
     /// The agent's own id and info.
     Agent(Box<internal::SlaveInfo>),
@@ -374,7 +379,7 @@ pub enum Checkpoint {
 }
 
 /// What need not be remembered any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Removal {
     /// The agent's identity: it shall register as a new one next time.
     Agent,

@@ -1,12 +1,16 @@
 //! The environment and the sandbox of a container. Must not live here: what is run in it.
 
+use serde::{Deserialize, Serialize};
 use tepui_model::format_duration;
 use tepui_wire_mesos::v1;
 
-use crate::{config::Config, state::Executor, token::Claims};
+use crate::{claims::Claims, config::Config, state::Executor};
 
 /// What a process gets that has no `PATH` from elsewhere.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The variable with the token that an executor shows with its calls.
+pub const TOKEN: &str = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
 
 /// Where a container's sandbox lies.
 pub(crate) fn sandbox(
@@ -38,7 +42,7 @@ pub(crate) fn environment(
     framework: &v1::FrameworkInfo,
     executor: &Executor,
     own: Option<&v1::Environment>,
-) -> Vec<(String, String)> {
+) -> Environment {
     let mut environment = Environment::default();
     let checkpoint = framework.checkpoint.unwrap_or(false);
     environment.set("LIBPROCESS_IP", config.ip.clone());
@@ -64,13 +68,12 @@ pub(crate) fn environment(
             .set("MESOS_SUBSCRIPTION_BACKOFF_MAX", format_duration(config.executor_reregistration_timeout));
     }
     // A command has no executor of its own that could show it.
-    if let Some(key) = config.jwt_secret_key.as_ref().filter(|_| executor.command.is_none()) {
-        let claims = Claims {
+    if config.authenticate_http_executors && executor.command.is_none() {
+        environment.set_token(Claims {
             framework: framework.id.as_ref().map_or_else(String::new, |id| id.value.clone()),
             executor: executor.id().to_owned(),
             container: executor.container_id.value.clone(),
-        };
-        environment.set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", key.token(&claims));
+        });
     }
     environment.set("MESOS_SANDBOX", executor.directory.clone());
     if let Some(role) = executor.role() {
@@ -81,10 +84,19 @@ pub(crate) fn environment(
 }
 
 /// Variables in the order in which they were set first.
-#[derive(Default)]
-pub(crate) struct Environment(Vec<(String, String)>);
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Environment {
+    variables: Vec<(String, String)>,
+    /// Whose token [`TOKEN`] is to be.
+    token: Option<Claims>,
+}
 
 impl Environment {
+    /// All variables, and whose token is to be the value of [`TOKEN`].
+    pub(crate) fn into_parts(self) -> (Vec<(String, String)>, Option<Claims>) {
+        (self.variables, self.token)
+    }
+
     /// Sets a variable; a later value wins.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         // Neither can be handed to a process.
@@ -92,10 +104,19 @@ impl Environment {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             return;
         }
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some(entry) => entry.1 = value,
-            None => self.0.push((name.to_owned(), value)),
+        if name == TOKEN {
+            self.token = None;
         }
+        match self.variables.iter_mut().find(|(known, _)| known == name) {
+            Some(entry) => entry.1 = value,
+            None => self.variables.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Keeps the place of a token. The core does not make it: it is a secret, and effects can be written down.
+    fn set_token(&mut self, of: Claims) {
+        self.set(TOKEN, "");
+        self.token = Some(of);
     }
 
     /// Sets what somebody asked for.
@@ -109,14 +130,10 @@ impl Environment {
     }
 
     /// All of it, with a `PATH` in any case.
-    pub(crate) fn finish(mut self) -> Vec<(String, String)> {
-        self.set_default("PATH", DEFAULT_PATH);
-        self.0
-    }
-
-    fn set_default(&mut self, name: &str, value: &str) {
-        if !self.0.iter().any(|(known, _)| known == name) {
-            self.set(name, value);
+    pub(crate) fn finish(mut self) -> Self {
+        if !self.variables.iter().any(|(known, _)| known == "PATH") {
+            self.set("PATH", DEFAULT_PATH);
         }
+        self
     }
 }

@@ -11,6 +11,7 @@ use tepui_wire_mesos::v1::{
 
 use crate::{
     agent::Agent,
+    claims::Claims,
     contact::Contact,
     effect::{Checkpoint, Effect},
     events,
@@ -18,7 +19,6 @@ use crate::{
     state::{Stage, Task},
     status::{self, Report},
     timers::Timer,
-    token::Claims,
 };
 
 /// So that both ends notice a connection that is only half there.

@@ -123,7 +123,7 @@ impl Agent {
         let (state, report) = match (&exit.limitation, termination) {
             (Some(limitation), _) => {
                 let report = Report {
-                    reason: Reason::from_number(limitation.reason.into()),
+                    reason: Some(limitation.reason),
                     message: Some(limitation.message.clone()),
                     limitation: Some(v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
                     ..Report::default()

@@ -1,5 +1,6 @@
 //! When sandboxes that nobody uses are deleted. Must not live here: deleting them.
 
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 
 use tepui_model::Tick;
@@ -7,7 +8,7 @@ use tepui_model::Tick;
 use crate::{agent::Agent, config::Config, effect::Effect, timers::Timer};
 
 /// Sandboxes that wait to be deleted.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Gc {
     delay: Duration,
     headroom: f64,
@@ -41,7 +42,7 @@ impl Agent {
     fn plan_gc(&mut self) {
         match self.gc.paths.first() {
             Some((since, _)) => self.timers.set(Timer::Gc, *since + self.gc.allowed_age()),
-            None => self.timers.cancel(&Timer::Gc),
+            None => drop(self.timers.cancel(&Timer::Gc)),
         }
     }
 

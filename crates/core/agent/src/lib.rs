@@ -1,16 +1,18 @@
 //! The agent's decisions: executors, tasks, status-update streams, recovery.
 //!
-//! [`Agent`] is a state machine: events go in with `handle_...`, what is to be done comes out of [`Agent::poll_effect`].
-//! No I/O, clock or entropy here: time and seed are arguments, and everything else is an [`Effect`].
+//! [`Agent`] is a state machine: [`Event`]s go in, [`Effect`]s come out. No I/O, clock or entropy here: time and seed are
+//! arguments.
 
 pub mod agent;
 mod checks;
+mod claims;
 mod command;
 pub mod config;
 mod contact;
 mod drain;
 pub mod effect;
 mod environment;
+pub mod event;
 mod events;
 mod executor_api;
 mod executor_process;
@@ -35,7 +37,6 @@ pub mod stats;
 mod status;
 mod stream;
 mod timers;
-pub mod token;
 mod updates;
 pub mod views;
 
@@ -43,11 +44,14 @@ pub mod views;
 mod tests;
 
 pub use agent::Agent;
+pub use claims::Claims;
 pub use config::Config;
 pub use effect::{
     Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind,
     Limitation, Limits, Removal, Run, Stdio,
 };
+pub use environment::TOKEN;
+pub use event::{Event, Start};
 pub use nested::{ContainerCall, LaunchRequest, container_id, flat_id};
 pub use reconfiguration::{ReconfigurationPolicy, Recover, RecoveryRefused};
 pub use recovered::{
@@ -58,4 +62,3 @@ pub use snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Ph
 pub use stats::Stats;
 pub use tepui_core_checks::{Outcome, Probe, ProbeId, Scheme};
 pub use tepui_wire_libprocess::Upid;
-pub use token::{Claims, SecretKey};

@@ -15,6 +15,7 @@ mod end;
 mod launch;
 mod recovery;
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tepui_model::{ConnectionId, Reply, Tick};
@@ -28,6 +29,7 @@ pub(crate) use self::launch::stdio;
 use crate::{
     agent::Agent,
     effect::{Effect, Exit, Launch},
+    environment::Environment,
     snapshot::{ContainerView, ExecutorState, Phase},
 };
 
@@ -62,7 +64,7 @@ fn parent(flat: &str) -> Option<&str> {
 }
 
 /// One container.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Container {
     id: v1::ContainerId,
     sandbox: String,
@@ -73,7 +75,7 @@ struct Container {
     /// What is to be written down about it is.
     durable: bool,
     user: Option<String>,
-    environment: Vec<(String, String)>,
+    environment: Environment,
     resources: Vec<v1::Resource>,
     pid: Option<u32>,
     life: Life,
@@ -84,7 +86,7 @@ struct Container {
 }
 
 /// Where a container is in its life.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Life {
     /// Waits until it is written down and the one around it runs.
     Held(Box<Launch>),
@@ -104,7 +106,7 @@ impl Container {
 }
 
 /// A call that waits for a container's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiter {
     from: ConnectionId,
     /// It asked in the older form, and is answered in it.
@@ -112,7 +114,7 @@ struct Waiter {
 }
 
 /// All of them, by flat id: so a container comes before its children, and they are side by side.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Nested {
     containers: BTreeMap<String, Container>,
     /// The ended ones, the oldest first. May name some that were removed.
@@ -165,9 +167,8 @@ impl Nested {
 }
 
 impl Agent {
-    /// A call about containers. Exactly one [`Effect::Reply`], [`Effect::Answer`], [`Effect::AttachOutput`] or
-    /// [`Effect::AttachInput`] follows for it, of WAIT when the container has ended.
-    pub fn handle_container_call(&mut self, now: Tick, from: ConnectionId, call: ContainerCall) {
+    /// A call about containers.
+    pub(crate) fn container_call(&mut self, now: Tick, from: ConnectionId, call: ContainerCall) {
         if self.phase == Phase::Recovering {
             return self.out.reply(from, Reply::error(503, "Agent has not finished recovery"));
         }
@@ -332,7 +333,7 @@ fn answer(exit: &Exit) -> response::WaitContainer {
     response::WaitContainer {
         exit_status: exit.wait_status,
         state: limitation.map(|_| v1::TaskState::TaskFailed.into()),
-        reason: limitation.map(|limitation| limitation.reason.into()),
+        reason: limitation.map(|limitation| limitation.reason.number()),
         limitation: limitation
             .map(|limitation| v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
         message: limitation.map(|limitation| limitation.message.clone()),

@@ -1,7 +1,8 @@
-//! What is to be done, in order, with the writes of several events in one batch.
+//! What is to be done, in order, with the writes of several events in one batch and the limits of a container set once.
 //! Must not live here: what a finished write leads to.
 
-use std::collections::{BTreeMap, VecDeque};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tepui_model::{ConnectionId, Reply, Token};
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// What waits for a write.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum After {
     /// The agent has an id.
     Registered,
@@ -68,21 +69,15 @@ pub(crate) enum After {
 }
 
 /// Effects that were not taken yet, and what waits for writes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
-    effects: VecDeque<Effect>,
-    /// Removals among `effects`: writes made after one must not overtake it.
-    removals: usize,
-    writes: Vec<Checkpoint>,
-    after: Vec<After>,
-    waiting: BTreeMap<Token, Vec<After>>,
-    next_token: u64,
+    queue: tepui_core_kit::Outbox<Effect, Checkpoint, After>,
     limits: BTreeMap<String, (v1::ContainerId, Limits)>,
 }
 
 impl Outbox {
     pub(crate) fn push(&mut self, effect: Effect) {
-        self.effects.push_back(effect);
+        self.queue.push(effect);
     }
 
     pub(crate) fn send(&mut self, to: &Upid, message: impl Into<Message>) {
@@ -99,27 +94,23 @@ impl Outbox {
 
     /// Writes something that nothing waits for.
     pub(crate) fn write(&mut self, checkpoint: Checkpoint) {
-        self.writes.push(checkpoint);
+        self.queue.write(checkpoint);
     }
 
     /// Writes something that `after` waits for.
     pub(crate) fn write_then(&mut self, checkpoint: Checkpoint, after: After) {
-        self.writes.push(checkpoint);
-        self.after.push(after);
+        self.queue.write(checkpoint);
+        self.queue.then(after);
     }
 
     /// Waits for what was just written.
     pub(crate) fn then(&mut self, after: After) {
-        self.after.push(after);
+        self.queue.then(after);
     }
 
     /// Forgets something: after the writes made so far, before those made later.
     pub(crate) fn remove(&mut self, removal: Removal) {
-        if let Some(persist) = self.take_writes() {
-            self.push(persist);
-        }
-        self.removals += 1;
-        self.push(Effect::RemoveCheckpoint(removal));
+        self.queue.push_between_writes(Effect::RemoveCheckpoint(removal));
     }
 
     /// Changes a container's limits; only the last change of a batch comes out.
@@ -139,7 +130,7 @@ impl Outbox {
 
     /// What waited for a write.
     pub(crate) fn persisted(&mut self, token: Token) -> Vec<After> {
-        self.waiting.remove(&token).unwrap_or_default()
+        self.queue.persisted(token)
     }
 
     /// The next effect. Limits come before the tasks that they are for, writes before what relies on them.
@@ -147,28 +138,6 @@ impl Outbox {
         if let Some((_, (container, limits))) = self.limits.pop_first() {
             return Some(Effect::UpdateLimits { container, limits });
         }
-        if self.removals == 0
-            && let Some(persist) = self.take_writes()
-        {
-            return Some(persist);
-        }
-        let Some(effect) = self.effects.pop_front() else {
-            return self.take_writes();
-        };
-        if matches!(effect, Effect::RemoveCheckpoint(_)) {
-            self.removals = self.removals.saturating_sub(1);
-        }
-        Some(effect)
-    }
-
-    fn take_writes(&mut self) -> Option<Effect> {
-        if self.writes.is_empty() {
-            return None;
-        }
-        let token = Token(self.next_token);
-        self.next_token += 1;
-        let after = std::mem::take(&mut self.after);
-        self.waiting.insert(token, after);
-        Some(Effect::Persist { token, checkpoints: std::mem::take(&mut self.writes) })
+        self.queue.pop()
     }
 }

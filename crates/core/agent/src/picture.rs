@@ -7,7 +7,7 @@ use crate::{
     agent::Agent,
     snapshot::{ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot},
     state::{Executor, Framework, Stage},
-    stats::{Stats, Usage},
+    stats::Stats,
 };
 
 impl Agent {
@@ -38,9 +38,6 @@ impl Agent {
             count(self.frameworks.values().filter(|framework| !framework.terminating).count());
         stats.gc_path_removals_pending = count(self.gc.pending());
         stats.executor_directory_max_allowed_age_secs = self.gc.allowed_age().as_secs_f64();
-        for name in ["cpus", "gpus", "mem", "disk"] {
-            stats.resources.insert(name, Usage::default());
-        }
         add_usage(&mut stats, &self.config.resources, true);
         for executor in self.frameworks.values().flat_map(|framework| framework.executors.values()) {
             match executor.state {
@@ -70,8 +67,7 @@ fn count(n: usize) -> u64 {
 
 fn add_usage(stats: &mut Stats, resources: &[v1::Resource], total: bool) {
     for resource in resources {
-        let (Some(scalar), Some(usage)) = (&resource.scalar, stats.resources.get_mut(resource.name.as_str()))
-        else {
+        let (Some(scalar), Some(usage)) = (&resource.scalar, stats.resources.of(&resource.name)) else {
             continue;
         };
         let field = match (total, resource.revocable.is_some()) {

@@ -1,12 +1,13 @@
 //! Whether what the last agent left may be taken up with the settings of now. Must not live here: taking it up (see `recovery`).
 
+use serde::{Deserialize, Serialize};
 use tepui_model::{Attribute, Resource, Resources, Tick, Value};
 use tepui_wire_mesos::{convert, internal, v1};
 
 use crate::{Config, Recovered, RecoveredSandbox, environment, resources};
 
 /// What may differ between an agent's settings before a restart and after it (`--reconfiguration_policy`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReconfigurationPolicy {
     /// Nothing.
     #[default]
@@ -16,7 +17,7 @@ pub enum ReconfigurationPolicy {
 }
 
 /// What becomes of the last agent's executors (`--recover`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recover {
     /// They come back.
     #[default]

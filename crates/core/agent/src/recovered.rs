@@ -1,12 +1,13 @@
 //! What the shell found on disk and among the processes when the agent started. Must not live here: what follows from it.
 
+use serde::{Deserialize, Serialize};
 use tepui_model::Tick;
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{Upid, effect::Exit};
 
 /// Everything that survived the last agent; empty for a new one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Recovered {
     /// The agent's info with its id, if it ever registered.
     pub agent: Option<internal::SlaveInfo>,
@@ -31,7 +32,7 @@ pub struct Recovered {
 }
 
 /// A framework as it was written down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecoveredFramework {
     /// Its info.
     pub info: v1::FrameworkInfo,
@@ -42,7 +43,7 @@ pub struct RecoveredFramework {
 }
 
 /// An executor as it was written down: its latest run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecoveredExecutor {
     /// Its info.
     pub info: v1::ExecutorInfo,
@@ -65,7 +66,7 @@ pub struct RecoveredExecutor {
 }
 
 /// A container that was launched through the agent's own API, as it was written down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecoveredContainer {
     /// What was asked for.
     pub launch: v1::agent::call::LaunchContainer,
@@ -78,9 +79,9 @@ pub struct RecoveredContainer {
 }
 
 /// A container after the agent's restart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ContainerState {
-    /// It runs; [`crate::Agent::handle_container_exited`] will tell when it ends.
+    /// It runs; [`crate::Event::ContainerExited`] will tell when it ends.
     Alive,
     /// It ended meanwhile.
     Exited(Exit),
@@ -89,7 +90,7 @@ pub enum ContainerState {
 }
 
 /// A task as it was written down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecoveredTask {
     /// The task.
     pub task: v1::Task,
@@ -102,7 +103,7 @@ pub struct RecoveredTask {
 }
 
 /// A sandbox that nobody uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveredSandbox {
     /// Absolute path.
     pub path: String,

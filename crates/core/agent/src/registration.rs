@@ -1,9 +1,10 @@
 //! Finding and keeping the master: registration, pings, lost connections.
 //! Must not live here: what the master's other messages ask for.
 
+use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, time::Duration};
 
-use rand_chacha::rand_core::Rng;
+use tepui_core_kit::{Backoff, Waits};
 use tepui_model::{Reason, Source, Tick};
 use tepui_wire_mesos::{Message, internal, v1};
 
@@ -27,11 +28,11 @@ const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(75);
 const MAX_HELD: usize = 10_000;
 
 /// Where the agent is in getting registered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Registration {
     /// Tells the master whether the agent's resources are those that it knows.
-    resource_version: uuid::Uuid,
-    backoff: Duration,
+    resource_version: bytes::Bytes,
+    waits: Waits,
     ping_timeout: Duration,
     /// The id that is being written down, and the master that gave it, unless that was lost meanwhile.
     new_id: Option<(v1::AgentId, Option<Upid>)>,
@@ -45,10 +46,10 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    pub(crate) fn new(config: &Config, resource_version: uuid::Uuid) -> Self {
+    pub(crate) fn new(config: &Config, resource_version: bytes::Bytes) -> Self {
         Self {
             resource_version,
-            backoff: config.registration_backoff_factor,
+            waits: Waits::new(Backoff { first: config.registration_backoff_factor, max: LONGEST_BACKOFF }),
             ping_timeout: DEFAULT_PING_TIMEOUT,
             new_id: None,
             executors: 0,
@@ -59,7 +60,7 @@ impl Registration {
     }
 
     fn version_uuid(&self) -> v1::Uuid {
-        v1::Uuid { value: bytes::Bytes::copy_from_slice(self.resource_version.as_bytes()) }
+        v1::Uuid { value: self.resource_version.clone() }
     }
 }
 
@@ -70,7 +71,7 @@ impl Agent {
         }
         self.disconnect();
         self.master = master;
-        self.registration.backoff = self.config.registration_backoff_factor;
+        self.registration.waits.reset();
         self.timers.cancel(&Timer::Registration);
         if self.phase == Phase::Disconnected {
             self.attempt_registration(now);
@@ -87,7 +88,7 @@ impl Agent {
             return;
         }
         self.disconnect();
-        self.registration.backoff = self.config.registration_backoff_factor;
+        self.registration.waits.reset();
         self.schedule_registration(now);
     }
 
@@ -118,11 +119,8 @@ impl Agent {
 
     /// A random wait of at most the current backoff, which doubles. Never a very short one: a message lists every task.
     fn schedule_registration(&mut self, now: Tick) {
-        let backoff = self.registration.backoff;
-        let half = backoff / 2;
-        let spread = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let wait = half + Duration::from_nanos(self.rng.next_u64() % spread);
-        self.registration.backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        let half = self.registration.waits.full() / 2;
+        let wait = half + self.chance.up_to(half);
         self.timers.set(Timer::Registration, now + wait);
     }
 
@@ -352,7 +350,7 @@ impl Agent {
             return;
         }
         self.disconnect();
-        self.registration.backoff = self.config.registration_backoff_factor;
+        self.registration.waits.reset();
         self.attempt_registration(now);
     }
 }

@@ -1,6 +1,7 @@
 //! The two formats of reservations on the wire, and the sums that limits are made of.
 //! Must not live here: who may use what; that is the master's.
 
+use serde::{Deserialize, Serialize};
 use tepui_wire_mesos::v1::{self, Resource, resource::ReservationInfo};
 
 use crate::effect::Limits;
@@ -78,7 +79,7 @@ fn to_milli(value: f64) -> i64 {
 }
 
 /// The part of resources that containers are limited by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sum {
     cpus: i64,
     mem: i64,

@@ -368,6 +368,8 @@ impl Agent {
         };
         let user = command.user.clone().unwrap_or_else(|| info.user.clone());
         let own = command.environment.as_ref();
+        let (environment, token) =
+            environment::environment(&self.config, agent_id, &info, executor, own).into_parts();
         let launch = Launch {
             container_id: executor.container_id.clone(),
             framework_id: framework_id.clone(),
@@ -378,7 +380,8 @@ impl Agent {
             own_limits: true,
             directory: None,
             user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
-            environment: environment::environment(&self.config, agent_id, &info, executor, own),
+            environment,
+            token,
             command,
             sandbox: executor.directory.clone(),
             container: container.map(|container| *container),

@@ -1,6 +1,7 @@
 //! What readers see: a picture of the agent that costs a few pointers, to be rendered elsewhere.
 //! Must not live here: wire answers (see `views`).
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use tepui_model::Tick;
@@ -9,7 +10,7 @@ use tepui_wire_mesos::v1;
 use crate::{Upid, stats::Stats};
 
 /// The agent at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When the picture was taken.
     pub taken: Tick,
@@ -44,7 +45,7 @@ pub struct Snapshot {
 /// ```text
 /// Recovering -> Disconnected <-> Running -> Terminating
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Waits for executors of the last agent to subscribe again.
     Recovering,
@@ -57,7 +58,7 @@ pub enum Phase {
 }
 
 /// A framework on this agent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FrameworkView {
     /// Its info.
     pub info: Arc<v1::FrameworkInfo>,
@@ -70,7 +71,7 @@ pub struct FrameworkView {
 }
 
 /// An executor, or the stand-in for one that a command task has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExecutorView {
     /// Its info.
     pub info: Arc<v1::ExecutorInfo>,
@@ -95,7 +96,7 @@ pub struct ExecutorView {
 }
 
 /// A container that was launched through the agent's own API.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContainerView {
     /// Its id.
     pub container_id: v1::ContainerId,
@@ -113,7 +114,7 @@ pub struct ContainerView {
 /// Registering -> Running -> Terminating -> Terminated
 ///      \____________\___________________/
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExecutorState {
     /// Started, or about to be; has not subscribed.
     Registering,

@@ -1,5 +1,6 @@
 //! Frameworks, executors and tasks as the agent keeps them. Must not live here: what events do to them.
 
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A framework that has, or had, something on this agent.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Framework {
     pub(crate) id: v1::FrameworkId,
     pub(crate) info: Arc<v1::FrameworkInfo>,
@@ -72,7 +73,7 @@ pub(crate) fn has_capability(info: &v1::FrameworkInfo, kind: v1::framework_info:
 }
 
 /// An executor, or what stands for one in the case of a command task.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Executor {
     pub(crate) info: Arc<v1::ExecutorInfo>,
     pub(crate) container_id: v1::ContainerId,
@@ -186,7 +187,7 @@ impl Executor {
 }
 
 /// What waits for an executor's stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Queued {
     /// One task.
     Task(String),
@@ -195,7 +196,7 @@ pub(crate) enum Queued {
 }
 
 /// A task that is not over: it has not ended, or its end was not acknowledged.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) task: Arc<v1::Task>,
     /// As the master sent it, until it is delivered.
@@ -227,7 +228,7 @@ impl Task {
 /// Queued -> Launched -> Terminated -> (acknowledged: over)
 ///      \________________/
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// Waits for its executor.
     Queued,
@@ -238,7 +239,7 @@ pub(crate) enum Stage {
 }
 
 /// What the agent keeps as the executor of a command task.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Command {
     /// A kill or shutdown was asked for: what follows is TASK_KILLED.
     pub(crate) killed: bool,
@@ -251,7 +252,7 @@ pub(crate) struct Command {
 }
 
 /// Why an executor is ended by the agent, in the words that its tasks' updates will have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Termination {
     pub(crate) state: TaskState,
     pub(crate) reason: Reason,

@@ -1,9 +1,10 @@
 //! Counters and gauges under Mesos's names. Must not live here: metrics of other rooms (containers, the machine).
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Counters of the agent since it started, and gauges of the moment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// `slave/container_launch_errors`.
     pub container_launch_errors: u64,
@@ -63,12 +64,38 @@ pub struct Stats {
     pub status_update_retries: u64,
     /// Requests that were dropped: for another agent, malformed, or repeated.
     pub dropped_messages: u64,
-    /// Totals and use of `cpus`, `gpus`, `mem` and `disk`, revocable ones apart.
-    pub resources: BTreeMap<&'static str, Usage>,
+    /// Totals and use of resources, revocable ones apart.
+    pub resources: Usages,
+}
+
+/// The resources that are measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usages {
+    /// `cpus`.
+    pub cpus: Usage,
+    /// `gpus`.
+    pub gpus: Usage,
+    /// `mem`.
+    pub mem: Usage,
+    /// `disk`.
+    pub disk: Usage,
+}
+
+impl Usages {
+    /// That of one resource, if it is one of those that are measured.
+    pub(crate) fn of(&mut self, name: &str) -> Option<&mut Usage> {
+        match name {
+            "cpus" => Some(&mut self.cpus),
+            "gpus" => Some(&mut self.gpus),
+            "mem" => Some(&mut self.mem),
+            "disk" => Some(&mut self.disk),
+            _ => None,
+        }
+    }
 }
 
 /// How much of a resource there is and is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// What the agent has.
     pub total: f64,
@@ -121,8 +148,8 @@ impl Stats {
         if let Some(seconds) = self.recovery_time_secs {
             metrics.insert("slave/recovery_time_secs".to_owned(), seconds);
         }
-        for name in ["cpus", "gpus", "mem", "disk"] {
-            let usage = self.resources.get(name).copied().unwrap_or_default();
+        let Usages { cpus, gpus, mem, disk } = &self.resources;
+        for (name, usage) in [("cpus", cpus), ("gpus", gpus), ("mem", mem), ("disk", disk)] {
             let kinds =
                 [("", usage.total, usage.used), ("_revocable", usage.revocable_total, usage.revocable_used)];
             for (kind, total, used) in kinds {

@@ -1,11 +1,13 @@
 //! The updates of one task, in order. Must not live here: when they are sent, written and acknowledged (see `updates`).
 
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
 use bytes::Bytes;
+use tepui_core_kit::{Backoff, Waits};
 use tepui_model::TaskState;
 use tepui_wire_mesos::internal;
 
@@ -15,7 +17,7 @@ use crate::effect::Run;
 const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
 
 /// The updates of one task.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stream {
     /// Where they are written down; `None`: kept in memory only.
     pub(crate) run: Option<Run>,
@@ -27,12 +29,13 @@ pub(crate) struct Stream {
     pub(crate) in_flight: bool,
     /// The head's acknowledgement is being written.
     pub(crate) acknowledging: bool,
-    pub(crate) interval: Duration,
+    /// Until the head is sent again.
+    pub(crate) waits: Waits,
     /// The agent has no such task.
     pub(crate) unknown: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pending {
     pub(crate) update: internal::StatusUpdate,
     pub(crate) durable: bool,
@@ -51,7 +54,7 @@ impl Stream {
             latest: TaskState::Staging,
             in_flight: false,
             acknowledging: false,
-            interval: Duration::ZERO,
+            waits: Waits::new(Backoff { first: Duration::ZERO, max: Duration::ZERO }),
             unknown,
         }
     }

@@ -20,10 +20,11 @@ mod updates;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tepui_core_kit::{Core as _, Persist, Seed};
 use tepui_model::{ConnectionId, TaskState, Tick, Token};
 use tepui_wire_mesos::{Message, internal, v1};
 
-use crate::{Agent, Checkpoint, Config, Effect, Exit, Launch, Recovered, Upid};
+use crate::{Agent, Checkpoint, Config, Effect, Exit, Launch, Recovered, Start, Upid};
 
 pub(super) const AGENT: &str = "m-S0";
 pub(super) const FRAMEWORK: &str = "m-0000";
@@ -158,8 +159,8 @@ impl Rig {
             .iter()
             .flat_map(|framework| &framework.executors)
             .flat_map(|executor| &executor.tasks);
-        let seed = tasks.map(|task| 1 + task.records.len() as u64).sum();
-        let agent = Agent::new(config, seed, recovered, now);
+        let seed: u64 = tasks.map(|task| 1 + task.records.len() as u64).sum();
+        let agent = Agent::start(now, Start { config, seed: Seed::from(seed), recovered });
         Self { agent, now, durable: true, disk: None, tokens: Vec::new(), connections: 0 }
     }
 
@@ -171,7 +172,7 @@ impl Rig {
     }
 
     pub(super) fn register(&mut self) {
-        self.agent.handle_master_detected(self.now, Some(master()));
+        self.agent.handle(self.now, crate::Event::MasterDetected(Some(master())));
         let slave_id = v1::AgentId { value: AGENT.to_owned() };
         if self.agent.agent_id().is_none() {
             self.message(internal::SlaveRegisteredMessage { slave_id, connection: None });
@@ -186,9 +187,9 @@ impl Rig {
     pub(super) fn effects(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         while let Some(effect) = self.agent.poll_effect() {
-            if let Effect::Persist { token, .. } = &effect {
+            if let Effect::Persist(Persist { token, .. }) = &effect {
                 if self.durable {
-                    self.agent.handle_persisted(self.now, *token);
+                    self.agent.handle(self.now, crate::Event::Persisted(*token));
                 } else {
                     self.tokens.push(*token);
                 }
@@ -205,13 +206,13 @@ impl Rig {
     /// Makes everything durable that was asked for.
     pub(super) fn persist(&mut self) -> Vec<Effect> {
         for token in std::mem::take(&mut self.tokens) {
-            self.agent.handle_persisted(self.now, token);
+            self.agent.handle(self.now, crate::Event::Persisted(token));
         }
         self.effects()
     }
 
     pub(super) fn message(&mut self, message: impl Into<Message>) -> Vec<Effect> {
-        self.agent.handle_message(self.now, &master(), message.into());
+        self.agent.handle(self.now, crate::Event::Message { from: master(), message: message.into() });
         self.effects()
     }
 
@@ -258,20 +259,21 @@ impl Rig {
     }
 
     pub(super) fn launched(&mut self, container: &v1::ContainerId) -> Vec<Effect> {
-        self.agent.handle_launched(self.now, container, Ok(42));
+        self.agent.handle(self.now, crate::Event::Launched { container: container.clone(), outcome: Ok(42) });
         self.effects()
     }
 
     pub(super) fn exited(&mut self, container: &v1::ContainerId, wait_status: i32) -> Vec<Effect> {
         let exit = Exit { wait_status: Some(wait_status), limitation: None };
-        self.agent.handle_container_exited(self.now, container, exit);
+        self.agent.handle(self.now, crate::Event::ContainerExited { container: container.clone(), exit });
         self.effects()
     }
 
     pub(super) fn call(&mut self, call: v1::executor::Call) -> (ConnectionId, Vec<Effect>) {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        self.agent.handle_call(self.now, connection, call);
+        self.agent
+            .handle(self.now, crate::Event::Called { from: connection, caller: None, call: Box::new(call) });
         (connection, self.effects())
     }
 
@@ -370,9 +372,7 @@ pub(super) fn replies(effects: &[Effect]) -> Vec<(u16, &str)> {
 pub(super) fn checkpoints(effects: &[Effect]) -> Vec<&Checkpoint> {
     effects
         .iter()
-        .filter_map(
-            |effect| if let Effect::Persist { checkpoints, .. } = effect { Some(checkpoints) } else { None },
-        )
+        .filter_map(|effect| if let Effect::Persist(persist) = effect { Some(&persist.writes) } else { None })
         .flatten()
         .collect()
 }

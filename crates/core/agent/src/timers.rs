@@ -1,11 +1,9 @@
 //! What is due when. Must not live here: what happens then.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use tepui_model::Tick;
+use serde::{Deserialize, Serialize};
 
 /// Something that happens at a time; there is at most one of each.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Timer {
     /// The next attempt to register.
     Registration,
@@ -36,47 +34,4 @@ pub(crate) enum Timer {
         /// The task's id.
         task: String,
     },
-}
-
-/// Timers by time and by name.
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    by_time: BTreeSet<(Tick, Timer)>,
-    by_name: BTreeMap<Timer, Tick>,
-}
-
-impl Timers {
-    /// Sets or moves a timer.
-    pub(crate) fn set(&mut self, timer: Timer, at: Tick) {
-        self.cancel(&timer);
-        self.by_time.insert((at, timer.clone()));
-        self.by_name.insert(timer, at);
-    }
-
-    /// Forgets a timer.
-    pub(crate) fn cancel(&mut self, timer: &Timer) {
-        if let Some((timer, at)) = self.by_name.remove_entry(timer) {
-            self.by_time.remove(&(at, timer));
-        }
-    }
-
-    /// When a timer fires, if it is set.
-    pub(crate) fn at(&self, timer: &Timer) -> Option<Tick> {
-        self.by_name.get(timer).copied()
-    }
-
-    /// When the first timer fires.
-    pub(crate) fn next(&self) -> Option<Tick> {
-        self.by_time.first().map(|(at, _)| *at)
-    }
-
-    /// Takes the first timer that is due.
-    pub(crate) fn pop_due(&mut self, now: Tick) -> Option<Timer> {
-        if self.next()? > now {
-            return None;
-        }
-        let (_, timer) = self.by_time.pop_first()?;
-        self.by_name.remove(&timer);
-        Some(timer)
-    }
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tepui_core_kit::{Backoff, Waits};
 use tepui_model::{Reason, Source, TaskState, Tick};
 use tepui_wire_mesos::{internal, v1};
 
@@ -298,7 +299,9 @@ impl Agent {
         {
             return;
         }
-        stream.interval = self.config.status_update_retry_interval_min.max(SHORTEST_RETRY);
+        let first = self.config.status_update_retry_interval_min.max(SHORTEST_RETRY);
+        let max = self.config.status_update_retry_interval_max.max(first);
+        stream.waits = Waits::new(Backoff { first, max });
         self.send_head(now, framework, task);
     }
 
@@ -312,7 +315,7 @@ impl Agent {
         update.latest_state = Some(stream.latest.number());
         stream.in_flight = true;
         let timer = Timer::Retry { framework: framework.to_owned(), task: task.to_owned() };
-        self.timers.set(timer, now + stream.interval);
+        self.timers.set(timer, now + stream.waits.full());
         if let Some(task) = self
             .frameworks
             .get_mut(framework)
@@ -335,8 +338,6 @@ impl Agent {
         if !stream.in_flight || self.phase != Phase::Running {
             return;
         }
-        stream.interval =
-            (stream.interval * 2).min(self.config.status_update_retry_interval_max).max(SHORTEST_RETRY);
         self.stats.status_update_retries += 1;
         self.send_head(now, framework, task);
     }

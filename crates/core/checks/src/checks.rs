@@ -1,5 +1,6 @@
 //! The machine itself.
 
+use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, time::Duration};
 
 use tepui_model::{Reason, Tick};
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// A check: its result is reported, nothing else.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Check {
     schedule: Schedule,
     probe: Probe,
@@ -22,7 +23,7 @@ struct Check {
 }
 
 /// A health check: the task lives by it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Health {
     schedule: Schedule,
     probe: Probe,
@@ -36,7 +37,7 @@ struct Health {
 }
 
 /// The checks of one task. See the crate's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Checks {
     check: Option<Check>,
     health: Option<Health>,

@@ -1,16 +1,17 @@
 //! What the machine asks for, and the words for what came of it.
 
+use serde::{Deserialize, Serialize};
 use tepui_model::Reason;
 use tepui_wire_mesos::v1::CheckStatusInfo;
 
 use crate::Probe;
 
 /// A probe under way; numbers are not used twice by one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProbeId(pub u64);
 
 /// Something for the owner to do, in order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     /// Probe, then call [`crate::Checks::handle_result`], unless it is cancelled first. The machine watches the time.
     Probe {
@@ -31,7 +32,7 @@ pub enum Effect {
 }
 
 /// What is known about the task by its checks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What has changed: `REASON_TASK_CHECK_STATUS_UPDATED` or `REASON_TASK_HEALTH_CHECK_STATUS_UPDATED`.
     pub reason: Reason,
@@ -42,7 +43,7 @@ pub struct Report {
 }
 
 /// What a probe has shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The command ended; its raw wait status.
     Exited(i32),

@@ -1,5 +1,6 @@
 //! What is asked of a task, taken from the wire's descriptions.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tepui_wire_mesos::v1::{
@@ -7,7 +8,7 @@ use tepui_wire_mesos::v1::{
 };
 
 /// Something to try.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Probe {
     /// Run a command in the task's container.
     Command(Box<CommandInfo>),
@@ -32,7 +33,7 @@ pub enum Probe {
 }
 
 /// How to speak to the task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheme {
     /// In the clear.
     Http,

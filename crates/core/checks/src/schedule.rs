@@ -1,5 +1,6 @@
 //! When the next probe of one kind is due, and when the one under way is given up.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use tepui_model::Tick;
@@ -10,7 +11,7 @@ use crate::ProbeId;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The times of a check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Times {
     pub(crate) delay: Duration,
     pub(crate) interval: Duration,
@@ -33,7 +34,7 @@ pub(crate) fn seconds(value: f64) -> Duration {
     Duration::try_from_secs_f64(value).unwrap_or(if value > 0.0 { Duration::MAX } else { Duration::ZERO })
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum State {
     Due(Tick),
     UnderWay {
@@ -47,7 +48,7 @@ enum State {
 }
 
 /// What a schedule asks for when its time has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Now {
     Nothing,
     Begin,
@@ -55,7 +56,7 @@ pub(crate) enum Now {
 }
 
 /// Probes of one kind, one at a time.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Schedule {
     pub(crate) times: Times,
     state: State,

@@ -18,12 +18,12 @@ use std::{
 
 use http::{Method, StatusCode};
 use tepui_containment::Containerizer;
-use tepui_core_agent::{SecretKey, Snapshot};
+use tepui_core_agent::Snapshot;
 use tepui_telemetry::{Pacer, Sample, system};
 use tepui_transport::{Answer, Request, Response, Router};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Options, server::PROCESS, shell::Input};
+use crate::{Options, server::PROCESS, shell::Input, token::SecretKey};
 
 /// What the handlers share.
 #[derive(Clone, Debug)]

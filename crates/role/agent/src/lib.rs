@@ -19,6 +19,7 @@ mod options;
 mod server;
 mod shell;
 mod switchboard;
+mod token;
 
 pub use options::{InvalidOption, Options};
 pub use server::{AgentServer, StartError};

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
-use tepui_core_agent::{Agent, Config, RecoveryRefused, SecretKey, Upid};
+use tepui_core_agent::{Agent, Config, RecoveryRefused, Start, Upid};
+use tepui_core_kit::{Core as _, Seed};
 use tepui_libprocess::{LinkOptions, Links, Messages};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
 use tepui_transport::{ServerOptions, serve};
@@ -30,6 +31,7 @@ use crate::{
     },
     options::InvalidOption,
     shell::{Inboxes, Input, Shell},
+    token::SecretKey,
 };
 
 /// The process id of an agent on the agent protocol.
@@ -141,7 +143,7 @@ impl AgentServer {
 
         let clock = Clock::start();
         let mut config = core_config(&options, address, &resources, &attributes);
-        config.jwt_secret_key.clone_from(&secret_key);
+        config.authenticate_http_executors = secret_key.is_some();
         let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
         let writer =
             Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()), options.checkpoint_to_disk)
@@ -149,7 +151,7 @@ impl AgentServer {
         let recovered = found.recovered.admit(&config, clock.now())?;
         let hostname = config.hostname.clone();
         let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
-        let core = Agent::new(config, seed, recovered, clock.now());
+        let core = Agent::start(clock.now(), Start { config, seed, recovered });
 
         let domain_socket = options.domain_socket().map(|path| listen_at(&path)).transpose()?;
         let (exited, exits) = mpsc::channel(1024);
@@ -158,12 +160,14 @@ impl AgentServer {
         let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
         let shutdown = CancellationToken::new();
         let flags = options.shown_flags(bound, &hostname);
-        let context = http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key);
+        let context =
+            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key.clone());
         let router = Arc::new(http::router(context));
         let inboxes =
             Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
         let mut shell =
-            Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone());
+            Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone())
+                .sign_with(secret_key);
         shell.adopt(found.durable, found.forget, found.running).await;
         let inbox = move |id: &str| (id == PROCESS).then(|| messages.clone());
         let handler = Arc::new(Messages::new(inbox, router.clone()));
@@ -341,6 +345,8 @@ fn address_towards(master: &str) -> io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
-fn random_seed() -> io::Result<u64> {
-    getrandom::u64().map_err(io::Error::other)
+fn random_seed() -> io::Result<Seed> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(Seed(seed))
 }

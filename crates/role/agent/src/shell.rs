@@ -13,8 +13,9 @@ use std::{
     sync::Arc,
 };
 
-use tepui_containment::{Containerizer, Event};
-use tepui_core_agent::{Agent, Claims, Exit, Outcome, ProbeId, Snapshot, Upid};
+use tepui_containment::{Containerizer, Event as ContainerEvent};
+use tepui_core_agent::{Agent, Claims, Event, Exit, Outcome, ProbeId, Snapshot, Upid};
+use tepui_core_kit::Core as _;
 use tepui_libprocess::{Exited, IncomingMessage, Links};
 use tepui_model::ConnectionId;
 use tepui_transport::{Response, StreamSender};
@@ -27,6 +28,7 @@ use probes::Probes;
 use crate::{
     checkpoint::write::{Writer, Written},
     clock::Clock,
+    token::SecretKey,
 };
 
 /// Events of one kind that the core is told between two rounds of effects.
@@ -73,7 +75,7 @@ pub(crate) struct Call {
 pub(crate) struct Inboxes {
     pub(crate) inputs: mpsc::Receiver<Input>,
     pub(crate) messages: mpsc::Receiver<IncomingMessage>,
-    pub(crate) containers: mpsc::Receiver<Event>,
+    pub(crate) containers: mpsc::Receiver<ContainerEvent>,
     pub(crate) exits: mpsc::Receiver<Exited>,
 }
 
@@ -101,6 +103,8 @@ pub(crate) struct Shell {
     durable: BTreeSet<String>,
     stopping: Option<oneshot::Sender<()>>,
     probes: Probes,
+    /// What executors' tokens are made with, if they get one.
+    secret_key: Option<SecretKey>,
 }
 
 impl Shell {
@@ -128,7 +132,14 @@ impl Shell {
             durable: BTreeSet::new(),
             stopping: None,
             probes: Probes::default(),
+            secret_key: None,
         }
+    }
+
+    /// Signs the tokens of executors.
+    pub(crate) fn sign_with(mut self, secret_key: Option<SecretKey>) -> Self {
+        self.secret_key = secret_key;
+        self
     }
 
     /// Takes over containers from the last agent.
@@ -168,7 +179,7 @@ impl Shell {
                 }
                 _ = inboxes.messages.recv_many(&mut messages, BATCH) => {
                     for IncomingMessage { from, message, .. } in messages.drain(..) {
-                        self.core.handle_message(self.clock.now(), &from, message);
+                        self.core.handle(self.clock.now(), Event::Message { from: from.clone(), message });
                     }
                 }
                 _ = inboxes.containers.recv_many(&mut events, BATCH) => {
@@ -177,7 +188,7 @@ impl Shell {
                     }
                 }
                 Some(Exited { pid }) = inboxes.exits.recv() => {
-                    self.core.handle_exited(self.clock.now(), &pid);
+                    self.core.handle(self.clock.now(), Event::Exited(pid.clone()));
                 }
                 written = self.writer.written() => self.handle_written(written).await,
                 () = sleep_until(due) => self.core.handle_timeout(self.clock.now()),
@@ -217,17 +228,15 @@ impl Shell {
                 self.connections += 1;
                 let connection = ConnectionId(self.connections);
                 self.calls.insert(connection, (answer, accept));
-                match caller {
-                    Some(caller) => self.core.handle_authenticated_call(now, connection, &caller, call),
-                    None => self.core.handle_call(now, connection, call),
-                }
+                let call = Box::new(call);
+                self.core.handle(now, Event::Called { from: connection, caller, call });
             }
             Input::StreamClosed(connection) => {
                 self.streams.remove(&connection);
-                self.core.handle_stream_closed(now, connection);
+                self.core.handle(now, Event::StreamClosed(connection));
             }
             Input::Container(ask) => self.ask_about_container(now, *ask),
-            Input::MasterDetected(master) => self.core.handle_master_detected(now, master),
+            Input::MasterDetected(master) => self.core.handle(now, Event::MasterDetected(master)),
             Input::Snapshot(answer) => {
                 let _ = answer.send(self.core.snapshot(now));
             }
@@ -236,42 +245,45 @@ impl Shell {
             }
             Input::Probed { container, id, outcome } => {
                 self.probes.end(&container, id);
-                self.core.handle_probed(now, &container, id, &outcome);
+                self.core.handle(now, Event::Probed { container, id, outcome });
             }
-            Input::DiskUsage(fraction) => self.core.handle_disk_usage(now, fraction),
+            Input::DiskUsage(fraction) => self.core.handle(now, Event::DiskUsage(fraction)),
             Input::Stop(done) => self.stopping = Some(done),
         }
     }
 
-    async fn handle_container(&mut self, event: Event) {
+    async fn handle_container(&mut self, event: ContainerEvent) {
         let now = self.clock.now();
         let id = tepui_core_agent::container_id;
         match event {
-            Event::Started { container_id, pid } => {
+            ContainerEvent::Started { container_id, pid } => {
                 let pid = u32::try_from(pid).unwrap_or_default();
                 let interactive = self.is_interactive(&container_id);
                 if interactive {
                     self.open_switchboard(&container_id).await;
                 }
-                self.core.handle_launched(now, &id(&container_id), Ok(pid));
+                self.core.handle(now, Event::Launched { container: id(&container_id), outcome: Ok(pid) });
                 if interactive {
                     // Whoever asked for it has to be attached before it ends.
                     self.perform().await;
                 }
             }
-            Event::LaunchFailed { container_id, kind, message } => {
+            ContainerEvent::LaunchFailed { container_id, kind, message } => {
                 self.durable.remove(&container_id);
                 self.containers.ended(&container_id);
                 let failure = launch::failure(kind, message);
-                self.core.handle_launched(now, &id(&container_id), Err(failure));
+                self.core
+                    .handle(now, Event::Launched { container: id(&container_id), outcome: Err(failure) });
             }
-            Event::Exited { container_id, status, limitation } => {
+            ContainerEvent::Exited { container_id, status, limitation } => {
                 self.containers.ended(&container_id);
                 let limitation = limitation.map(launch::limitation);
-                self.core.handle_container_exited(
+                self.core.handle(
                     now,
-                    &id(&container_id),
-                    Exit { wait_status: status, limitation },
+                    Event::ContainerExited {
+                        container: id(&container_id),
+                        exit: Exit { wait_status: status, limitation },
+                    },
                 );
                 if !self.durable.contains(&container_id) {
                     let _ = self.containerizer.forget(&container_id).await;
@@ -283,7 +295,7 @@ impl Shell {
     async fn handle_written(&mut self, written: Written) {
         let now = self.clock.now();
         for token in written.tokens {
-            self.core.handle_persisted(now, token);
+            self.core.handle(now, Event::Persisted(token));
         }
         for container in written.ended {
             if self.durable.remove(&container) {

@@ -4,6 +4,7 @@
 use tepui_core_kit::Core as _;
 
 use super::Outcome;
+
 use crate::{network::Node, world::World};
 
 const MASTER: &str = "2: offered + allocated + free = total, in the master's books";

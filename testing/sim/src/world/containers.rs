@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::rand_core::Rng as _;
-use tepui_core_agent::{Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
+use tepui_core_agent::{self as agent, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
 use tepui_core_driver::{
     DriverEnv,
     executor::{Config, ExecutorDriver, Transport},
 };
+use tepui_core_kit::Core as _;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::v1;
 
@@ -138,7 +139,8 @@ impl World {
         let now = self.now;
         let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
         let failure = LaunchFailure { reason, message: "as the simulator wants it".to_owned() };
-        agent.core.as_mut()?.handle_launched(now, container, Err(failure));
+        let event = agent::Event::Launched { container: container.clone(), outcome: Err(failure) };
+        agent.core.as_mut()?.handle(now, event);
         Some(Node::Agent(number))
     }
 
@@ -149,7 +151,8 @@ impl World {
             return None;
         }
         let id = agent.containers.get(container)?.id.clone();
-        agent.core.as_mut()?.handle_launched(now, &id, Ok(effects::PID));
+        let event = agent::Event::Launched { container: id, outcome: Ok(effects::PID) };
+        agent.core.as_mut()?.handle(now, event);
         Some(Node::Agent(number))
     }
 
@@ -224,7 +227,8 @@ impl World {
             return None;
         }
         known.told = true;
-        core.handle_container_exited(now, &known.id, known.exit.clone().unwrap_or_default());
+        let exit = known.exit.clone().unwrap_or_default();
+        core.handle(now, agent::Event::ContainerExited { container: known.id.clone(), exit });
         Some(Node::Agent(number))
     }
 }

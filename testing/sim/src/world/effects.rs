@@ -99,10 +99,12 @@ impl World {
                 }
             }
             agent::Effect::Link { to } => self.link(&node, &to),
-            agent::Effect::Persist { token, checkpoints } => {
-                let checkpoints = if self.skips_write(&node) { Vec::new() } else { checkpoints };
+            agent::Effect::Persist(mut persist) => {
+                if self.skips_write(&node) {
+                    persist.writes.clear();
+                }
                 if let Some(agent) = self.agents.get_mut(number) {
-                    agent.writing.push_back(Job::Write(token, checkpoints));
+                    agent.writing.push_back(Job::Write(persist));
                 }
                 self.write(node);
             }

@@ -1,5 +1,6 @@
 //! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
 
+use tepui_core_agent as agent;
 use tepui_core_driver::{CallToken, Subscription};
 use tepui_core_kit::Core as _;
 use tepui_core_master as master;
@@ -132,7 +133,8 @@ impl World {
             match &server {
                 Node::Master => self.master.core.as_mut()?.handle(now, master::Event::ConnectionClosed(id)),
                 Node::Agent(number) => {
-                    self.agents.get_mut(*number)?.core.as_mut()?.handle_stream_closed(now, id)
+                    let core = self.agents.get_mut(*number)?.core.as_mut()?;
+                    core.handle(now, agent::Event::StreamClosed(id));
                 }
                 Node::Scheduler(_) | Node::Executor(_) => return None,
             }
@@ -157,7 +159,8 @@ impl World {
             }
             (Node::Agent(number), Request::Executor(call)) => {
                 trace!(self, "{} -> {server} {}", connection.client, describe_executor_call(&call));
-                self.agents.get_mut(*number)?.core.as_mut()?.handle_call(now, id, call);
+                let event = agent::Event::Called { from: id, caller: None, call: Box::new(call) };
+                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, event);
             }
             _ => return None,
         }
@@ -338,7 +341,9 @@ impl World {
         let now = self.now;
         match &at {
             Node::Master => self.master.core.as_mut()?.handle(now, master::Event::Exited(peer.clone())),
-            Node::Agent(number) => self.agents.get_mut(*number)?.core.as_mut()?.handle_exited(now, peer),
+            Node::Agent(number) => {
+                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, agent::Event::Exited(peer.clone()));
+            }
             Node::Executor(container) => self.executors.get_mut(container)?.driver.handle_exited(now, peer),
             Node::Scheduler(_) => return None,
         }
@@ -383,7 +388,8 @@ impl World {
                 self.master.core.as_mut()?.handle(now, master::Event::Message { from, message });
             }
             Node::Agent(number) => {
-                self.agents.get_mut(*number)?.core.as_mut()?.handle_message(now, sender, message)
+                let event = agent::Event::Message { from: sender.clone(), message };
+                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, event);
             }
             Node::Executor(container) => {
                 self.executors.get_mut(container)?.driver.handle_message(now, sender, message);

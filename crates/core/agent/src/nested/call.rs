@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tepui_model::validate_id;
 use tepui_wire_mesos::v1::{
     self,
@@ -20,7 +21,7 @@ const SIGKILL: i32 = 9;
 const SIGNAL_MAX: i32 = 64;
 
 /// A call about containers that is well formed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ContainerCall {
     /// LAUNCH_CONTAINER, LAUNCH_NESTED_CONTAINER, LAUNCH_NESTED_CONTAINER_SESSION.
     Launch(Box<LaunchRequest>),
@@ -56,7 +57,7 @@ pub enum ContainerCall {
 }
 
 /// A container that somebody wants.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaunchRequest {
     /// What to launch, in the newest form of the call.
     pub launch: call::LaunchContainer,

@@ -7,6 +7,7 @@ use super::{Container, ENDED_MAX, Life, answer, container_id, parent};
 use crate::{
     agent::Agent,
     effect::{Checkpoint, Effect, Exit, Removal},
+    environment::Environment,
 };
 
 impl Agent {
@@ -70,7 +71,7 @@ impl Agent {
         let exit = exit.clone();
         container.life = Life::Ended(exit.clone());
         container.pid = None;
-        container.environment = Vec::new();
+        container.environment = Environment::default();
         let checkpoint = container.checkpoint;
         if let Some(from) = container.launcher.take() {
             let words = format!("Container {flat} was destroyed while it was being launched");
@@ -98,7 +99,7 @@ impl Agent {
             && let Some(exit) = self.nested.root_exits.remove(parent)
         {
             let root = v1::ContainerId { value: parent.to_owned(), parent: None };
-            self.handle_container_exited(now, &root, exit);
+            self.container_gone(now, &root, exit);
         }
     }
 

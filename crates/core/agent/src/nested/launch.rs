@@ -19,7 +19,7 @@ const EXIT_1: i32 = 1 << 8;
 struct Around {
     sandbox: String,
     user: Option<String>,
-    environment: Vec<(String, String)>,
+    environment: Environment,
     /// Whether the outermost container outlives the agent.
     checkpoint: bool,
     framework_id: v1::FrameworkId,
@@ -193,6 +193,7 @@ impl Agent {
         let own_limits = around.is_none() || !shares;
         let (framework_id, executor_id) =
             around.map(|around| (around.framework_id, around.executor_id)).unwrap_or_default();
+        let (variables, token) = environment.clone().into_parts();
         let launch = Launch {
             container_id: record.container_id.clone(),
             framework_id,
@@ -204,7 +205,8 @@ impl Agent {
             directory,
             command,
             user: user.clone(),
-            environment: environment.clone(),
+            environment: variables,
+            token,
             sandbox: sandbox.clone(),
             container: record.container.clone(),
             limits: sum.limits(),
@@ -235,19 +237,16 @@ impl Agent {
         own: Option<&v1::Environment>,
         around: &Option<Around>,
         session: bool,
-    ) -> Vec<(String, String)> {
-        let mut environment = Environment::default();
-        match around.as_ref().filter(|_| session) {
-            Some(around) => {
-                for (name, value) in &around.environment {
-                    environment.set(name, value.clone());
-                }
-            }
+    ) -> Environment {
+        let mut environment = match around.as_ref().filter(|_| session) {
+            Some(around) => around.environment.clone(),
             None => {
+                let mut environment = Environment::default();
                 environment.set("MESOS_SANDBOX", sandbox);
                 environment.set("MESOS_CONTAINER_IP", self.config.ip.clone());
+                environment
             }
-        }
+        };
         environment.add(own);
         environment.finish()
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tepui_core_checks::{Outcome, Probe, ProbeId};
+use tepui_core_kit::Core as _;
 use tepui_model::{Source, TaskState};
 use tepui_wire_mesos::{
     internal,
@@ -56,7 +57,10 @@ fn running(rig: &mut Rig, task: v1::TaskInfo) -> v1::ContainerId {
 
 impl Rig {
     fn probed(&mut self, container: &v1::ContainerId, id: ProbeId, outcome: &Outcome) -> Vec<Effect> {
-        self.agent.handle_probed(self.now, container, id, outcome);
+        self.agent.handle(
+            self.now,
+            crate::Event::Probed { container: container.clone(), id, outcome: outcome.clone() },
+        );
         self.effects()
     }
 
@@ -159,7 +163,7 @@ fn checks_begin_anew_with_the_agent() {
     for (task, is_http) in [(checked_task(), true), (health_checked_task(), false)] {
         let mut rig = Rig::new();
         let mut disk = Disk::default();
-        rig.agent.handle_master_detected(rig.now, Some(master()));
+        rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
         let slave_id = v1::AgentId { value: AGENT.to_owned() };
         disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
         let effects = rig.run(aware(), task);
@@ -220,7 +224,7 @@ fn the_next_agent_knows_why_a_command_was_killed() {
             for meanwhile in [true, false] {
                 let mut rig = Rig::new();
                 let mut disk = Disk::default();
-                rig.agent.handle_master_detected(rig.now, Some(master()));
+                rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
                 let slave_id = v1::AgentId { value: AGENT.to_owned() };
                 disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
                 let max_completion_time = Some(v1::DurationInfo { nanoseconds: 5_000_000_000 });
@@ -313,7 +317,7 @@ fn a_command_that_cannot_be_run_is_a_failure() {
         reason: crate::LaunchFailureReason::NoProgram,
         message: "no such program".to_owned(),
     };
-    rig.agent.handle_launched(rig.now, &check, Err(failure));
+    rig.agent.handle(rig.now, crate::Event::Launched { container: check, outcome: Err(failure) });
     let effects = rig.effects();
     assert_eq!(updates(&effects)[0].status.healthy, Some(false));
     assert!(rig.agent.check_containers.is_empty());

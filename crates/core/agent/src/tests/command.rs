@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use assert_matches::assert_matches;
+use tepui_core_kit::Core as _;
 use tepui_model::{Source, TaskState};
 use tepui_wire_mesos::v1::{self, agent::call::GetContainers, task_status::Reason};
 
@@ -126,7 +127,7 @@ fn starting_running_and_the_end() {
         assert_eq!(end.status.message.as_deref(), Some(message));
         assert_eq!(end.status.reason, None);
         let effects = rig.acknowledge(&end);
-        assert_matches!(&effects[..], [Effect::Persist { .. }, Effect::RemoveCheckpoint(Removal::Run(_))]);
+        assert_matches!(&effects[..], [Effect::Persist(_), Effect::RemoveCheckpoint(Removal::Run(_))]);
         assert!(rig.agent.frameworks.is_empty());
     }
 }
@@ -180,7 +181,8 @@ fn failed_launches() {
         let mut rig = Rig::registered();
         let container = launch(&rig.run(info, command_task("t", "x"))).container_id.clone();
         let failure = LaunchFailure { reason, message: "oops".to_owned() };
-        rig.agent.handle_launched(rig.now, &container, Err(failure));
+        rig.agent
+            .handle(rig.now, crate::Event::Launched { container: container.clone(), outcome: Err(failure) });
         let effects = rig.effects();
         let update = updates(&effects).remove(0);
         assert_eq!((update.status.state(), update.status.reason()), (state, wire_reason));
@@ -198,7 +200,7 @@ fn a_program_that_is_not_there_exits_with_1() {
     let container = launch(&rig.run(aware(), command_task("t", "x"))).container_id.clone();
     let failure =
         LaunchFailure { reason: LaunchFailureReason::NoProgram, message: "no such file".to_owned() };
-    rig.agent.handle_launched(rig.now, &container, Err(failure));
+    rig.agent.handle(rig.now, crate::Event::Launched { container, outcome: Err(failure) });
     let effects = rig.effects();
     assert_eq!(rig.acknowledge_all(&effects), [TaskState::Starting, TaskState::Running, TaskState::Failed]);
     let completed = &rig.agent.snapshot(rig.now).completed_frameworks[0];
@@ -213,12 +215,12 @@ fn limits_and_completion_time_have_their_reasons() {
     let effects = rig.launched(&container);
     let mut all = rig.acknowledge_all(&effects);
     let limitation = Limitation {
-        reason: Reason::ContainerLimitationMemory,
+        reason: tepui_model::Reason::ContainerLimitationMemory,
         message: "Memory limit exceeded".to_owned(),
         resources: vec![super::scalar("mem", 64.0)],
     };
     let exit = Exit { wait_status: Some(9), limitation: Some(limitation) };
-    rig.agent.handle_container_exited(rig.now, &container, exit);
+    rig.agent.handle(rig.now, crate::Event::ContainerExited { container: container.clone(), exit });
     let effects = rig.effects();
     let update = updates(&effects).remove(0);
     assert_eq!(update.status.reason(), Reason::ContainerLimitationMemory);

@@ -15,8 +15,8 @@ impl Disk {
     pub(super) fn take(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::Persist { checkpoints, .. } => {
-                    checkpoints.iter().for_each(|checkpoint| self.write(checkpoint))
+                Effect::Persist(persist) => {
+                    persist.writes.iter().for_each(|checkpoint| self.write(checkpoint))
                 }
                 Effect::RemoveCheckpoint(Removal::Run(run)) => {
                     for framework in &mut self.0.frameworks {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::v1::{
     self,
@@ -148,7 +149,7 @@ fn a_second_subscription_replaces_the_first() {
     let (second, effects) = rig.subscribe("e");
     assert!(effects.contains(&Effect::CloseStream { to: first }));
     assert_eq!(event_types(&effects), [Event::Subscribed]);
-    rig.agent.handle_stream_closed(rig.now, first);
+    rig.agent.handle(rig.now, crate::Event::StreamClosed(first));
     let effects = rig.run(aware(), executor_task("u", "e"));
     assert!(matches!(&effects[..], [.., Effect::SendEvent { to, .. }] if *to == second));
 }
@@ -158,7 +159,7 @@ fn a_lost_stream_is_no_death_and_tasks_wait_for_the_next() {
     let mut rig = Rig::registered();
     let (_, stream) = rig.with_executor(aware());
     rig.update("e", status("t", TaskState::Running, 1));
-    rig.agent.handle_stream_closed(rig.now, stream);
+    rig.agent.handle(rig.now, crate::Event::StreamClosed(stream));
     assert!(rig.effects().is_empty());
     assert!(event_types(&rig.run(aware(), executor_task("u", "e"))).is_empty());
     assert!(events(&rig.kill("t")).is_empty());
@@ -171,7 +172,7 @@ fn a_task_that_was_lost_on_the_way_is_dropped() {
     let mut rig = Rig::registered();
     let (_, stream) = rig.with_executor(aware());
     rig.run(aware(), executor_task("kept", "e"));
-    rig.agent.handle_stream_closed(rig.now, stream);
+    rig.agent.handle(rig.now, crate::Event::StreamClosed(stream));
     let subscribe = call::Subscribe {
         unacknowledged_tasks: vec![executor_task("kept", "e")],
         unacknowledged_updates: Vec::new(),
@@ -187,7 +188,7 @@ fn a_task_that_was_lost_on_the_way_is_dropped() {
 fn updates_that_were_not_acknowledged_come_again_with_the_subscription() {
     let mut rig = Rig::registered();
     let (_, stream) = rig.with_executor(aware());
-    rig.agent.handle_stream_closed(rig.now, stream);
+    rig.agent.handle(rig.now, crate::Event::StreamClosed(stream));
     let resent = call::Subscribe {
         unacknowledged_tasks: Vec::new(),
         unacknowledged_updates: vec![
@@ -269,11 +270,10 @@ fn the_end_of_a_task_that_is_over_is_only_acknowledged() {
 
 #[test]
 fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
-    use crate::{Claims, Config, Recovered, SecretKey};
+    use crate::{Claims, Config, Recovered};
 
-    let key = SecretKey::new(b"key").unwrap();
     let config = Config {
-        jwt_secret_key: Some(key.clone()),
+        authenticate_http_executors: true,
         domain_socket: Some("/run/agent.sock".to_owned()),
         ..super::config()
     };
@@ -285,8 +285,8 @@ fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
         launch.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     };
     assert_eq!(variable("MESOS_DOMAIN_SOCKET").as_deref(), Some("/run/agent.sock"));
-    let token = variable("MESOS_EXECUTOR_AUTHENTICATION_TOKEN").unwrap();
-    let own = key.verify(&token, rig.now).unwrap();
+    assert_eq!(variable(crate::TOKEN).as_deref(), Some(""), "whoever has the key puts it in");
+    let own = launch.token.clone().unwrap();
     assert_eq!((own.framework.as_str(), own.executor.as_str()), (FRAMEWORK, "e"));
     assert_eq!(own.container, launch.container_id.value);
     rig.launched(&launch.container_id);
@@ -295,11 +295,18 @@ fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
     let stale = Claims { container: "another run".to_owned(), ..own.clone() };
     for (claims, code) in [(stale, Some(403)), (own, None)] {
         let connection = tepui_model::ConnectionId(99);
-        rig.agent.handle_authenticated_call(rig.now, connection, &claims, subscribe.clone());
+        rig.agent.handle(
+            rig.now,
+            crate::Event::Called {
+                from: connection,
+                caller: Some(claims.clone()),
+                call: Box::new(subscribe.clone()),
+            },
+        );
         let effects = rig.effects();
         assert_eq!(replies(&effects).first().map(|(code, _)| *code), code);
     }
     let effects = rig.run(aware(), super::command_task("c", "env"));
     let environment = &super::launch(&effects).environment;
-    assert!(environment.iter().all(|(name, _)| name != "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"));
+    assert!(environment.iter().all(|(name, _)| name != crate::TOKEN));
 }

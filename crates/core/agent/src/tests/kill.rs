@@ -49,7 +49,7 @@ fn a_command_is_not_signalled_before_it_is_written_why() {
     let container = running(&mut rig, aware());
     rig.durable = false;
     let effects = rig.kill("t");
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Persist { .. })));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Persist(_))));
     assert!(!effects.contains(&signal(&container, 15)), "{effects:?}");
     assert!(rig.persist().contains(&signal(&container, 15)));
     // Nothing is written for a framework that does not want it.

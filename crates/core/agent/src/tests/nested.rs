@@ -7,6 +7,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng as _, SeedableRng as _},
 };
+use tepui_core_kit::Core as _;
 use tepui_model::{ConnectionId, TaskState};
 use tepui_wire_mesos::{
     ContentType,
@@ -47,7 +48,7 @@ impl Rig {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         let call = read(json).unwrap().unwrap();
-        self.agent.handle_container_call(self.now, connection, call);
+        self.agent.handle(self.now, crate::Event::ContainerCalled { from: connection, call });
         (connection, self.effects())
     }
 
@@ -221,7 +222,7 @@ fn a_nested_container_lives_in_its_parents_sandbox() {
         ]
     );
     // It is written down before it is begun, and answered when it runs.
-    assert_matches!(&effects[0], Effect::Persist { checkpoints, .. }
+    assert_matches!(&effects[0], Effect::Persist(tepui_core_kit::Persist { writes: checkpoints, .. })
         if matches!(&checkpoints[..], [Checkpoint::Container { container, .. }] if *container == flat));
     assert!(replies(&effects).is_empty());
     assert_eq!(replies(&rig.launched(&container_id(&flat))), [(200, "")]);
@@ -292,7 +293,7 @@ fn a_status_names_the_process_of_its_container() {
     let child = format!("{root}.task");
     let started = rig.ask(&text("LAUNCH_CONTAINER", &child, SLEEP)).1;
     assert_eq!(launch(&started).container_id, container_id(&child));
-    rig.agent.handle_launched(rig.now, &container_id(&child), Ok(43));
+    rig.agent.handle(rig.now, crate::Event::Launched { container: container_id(&child), outcome: Ok(43) });
     rig.effects();
     let cases = [(None, Some(42)), (Some(&root), Some(42)), (Some(&child), Some(43))];
     for (n, (container, pid)) in (1..).zip(cases) {
@@ -372,14 +373,14 @@ fn a_limit_is_told_with_its_reason() {
     let flat = format!("{root}.a");
     rig.nest(&flat);
     rig.on("WAIT_CONTAINER", &flat);
-    let reason = v1::task_status::Reason::ContainerLimitationMemory;
+    let reason = tepui_model::Reason::ContainerLimitationMemory;
     let limitation = Limitation { reason, message: "too much".to_owned(), resources: Vec::new() };
     let exit = Exit { wait_status: Some(9), limitation: Some(limitation) };
-    rig.agent.handle_container_exited(rig.now, &container_id(&flat), exit);
+    rig.agent.handle(rig.now, crate::Event::ContainerExited { container: container_id(&flat), exit });
     let effects = rig.effects();
     let told = answers(&effects)[0].wait_container.clone().unwrap();
     assert_eq!((told.exit_status, told.state), (Some(9), Some(v1::TaskState::TaskFailed.into())));
-    assert_eq!((told.reason, told.message.as_deref()), (Some(reason.into()), Some("too much")));
+    assert_eq!((told.reason, told.message.as_deref()), (Some(reason.number()), Some("too much")));
     assert!(told.limitation.is_some());
 }
 
@@ -413,7 +414,10 @@ fn failures_to_launch() {
     let flat = format!("{root}.a");
     let fail = |rig: &mut Rig, reason| {
         let failure = LaunchFailure { reason, message: "no such thing".to_owned() };
-        rig.agent.handle_launched(rig.now, &container_id(&flat), Err(failure));
+        rig.agent.handle(
+            rig.now,
+            crate::Event::Launched { container: container_id(&flat), outcome: Err(failure) },
+        );
         rig.effects()
     };
     for reason in [LaunchFailureReason::Sandbox, LaunchFailureReason::Fetch, LaunchFailureReason::Other] {
@@ -532,7 +536,7 @@ fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
     assert_matches!(&rig.ask(&input).1[..], [Effect::AttachInput { .. }]);
 
     rig.on("WAIT_NESTED_CONTAINER", &flat);
-    rig.agent.handle_stream_closed(rig.now, connection);
+    rig.agent.handle(rig.now, crate::Event::StreamClosed(connection));
     assert_eq!(destroyed(&rig.effects()), [flat.as_str()]);
     let effects = rig.ends(&flat, 9);
     assert_eq!(answers(&effects)[0].wait_nested_container.as_ref().unwrap().exit_status, Some(9));
@@ -717,7 +721,10 @@ impl Walk {
                     self.processes.remove(&flat);
                     let failure =
                         LaunchFailure { reason: LaunchFailureReason::Other, message: String::new() };
-                    self.rig.agent.handle_launched(self.rig.now, &container_id(&flat), Err(failure));
+                    self.rig.agent.handle(
+                        self.rig.now,
+                        crate::Event::Launched { container: container_id(&flat), outcome: Err(failure) },
+                    );
                     self.rig.effects()
                 }
                 Some((flat, true)) => {
@@ -730,7 +737,7 @@ impl Walk {
                 let streams: Vec<ConnectionId> = self.streams.iter().copied().collect();
                 let Some(stream) = self.pick(&streams) else { return };
                 self.streams.remove(&stream);
-                self.rig.agent.handle_stream_closed(self.rig.now, stream);
+                self.rig.agent.handle(self.rig.now, crate::Event::StreamClosed(stream));
                 self.rig.effects()
             }
             9 => {
@@ -748,7 +755,7 @@ impl Walk {
         self.rig.connections += 1;
         let connection = ConnectionId(self.rig.connections);
         self.open.insert(connection);
-        self.rig.agent.handle_container_call(self.rig.now, connection, call);
+        self.rig.agent.handle(self.rig.now, crate::Event::ContainerCalled { from: connection, call });
         self.rig.effects()
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use assert_matches::assert_matches;
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::{
     Message, internal,
@@ -80,7 +81,7 @@ fn to_executor(effects: &[Effect]) -> Vec<&'static str> {
 
 impl Rig {
     fn from(&mut self, from: &Upid, message: impl Into<Message>) -> Vec<Effect> {
-        self.agent.handle_message(self.now, from, message.into());
+        self.agent.handle(self.now, crate::Event::Message { from: from.clone(), message: message.into() });
         self.effects()
     }
 
@@ -115,7 +116,7 @@ fn nothing_is_to_do_before_it_is_written_down_where() {
         rig.durable = false;
         rig.from(&process(), register(FRAMEWORK, "e"));
         if broken {
-            rig.agent.handle_exited(rig.now, &process());
+            rig.agent.handle(rig.now, crate::Event::Exited(process()));
         } else {
             rig.kill("t");
         }
@@ -318,7 +319,7 @@ fn a_broken_link_is_mended_and_what_was_lost_on_it_is_told() {
     rig.with_process();
     assert_eq!(to_executor(&rig.run(aware(), executor_task("lost", "e"))), ["RunTask"]);
     rig.from(&process(), update_message(update(status("t", TaskState::Running, 1))));
-    rig.agent.handle_exited(rig.now, &process());
+    rig.agent.handle(rig.now, crate::Event::Exited(process()));
     assert!(rig.effects().is_empty());
     assert!(to_executor(&rig.run(aware(), executor_task("late", "e"))).is_empty());
     assert!(to_executor(&rig.kill("t")).is_empty());
@@ -346,7 +347,7 @@ fn a_broken_link_is_mended_and_what_was_lost_on_it_is_told() {
 fn who_ended_with_its_link_is_not_called_back() {
     let mut rig = Rig::registered();
     let (container, _) = rig.with_process();
-    rig.agent.handle_exited(rig.now, &process());
+    rig.agent.handle(rig.now, crate::Event::Exited(process()));
     assert_eq!(states(&rig.exited(&container, 1 << 8)), [TaskState::Failed]);
     assert!(to_executor(&rig.pass(Duration::from_secs(5))).is_empty());
 }
@@ -355,7 +356,7 @@ fn who_ended_with_its_link_is_not_called_back() {
 fn left_behind() -> (Disk, v1::ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
     let effects = rig.run(aware(), executor_task("t", "e"));
@@ -374,7 +375,7 @@ fn left_behind() -> (Disk, v1::ContainerId) {
 fn it_is_called_back_after_the_agents_restart() {
     let (mut disk, _) = left_behind();
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let effects = rig.effects();
     assert!(effects.contains(&Effect::Link { to: process() }));
     assert_eq!(said(&effects), [("executor(1)".to_owned(), "ReconnectExecutor")]);
@@ -425,7 +426,7 @@ fn a_second_executor_of_the_other_kind() {
     assert_matches!(checkpoints(&effects)[0], Checkpoint::Subscribed { .. });
     let effects = rig.from(&process(), update_message(update(status("t", TaskState::Running, 1))));
     assert!(effects.is_empty(), "{effects:?}");
-    rig.agent.handle_exited(rig.now, &process());
+    rig.agent.handle(rig.now, crate::Event::Exited(process()));
     assert!(rig.pass(Duration::from_secs(5)).is_empty(), "nobody asks for it");
     // The older kind does not.
     let mut rig = Rig::registered();
@@ -466,7 +467,7 @@ fn an_executor_that_reconnects_all_the_time_gets_nothing_twice() {
     rig.acknowledge_all(&effects);
     let mut again = Vec::new();
     for _ in 0..50 {
-        rig.agent.handle_exited(rig.now, &process());
+        rig.agent.handle(rig.now, crate::Event::Exited(process()));
         again.extend(rig.from(&process(), reregister(&[], vec![update(status("t", TaskState::Running, 1))])));
         again.extend(rig.pass(Duration::from_millis(100)));
     }
@@ -483,7 +484,7 @@ fn an_executor_that_reconnects_all_the_time_gets_nothing_twice() {
         let (stream, effects) = rig.subscribe("e");
         assert_eq!(super::event_types(&effects), [v1::executor::event::Type::Subscribed]);
         assert!(updates(&effects).is_empty());
-        rig.agent.handle_stream_closed(rig.now, stream);
+        rig.agent.handle(rig.now, crate::Event::StreamClosed(stream));
     }
     assert_eq!(rig.agent.connections.len(), 0);
 }
@@ -495,7 +496,7 @@ fn a_clock_that_jumps() {
     let (container, _) = rig.with_process();
     let starting = launch(&rig.run(aware(), executor_task("never", "late"))).container_id.clone();
     rig.launched(&starting);
-    rig.agent.handle_exited(rig.now, &process());
+    rig.agent.handle(rig.now, crate::Event::Exited(process()));
     rig.now = rig.now + Duration::from_secs(10 * 365 * 24 * 3600);
     rig.agent.handle_timeout(rig.now);
     let effects = rig.effects();

@@ -6,6 +6,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
+use tepui_core_kit::{Core as _, Seed};
 use tepui_model::{ConnectionId, TaskState, Tick, Token};
 use tepui_wire_mesos::{
     Message, internal,
@@ -42,12 +43,16 @@ struct World {
     tasks: u32,
 }
 
+fn start(now: Tick, seed: u64, recovered: Recovered) -> Agent {
+    Agent::start(now, crate::Start { config: config(), seed: Seed::from(seed), recovered })
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         let now = Tick::ZERO + std::time::Duration::from_secs(1);
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
-            agent: Agent::new(config(), seed, Recovered::default(), now),
+            agent: start(now, seed, Recovered::default()),
             now,
             disk: Disk::default(),
             writing: Vec::new(),
@@ -76,7 +81,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(effect) = self.agent.poll_effect() {
             match &effect {
-                Effect::Persist { token, .. } => self.writing.push((*token, effect)),
+                Effect::Persist(persist) => self.writing.push((persist.token, effect)),
                 Effect::RemoveCheckpoint(_) => {
                     self.flush();
                     self.disk.take(&[effect]);
@@ -116,7 +121,7 @@ impl World {
     fn flush(&mut self) {
         for (token, effect) in std::mem::take(&mut self.writing) {
             self.disk.take(&[effect]);
-            self.agent.handle_persisted(self.now, token);
+            self.agent.handle(self.now, crate::Event::Persisted(token));
         }
     }
 
@@ -139,11 +144,11 @@ impl World {
         self.containers.retain(|id, running| *running && known.contains(id));
         self.streams.clear();
         let seed = self.rng.next_u64();
-        self.agent = Agent::new(config(), seed, recovered, self.now);
+        self.agent = start(self.now, seed, recovered);
     }
 
     fn register(&mut self) {
-        self.agent.handle_master_detected(self.now, Some(master()));
+        self.agent.handle(self.now, crate::Event::MasterDetected(Some(master())));
         self.drain();
         let slave_id = v1::AgentId { value: AGENT.to_owned() };
         let message: Message = if self.agent.agent_id().is_none() {
@@ -151,7 +156,7 @@ impl World {
         } else {
             internal::SlaveReregisteredMessage { slave_id, ..Default::default() }.into()
         };
-        self.agent.handle_message(self.now, &master(), message);
+        self.agent.handle(self.now, crate::Event::Message { from: master(), message });
     }
 
     fn container(&mut self, running: bool) -> Option<v1::ContainerId> {
@@ -164,7 +169,8 @@ impl World {
     fn call(&mut self, call: v1::executor::Call) -> ConnectionId {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        self.agent.handle_call(self.now, connection, call);
+        self.agent
+            .handle(self.now, crate::Event::Called { from: connection, caller: None, call: Box::new(call) });
         connection
     }
 
@@ -177,7 +183,10 @@ impl World {
                 self.tasks += 1;
                 let task =
                     if self.below(2) == 0 { command_task(&id, "x") } else { executor_task(&id, &executor) };
-                self.agent.handle_message(self.now, &master(), run_task(aware(), task).into());
+                self.agent.handle(
+                    self.now,
+                    crate::Event::Message { from: master(), message: run_task(aware(), task).into() },
+                );
             }
             // The master does not kill what it knows to be over.
             3 if self.ended.contains_key(&task) => {}
@@ -185,7 +194,8 @@ impl World {
                 let framework_id = v1::FrameworkId { value: FRAMEWORK.to_owned() };
                 let task_id = v1::TaskId { value: task };
                 let message = internal::KillTaskMessage { framework_id, task_id, kill_policy: None };
-                self.agent.handle_message(self.now, &master(), message.into());
+                self.agent
+                    .handle(self.now, crate::Event::Message { from: master(), message: message.into() });
             }
             4..=7 => {
                 let index = self.below(self.open.len());
@@ -196,7 +206,8 @@ impl World {
                         task_id: update.status.task_id,
                         uuid: update.uuid.unwrap(),
                     };
-                    self.agent.handle_message(self.now, &master(), message.into());
+                    self.agent
+                        .handle(self.now, crate::Event::Message { from: master(), message: message.into() });
                 }
             }
             8 | 9 => {
@@ -205,10 +216,16 @@ impl World {
                         self.containers.remove(&container.value);
                         let failure =
                             LaunchFailure { reason: LaunchFailureReason::Other, message: "x".to_owned() };
-                        self.agent.handle_launched(self.now, &container, Err(failure));
+                        self.agent.handle(
+                            self.now,
+                            crate::Event::Launched { container: container.clone(), outcome: Err(failure) },
+                        );
                     } else {
                         self.containers.insert(container.value.clone(), true);
-                        self.agent.handle_launched(self.now, &container, Ok(1));
+                        self.agent.handle(
+                            self.now,
+                            crate::Event::Launched { container: container.clone(), outcome: Ok(1) },
+                        );
                     }
                 }
             }
@@ -216,7 +233,10 @@ impl World {
                 if let Some(container) = self.container(true) {
                     self.containers.remove(&container.value);
                     let exit = Exit { wait_status: Some(0), limitation: None };
-                    self.agent.handle_container_exited(self.now, &container, exit);
+                    self.agent.handle(
+                        self.now,
+                        crate::Event::ContainerExited { container: container.clone(), exit },
+                    );
                 }
             }
             11 => {
@@ -247,7 +267,7 @@ impl World {
             }
             14 => {
                 if let Some((stream, _)) = self.streams.pop() {
-                    self.agent.handle_stream_closed(self.now, stream);
+                    self.agent.handle(self.now, crate::Event::StreamClosed(stream));
                 }
             }
             15 => self.flush(),
@@ -256,7 +276,7 @@ impl World {
                 self.now = self.now + std::time::Duration::from_secs(wait);
                 self.agent.handle_timeout(self.now);
             }
-            17 => self.agent.handle_exited(self.now, &master()),
+            17 => self.agent.handle(self.now, crate::Event::Exited(master())),
             18 => self.register(),
             _ if self.below(4) == 0 => self.crash(),
             _ => {}
@@ -276,12 +296,16 @@ impl World {
             self.register();
             while let Some(container) = self.container(false) {
                 self.containers.insert(container.value.clone(), true);
-                self.agent.handle_launched(self.now, &container, Ok(1));
+                self.agent.handle(
+                    self.now,
+                    crate::Event::Launched { container: container.clone(), outcome: Ok(1) },
+                );
             }
             while let Some(container) = self.container(true) {
                 self.containers.remove(&container.value);
                 let exit = Exit { wait_status: Some(9), limitation: None };
-                self.agent.handle_container_exited(self.now, &container, exit);
+                self.agent
+                    .handle(self.now, crate::Event::ContainerExited { container: container.clone(), exit });
             }
             self.drain();
             for update in std::mem::take(&mut self.open) {
@@ -291,7 +315,8 @@ impl World {
                     task_id: update.status.task_id,
                     uuid: update.uuid.unwrap(),
                 };
-                self.agent.handle_message(self.now, &master(), message.into());
+                self.agent
+                    .handle(self.now, crate::Event::Message { from: master(), message: message.into() });
             }
         }
         self.drain();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tepui_core_kit::Core as _;
 use tepui_model::Tick;
 use tepui_wire_mesos::{
     internal,
@@ -24,7 +25,7 @@ fn now() -> Tick {
 fn left() -> Recovered {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
     disk.take(&rig.run(super::aware(), super::command_task("t", "sleep 9")));
@@ -217,7 +218,7 @@ fn what_cannot_be_read_matters_to_the_strict() {
 fn cleaning_up() {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
     let mut containers = Vec::new();
@@ -234,12 +235,12 @@ fn cleaning_up() {
         framework_id: v1::FrameworkId { value: FRAMEWORK.to_owned() },
         executor_id: v1::ExecutorId { value: "pid".to_owned() },
     };
-    rig.agent.handle_message(rig.now, &process, register.into());
+    rig.agent.handle(rig.now, crate::Event::Message { from: process, message: register.into() });
     disk.take(&rig.effects());
 
     let config = Config { recover: Recover::Cleanup, ..config() };
     let mut rig = Rig::with(config.clone(), disk.containers(&ContainerState::Alive));
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     assert_eq!(rig.agent.phase(), Phase::Terminating);
     let effects = rig.effects();
     assert!(effects.contains(&Effect::RemoveCheckpoint(Removal::Agent)), "the next one is a new one");

@@ -2,6 +2,7 @@
 //! what it said, ours has to say. Three executors; in the middle the agent is killed and started again.
 
 use std::collections::{BTreeMap, VecDeque};
+use tepui_core_kit::Core as _;
 
 use bytes::Bytes;
 use tepui_wire_mesos::{Message, v1};
@@ -88,7 +89,7 @@ impl Replay {
     }
 
     fn detect(&mut self) {
-        self.rig.agent.handle_master_detected(self.rig.now, Some(self.master.clone()));
+        self.rig.agent.handle(self.rig.now, crate::Event::MasterDetected(Some(self.master.clone())));
         self.settle();
     }
 
@@ -111,7 +112,10 @@ impl Replay {
                 Effect::Launch(launch) => {
                     let executor = launch.executor_id.value.clone();
                     let pid = self.pids[&executor];
-                    self.rig.agent.handle_launched(self.rig.now, &launch.container_id, Ok(pid));
+                    self.rig.agent.handle(
+                        self.rig.now,
+                        crate::Event::Launched { container: launch.container_id.clone(), outcome: Ok(pid) },
+                    );
                     self.containers.insert(executor, launch.container_id.clone());
                 }
                 _ => {}
@@ -127,7 +131,7 @@ impl Replay {
             self.commands.insert(id, message.task.command.take());
         }
         let launches = matches!(message, Message::RunTask(_));
-        self.rig.agent.handle_message(self.rig.now, from, message);
+        self.rig.agent.handle(self.rig.now, crate::Event::Message { from: from.clone(), message });
         self.settle();
         if launches {
             let effects = self.rig.persist();

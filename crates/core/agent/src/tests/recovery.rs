@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use assert_matches::assert_matches;
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::{
     Message, internal,
@@ -17,7 +18,7 @@ use crate::{ContainerState, Effect, Exit, Phase, Recovered};
 fn command(acknowledged: bool) -> (Disk, v1::ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
     let effects = rig.run(aware(), command_task("t", "sleep 9"));
@@ -36,7 +37,7 @@ fn command(acknowledged: bool) -> (Disk, v1::ContainerId) {
 fn custom() -> (Disk, v1::ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     disk.take(&rig.message(internal::SlaveRegisteredMessage { slave_id, connection: None }));
     let effects = rig.run(aware(), executor_task("t", "e"));
@@ -56,7 +57,7 @@ fn a_running_command_is_simply_watched_on() {
     let (mut disk, container) = command(true);
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
     assert_eq!(rig.agent.phase(), Phase::Disconnected, "nobody to wait for");
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let effects = rig.effects();
     let [Message::ReregisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!(message.tasks.len(), 1);
@@ -84,7 +85,7 @@ fn limits_of_what_still_runs_are_said_again() {
 fn updates_that_were_not_acknowledged_are_sent_again() {
     let (mut disk, _) = command(false);
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     let slave_id = v1::AgentId { value: AGENT.to_owned() };
     let effects = rig.message(internal::SlaveReregisteredMessage { slave_id, ..Default::default() });
@@ -113,7 +114,7 @@ fn a_command_that_ended_meanwhile() {
         let recovered = Recovered { rebooted, ..disk.containers(&container) };
         let mut rig = Rig::recovered(recovered);
         disk.take(&rig.effects());
-        rig.agent.handle_master_detected(rig.now, Some(master()));
+        rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
         rig.effects();
         let slave_id = v1::AgentId { value: AGENT.to_owned() };
         let effects = rig
@@ -175,7 +176,7 @@ fn executors_come_back_and_recovery_goes_on_at_once() {
     let (mut disk, _) = custom();
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
     assert_eq!(rig.agent.phase(), Phase::Recovering);
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     assert!(sent(&rig.effects()).is_empty(), "not before the executors had their time");
     let early = rig.update("e", status("t", TaskState::Finished, 2));
     assert_eq!(replies(&early), [(503, "Agent has not finished recovery")]);
@@ -275,9 +276,9 @@ fn a_record_is_short() {
     let mut next = Rig::recovered(disk.containers(&ContainerState::Alive));
     next.subscribe("e");
     for mut rig in [rig, next] {
-        rig.agent.handle_master_detected(rig.now, None);
+        rig.agent.handle(rig.now, crate::Event::MasterDetected(None));
         rig.effects();
-        rig.agent.handle_master_detected(rig.now, Some(master()));
+        rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
         let effects = rig.effects();
         let [Message::ReregisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
         let statuses = message.tasks[0].statuses.iter();
@@ -292,7 +293,7 @@ fn a_record_is_short() {
 fn executors_that_do_not_come_back_are_ended() {
     let (mut disk, container) = custom();
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     assert!(rig.pass(Duration::from_millis(1999)).is_empty());
     let effects = rig.pass(Duration::from_millis(1));
@@ -351,7 +352,7 @@ fn a_kill_goes_on_after_the_restart() {
 impl Rig {
     /// Learns of the master without being registered yet.
     fn register_quietly(&mut self) {
-        self.agent.handle_master_detected(self.now, Some(master()));
+        self.agent.handle(self.now, crate::Event::MasterDetected(Some(master())));
         self.effects();
     }
 

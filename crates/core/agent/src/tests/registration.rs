@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tepui_core_kit::Core as _;
 use tepui_wire_mesos::{Message, internal, v1};
 
 use super::{AGENT, Rig, aware, checkpoints, command_task, launch, master, sent, states, updates, upid};
@@ -14,7 +15,7 @@ fn registered() -> internal::SlaveRegisteredMessage {
 fn the_first_registration_does_not_wait() {
     let mut rig = Rig::new();
     assert!(rig.effects().is_empty());
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     let effects = rig.effects();
     assert_eq!(effects[0], Effect::Link { to: master() });
     let [Message::RegisterSlave(message)] = sent(&effects)[..] else { panic!("{effects:?}") };
@@ -30,7 +31,7 @@ fn the_first_registration_does_not_wait() {
 #[test]
 fn attempts_back_off_to_a_minute() {
     let mut rig = Rig::new();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     let attempts = |effects: &[Effect]| sent(effects).len();
     let first = attempts(&rig.pass(Duration::from_secs(60)));
@@ -43,7 +44,7 @@ fn attempts_back_off_to_a_minute() {
 fn the_id_is_durable_before_it_is_used() {
     let mut rig = Rig::new();
     rig.durable = false;
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     let effects = rig.message(registered());
     assert!(matches!(checkpoints(&effects)[..], [Checkpoint::Agent(_)]));
@@ -61,7 +62,7 @@ fn the_id_is_durable_before_it_is_used() {
 #[test]
 fn registration_is_followed_by_an_update_of_the_agent() {
     let mut rig = Rig::new();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     let effects = rig.message(registered());
     let [Message::UpdateSlave(update)] = sent(&effects)[..] else { panic!("{effects:?}") };
@@ -73,9 +74,12 @@ fn registration_is_followed_by_an_update_of_the_agent() {
 #[test]
 fn others_cannot_register_us() {
     let mut rig = Rig::new();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
-    rig.agent.handle_message(rig.now, &upid("master@10.0.0.2:5050"), registered().into());
+    rig.agent.handle(
+        rig.now,
+        crate::Event::Message { from: upid("master@10.0.0.2:5050"), message: registered().into() },
+    );
     assert!(rig.effects().is_empty());
     assert_eq!(rig.agent.agent_id(), None);
 }
@@ -85,12 +89,12 @@ fn pings_are_answered_in_every_state_and_their_absence_is_noticed() {
     let mut rig = Rig::new();
     let observer = upid("slave-observer(1)@10.0.0.1:5050");
     let ping = |connected| Message::from(internal::PingSlaveMessage { connected });
-    rig.agent.handle_message(rig.now, &observer, ping(true));
+    rig.agent.handle(rig.now, crate::Event::Message { from: observer.clone(), message: ping(true) });
     let pong = Effect::Send { to: observer.clone(), message: internal::PongSlaveMessage {}.into() };
     assert_eq!(rig.effects(), vec![pong.clone()]);
     rig.register();
     assert!(rig.pass(Duration::from_secs(74)).is_empty());
-    rig.agent.handle_message(rig.now, &observer, ping(true));
+    rig.agent.handle(rig.now, crate::Event::Message { from: observer, message: ping(true) });
     assert_eq!(rig.effects(), vec![pong]);
     assert!(rig.pass(Duration::from_secs(74)).is_empty());
     let effects = rig.pass(Duration::from_secs(3));
@@ -111,7 +115,7 @@ fn a_broken_link_is_made_again_with_everything_that_runs() {
     let container = launch(&rig.run(aware(), command_task("t", "sleep 9"))).container_id.clone();
     let effects = rig.launched(&container);
     assert_eq!(states(&effects).len(), 1);
-    rig.agent.handle_exited(rig.now, &master());
+    rig.agent.handle(rig.now, crate::Event::Exited(master()));
     assert!(rig.effects().is_empty(), "not in the same moment");
     let effects = rig.pass(Duration::from_secs(1));
     assert_eq!(effects[0], Effect::Link { to: master() });
@@ -122,7 +126,7 @@ fn a_broken_link_is_made_again_with_everything_that_runs() {
     assert_eq!(message.frameworks.len(), 1);
     assert!(message.executor_infos.is_empty(), "a command task has no executor that the master knows");
     // An answer to an attempt whose connection broke says nothing.
-    rig.agent.handle_exited(rig.now, &master());
+    rig.agent.handle(rig.now, crate::Event::Exited(master()));
     rig.effects();
     let again = internal::SlaveReregisteredMessage {
         slave_id: v1::AgentId { value: AGENT.to_owned() },
@@ -137,10 +141,10 @@ fn a_broken_link_is_made_again_with_everything_that_runs() {
 #[test]
 fn no_master_no_attempts() {
     let mut rig = Rig::registered();
-    rig.agent.handle_master_detected(rig.now, None);
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(None));
     assert!(rig.pass(Duration::from_secs(600)).is_empty());
     assert_eq!(rig.agent.phase(), Phase::Disconnected);
-    rig.agent.handle_master_detected(rig.now, Some(upid("master@10.0.0.2:5050")));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(upid("master@10.0.0.2:5050"))));
     assert!(matches!(sent(&rig.effects())[..], [Message::ReregisterSlave(_)]));
 }
 
@@ -150,7 +154,7 @@ fn tasks_that_only_the_master_knows_are_dropped() {
     let container = launch(&rig.run(aware(), command_task("here", "sleep 9"))).container_id.clone();
     let effects = rig.launched(&container);
     rig.acknowledge_all(&effects);
-    rig.agent.handle_exited(rig.now, &master());
+    rig.agent.handle(rig.now, crate::Event::Exited(master()));
     rig.pass(Duration::from_secs(1));
     let status = |task: &str| v1::TaskStatus {
         task_id: v1::TaskId { value: task.to_owned() },
@@ -176,8 +180,8 @@ fn tasks_that_only_the_master_knows_are_dropped() {
 #[test]
 fn an_id_that_comes_after_a_break_is_used_to_ask_again() {
     let mut rig = Rig::new();
-    rig.agent.handle_master_detected(rig.now, Some(master()));
-    rig.agent.handle_exited(rig.now, &master());
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
+    rig.agent.handle(rig.now, crate::Event::Exited(master()));
     rig.effects();
     let effects = rig.message(registered());
     assert!(matches!(checkpoints(&effects)[..], [Checkpoint::Agent(_)]), "{effects:?}");
@@ -238,12 +242,12 @@ fn sandboxes_go_when_old_or_when_the_disk_is_full() {
     assert!(rig.pass(150 * hour).is_empty());
     assert_eq!(rig.pass(2 * hour), gone);
     let mut rig = Rig::recovered(recovered);
-    rig.agent.handle_disk_usage(rig.now, 0.5);
+    rig.agent.handle(rig.now, crate::Event::DiskUsage(0.5));
     assert!(rig.effects().is_empty());
     rig.pass(hour);
-    rig.agent.handle_disk_usage(rig.now, 0.95);
+    rig.agent.handle(rig.now, crate::Event::DiskUsage(0.95));
     assert_eq!(rig.effects(), gone);
-    rig.agent.handle_disk_usage(rig.now, f64::NAN);
+    rig.agent.handle(rig.now, crate::Event::DiskUsage(f64::NAN));
 }
 
 /// The agent repeats its registration, and before the second one arrives the master launches an executor: comparing itself with
@@ -251,7 +255,7 @@ fn sandboxes_go_when_old_or_when_the_disk_is_full() {
 #[test]
 fn a_repeated_registration_that_crossed_a_launch_is_put_right() {
     let mut rig = Rig::registered();
-    rig.agent.handle_exited(rig.now, &master());
+    rig.agent.handle(rig.now, crate::Event::Exited(master()));
     rig.effects();
     rig.pass(std::time::Duration::from_secs(4));
     let slave_id = v1::AgentId { value: AGENT.to_owned() };

@@ -1,3 +1,4 @@
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::{
     Message, internal,
@@ -106,7 +107,13 @@ fn what_is_not_for_us_or_comes_twice_is_dropped() {
         v1::TaskInfo { agent_id: v1::AgentId { value: "other".to_owned() }, ..command_task("t", "true") };
     assert!(rig.run(aware(), other).is_empty());
     let stranger = upid("master@10.9.9.9:5050");
-    rig.agent.handle_message(rig.now, &stranger, run_task(aware(), command_task("t", "true")).into());
+    rig.agent.handle(
+        rig.now,
+        crate::Event::Message {
+            from: stranger,
+            message: run_task(aware(), command_task("t", "true")).into(),
+        },
+    );
     assert!(rig.effects().is_empty());
     rig.run(aware(), command_task("t", "true"));
     assert!(rig.run(aware(), command_task("t", "true")).is_empty());

@@ -1,5 +1,6 @@
 //! Costs that must not grow with what is there already.
 
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::v1;
 
@@ -10,8 +11,8 @@ use crate::{Agent, Effect};
 fn drain(agent: &mut Agent, now: tepui_model::Tick) -> Vec<Effect> {
     let mut effects = Vec::new();
     while let Some(effect) = agent.poll_effect() {
-        if let Effect::Persist { token, .. } = &effect {
-            agent.handle_persisted(now, *token);
+        if let Effect::Persist(persist) = &effect {
+            agent.handle(now, crate::Event::Persisted(persist.token));
         }
         effects.push(effect);
     }
@@ -25,7 +26,7 @@ fn five_thousand_tasks_on_one_executor() {
     let mut first = Vec::new();
     for n in 0..TASKS {
         let message = run_task(aware(), executor_task(&format!("t{n}"), "e"));
-        rig.agent.handle_message(rig.now, &super::master(), message.into());
+        rig.agent.handle(rig.now, crate::Event::Message { from: super::master(), message: message.into() });
         first.extend(drain(&mut rig.agent, rig.now));
     }
     assert_eq!(first.iter().filter(|effect| matches!(effect, Effect::Launch(_))).count(), 1);
@@ -39,7 +40,14 @@ fn five_thousand_tasks_on_one_executor() {
             let status = super::status(&format!("t{n}"), state, k);
             let update = Some(v1::executor::call::Update { status });
             let call = v1::executor::Call { update, ..super::call(v1::executor::call::Type::Update, "e") };
-            rig.agent.handle_call(rig.now, tepui_model::ConnectionId(9), call);
+            rig.agent.handle(
+                rig.now,
+                crate::Event::Called {
+                    from: tepui_model::ConnectionId(9),
+                    caller: None,
+                    call: Box::new(call),
+                },
+            );
             let mut open = updates(&drain(&mut rig.agent, rig.now));
             while let Some(update) = open.pop() {
                 over += usize::from(update.status.state() == v1::TaskState::TaskFinished);
@@ -49,7 +57,10 @@ fn five_thousand_tasks_on_one_executor() {
                     task_id: update.status.task_id.clone(),
                     uuid: update.uuid.clone().unwrap(),
                 };
-                rig.agent.handle_message(rig.now, &super::master(), acknowledgement.into());
+                rig.agent.handle(
+                    rig.now,
+                    crate::Event::Message { from: super::master(), message: acknowledgement.into() },
+                );
                 open.extend(updates(&drain(&mut rig.agent, rig.now)));
             }
         }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tepui_core_kit::Core as _;
 use tepui_model::TaskState;
 use tepui_wire_mesos::{internal, v1, v1::executor::event::Type as Event};
 
@@ -36,10 +37,17 @@ fn writes_of_several_events_are_one_batch() {
     for n in 1..4 {
         let update = Some(v1::executor::call::Update { status: status("t", TaskState::Running, n) });
         let call = v1::executor::Call { update, ..super::call(v1::executor::call::Type::Update, "e") };
-        rig.agent.handle_call(rig.now, tepui_model::ConnectionId(100 + u64::from(n)), call);
+        rig.agent.handle(
+            rig.now,
+            crate::Event::Called {
+                from: tepui_model::ConnectionId(100 + u64::from(n)),
+                caller: None,
+                call: Box::new(call),
+            },
+        );
     }
     let effects = rig.effects();
-    let writes = effects.iter().filter(|effect| matches!(effect, Effect::Persist { .. })).count();
+    let writes = effects.iter().filter(|effect| matches!(effect, Effect::Persist(_))).count();
     assert_eq!((writes, checkpoints(&effects).len()), (1, 3));
     assert_eq!(event_types(&effects), [Event::Acknowledged; 3]);
     assert_eq!(states(&effects).len(), 1, "one in flight");
@@ -49,7 +57,7 @@ fn writes_of_several_events_are_one_batch() {
 fn retries_double_up_to_ten_minutes() {
     let mut rig = Rig::registered();
     // No pings in this test: keep the master by other means.
-    rig.agent.registration = crate::registration::Registration::new(&super::config(), uuid::Uuid::nil());
+    rig.agent.registration = crate::registration::Registration::new(&super::config(), bytes::Bytes::new());
     rig.with_executor(aware());
     let first = updates(&rig.update("e", status("t", TaskState::Running, 1))).remove(0);
     let observer = super::upid("slave-observer(1)@10.0.0.1:5050");
@@ -58,7 +66,7 @@ fn retries_double_up_to_ten_minutes() {
     while waits.len() < 8 {
         waited += 5;
         let ping = internal::PingSlaveMessage { connected: true };
-        rig.agent.handle_message(rig.now, &observer, ping.into());
+        rig.agent.handle(rig.now, crate::Event::Message { from: observer.clone(), message: ping.into() });
         rig.effects();
         let again = updates(&rig.pass(Duration::from_secs(5)));
         if let [update] = &again[..] {
@@ -79,12 +87,12 @@ fn streams_rest_without_a_master_and_go_on_with_one() {
     rig.with_executor(aware());
     let effects = rig.update("e", status("t", TaskState::Running, 1));
     assert_eq!(states(&effects), [TaskState::Running]);
-    rig.agent.handle_master_detected(rig.now, None);
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(None));
     assert!(updates(&rig.pass(Duration::from_secs(100))).is_empty());
     let effects = rig.update("e", status("t", TaskState::Finished, 2));
     assert_eq!(event_types(&effects), [Event::Acknowledged], "the executor need not wait");
     assert!(updates(&effects).is_empty());
-    rig.agent.handle_master_detected(rig.now, Some(master()));
+    rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
     rig.effects();
     let effects = rig.message(internal::SlaveReregisteredMessage {
         slave_id: v1::AgentId { value: super::AGENT.to_owned() },

@@ -12,7 +12,7 @@ use tepui_core_agent::{
     ContainerState, Exit, Limitation, Recovered, RecoveredContainer as RecoveredNested, RecoveredExecutor,
     RecoveredFramework, RecoveredSandbox, RecoveredTask, flat_id,
 };
-use tepui_model::Tick;
+use tepui_model::{Reason, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use super::{
@@ -353,7 +353,7 @@ fn state_of(listed: Option<&RecoveredContainer>) -> ContainerState {
 
 /// An end as it was written down.
 fn exit_of(written: v1::agent::response::WaitContainer) -> Exit {
-    let reason = written.reason.and_then(|reason| v1::task_status::Reason::try_from(reason).ok());
+    let reason = written.reason.and_then(Reason::from_number);
     let limitation = reason.map(|reason| Limitation {
         reason,
         message: written.message.unwrap_or_default(),

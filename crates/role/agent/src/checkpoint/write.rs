@@ -7,6 +7,7 @@ use std::{
 };
 
 use tepui_core_agent::{Checkpoint, Removal, Run};
+use tepui_core_kit::Persist;
 use tepui_model::Token;
 use tokio::sync::mpsc;
 
@@ -23,7 +24,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Write these, then say so.
-    Persist(Token, Vec<Checkpoint>),
+    Persist(Persist<Checkpoint>),
     /// Delete these.
     Remove(Removal),
     /// Delete a sandbox.
@@ -124,8 +125,8 @@ impl Files {
     /// told and left.
     fn perform_until_done(&mut self, job: Job, result: &mut Written, stopped: impl Fn() -> bool) {
         match job {
-            Job::Persist(token, checkpoints) => {
-                for checkpoint in checkpoints {
+            Job::Persist(Persist { token, writes }) => {
+                for checkpoint in writes {
                     loop {
                         match self.write(&checkpoint) {
                             Ok(()) => break,

@@ -1,7 +1,7 @@
 //! `POST /api/v1/executor`.
 
 use http::{HeaderValue, StatusCode, header};
-use tepui_core_agent::{Claims, SecretKey};
+use tepui_core_agent::Claims;
 use tepui_model::Tick;
 use tepui_transport::{
     Request, Response,
@@ -14,6 +14,7 @@ use super::Context;
 use crate::{
     clock,
     shell::{Call, Input},
+    token::SecretKey,
 };
 
 /// What executors' tokens are for.

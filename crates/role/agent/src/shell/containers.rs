@@ -6,7 +6,8 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use tepui_core_agent::{ContainerCall, LaunchFailure, LaunchFailureReason};
+use tepui_core_agent::{ContainerCall, Event, LaunchFailure, LaunchFailureReason};
+use tepui_core_kit::Core as _;
 use tepui_model::{ConnectionId, Reply, Tick};
 use tepui_transport::{Response, negotiate, stream};
 use tepui_wire_mesos::{ContentType, v1::agent};
@@ -139,7 +140,7 @@ impl Shell {
             self.containers.sessions.insert(connection);
         }
         self.containers.asks.insert(connection, (answer, accept));
-        self.core.handle_container_call(now, connection, call);
+        self.core.handle(now, Event::ContainerCalled { from: connection, call });
     }
 
     /// Whether the ends of a container's input and output are ours.

@@ -1,6 +1,7 @@
 //! Performing what the core decided, in the order in which it decided it.
 
-use tepui_core_agent::{Effect, LaunchFailureReason, flat_id};
+use tepui_core_agent::{Effect, Event, LaunchFailureReason, TOKEN, flat_id};
+use tepui_core_kit::Core as _;
 use tepui_model::ConnectionId;
 use tepui_transport::{Response, StreamLimit, negotiate, stream};
 use tepui_wire_mesos::v1;
@@ -40,7 +41,7 @@ impl Shell {
             }
             Effect::Send { to, message } => self.links.send(PROCESS, &to, message),
             Effect::Link { to } => self.links.link(&to),
-            Effect::Persist { token, checkpoints } => self.writer.push(Job::Persist(token, checkpoints)),
+            Effect::Persist(persist) => self.writer.push(Job::Persist(persist)),
             Effect::RemoveCheckpoint(removal) => self.writer.push(Job::Remove(removal)),
             Effect::RemoveSandbox { path } => self.writer.push(Job::RemoveSandbox(path.into())),
             Effect::Launch(launch) => self.launch(*launch).await,
@@ -57,6 +58,14 @@ impl Shell {
             Effect::CancelProbe { container, id } => self.probes.end(&container, id),
             Effect::Log(text) => tracing::info!("{text}"),
             Effect::Shutdown => self.shutdown.cancel(),
+        }
+    }
+
+    /// Makes the token of an executor, and puts it where the core kept a place for it.
+    fn put_token(&self, launch: &mut tepui_core_agent::Launch) {
+        let (Some(key), Some(claims)) = (&self.secret_key, launch.token.take()) else { return };
+        if let Some((_, value)) = launch.environment.iter_mut().find(|(name, _)| name == TOKEN) {
+            *value = key.token(&claims);
         }
     }
 
@@ -81,7 +90,8 @@ impl Shell {
         }
     }
 
-    async fn launch(&mut self, launch: tepui_core_agent::Launch) {
+    async fn launch(&mut self, mut launch: tepui_core_agent::Launch) {
+        self.put_token(&mut launch);
         let container = launch.container_id.clone();
         let durable = launch.checkpoint;
         self.containers.launched(&flat_id(&container), &launch);
@@ -95,7 +105,10 @@ impl Shell {
             Err(message) => {
                 self.containers.ended(&flat_id(&container));
                 let failure = tepui_core_agent::LaunchFailure { reason: LaunchFailureReason::Other, message };
-                self.core.handle_launched(self.clock.now(), &container, Err(failure));
+                self.core.handle(
+                    self.clock.now(),
+                    Event::Launched { container: container.clone(), outcome: Err(failure) },
+                );
             }
         }
     }

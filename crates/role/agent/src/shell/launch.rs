@@ -7,6 +7,7 @@ use tepui_core_agent::{
     ContainerClass, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits, Stdio,
     flat_id,
 };
+use tepui_model::Reason;
 use tepui_wire_mesos::v1;
 
 /// What to start. The error is for the scheduler.
@@ -135,8 +136,8 @@ fn capabilities_of(info: &v1::CapabilityInfo) -> Result<CapabilitySet, String> {
 /// What ended a container, for the core.
 pub(crate) fn limitation(limitation: tepui_containment::Limitation) -> Limitation {
     let (reason, name) = match limitation.limited {
-        Limited::Memory => (v1::task_status::Reason::ContainerLimitationMemory, "mem"),
-        Limited::Disk => (v1::task_status::Reason::ContainerLimitationDisk, "disk"),
+        Limited::Memory => (Reason::ContainerLimitationMemory, "mem"),
+        Limited::Disk => (Reason::ContainerLimitationDisk, "disk"),
     };
     let megabytes = u32::try_from(limitation.used_bytes >> 20).unwrap_or(u32::MAX);
     let resource = v1::Resource {

@@ -1,5 +1,5 @@
 //! The tokens that executors show with their calls: JSON web tokens, signed with HMAC and SHA-256.
-//! Must not live here: who has to show one.
+//! Must not live here: who has to show one, and of whom.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
+use tepui_core_agent::Claims;
 use tepui_model::Tick;
 
 /// The key that tokens are signed with. Nothing here shows it.
 #[derive(Clone)]
-pub struct SecretKey(Hmac<Sha256>);
+pub(crate) struct SecretKey(Hmac<Sha256>);
 
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,25 +20,14 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Whose a token is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// The framework (`fid`).
-    pub framework: String,
-    /// The executor (`eid`).
-    pub executor: String,
-    /// Its container (`cid`): an earlier run of the executor is another one.
-    pub container: String,
-}
-
 impl SecretKey {
     /// A key of these bytes; `None` if there are none.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
         Hmac::new_from_slice(bytes).ok().filter(|_| !bytes.is_empty()).map(Self)
     }
 
     /// A token for an executor. It does not expire: it is good as long as the executor's container.
-    pub fn token(&self, claims: &Claims) -> String {
+    pub(crate) fn token(&self, claims: &Claims) -> String {
         let header = json!({"alg": "HS256", "typ": "JWT"});
         let Claims { framework, executor, container } = claims;
         let payload = json!({"cid": container, "eid": executor, "fid": framework});
@@ -50,7 +40,7 @@ impl SecretKey {
     ///
     /// # Errors
     /// Says what is wrong with it; nothing of the key.
-    pub fn verify(&self, token: &str, now: Tick) -> Result<Claims, String> {
+    pub(crate) fn verify(&self, token: &str, now: Tick) -> Result<Claims, String> {
         let parts: Vec<&str> = token.split('.').collect();
         let [header, payload, signature] = parts[..] else {
             return Err(format!("Expected 3 components in token, got {}", parts.len()));
@@ -80,24 +70,6 @@ impl SecretKey {
         }
         let claim = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Claims { framework: claim("fid"), executor: claim("eid"), container: claim("cid") })
-    }
-}
-
-impl Claims {
-    /// Whether a call of this executor may be made with the token.
-    pub(crate) fn check(&self, framework: &str, executor: &str, container: &str) -> Result<(), String> {
-        let Self { framework: fid, executor: eid, container: cid } = self;
-        let who =
-            format!("Authenticated principal '{{cid: {cid}, eid: {eid}, fid: {fid}}}' does not contain");
-        if fid != framework {
-            Err(format!("{who} an 'fid' claim with the framework ID {framework}, which is set in the call"))
-        } else if eid != executor {
-            Err(format!("{who} an 'eid' claim with the executor ID {executor}, which is set in the call"))
-        } else if cid != container {
-            Err(format!("{who} a 'cid' claim with the correct active ContainerID"))
-        } else {
-            Ok(())
-        }
     }
 }
 
@@ -181,16 +153,6 @@ mod tests {
         ] {
             let error = key.verify(&token, NOW).unwrap_err();
             assert!(error.contains(words), "{token}: {error}");
-        }
-    }
-
-    #[test]
-    fn claims_are_those_of_the_call() {
-        assert_eq!(claims().check("f", "e", "c"), Ok(()));
-        for (framework, executor, container, words) in
-            [("x", "e", "c", "'fid'"), ("f", "x", "c", "'eid'"), ("f", "e", "x", "'cid'")]
-        {
-            assert!(claims().check(framework, executor, container).unwrap_err().contains(words));
         }
     }
 }

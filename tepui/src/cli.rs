@@ -466,4 +466,7 @@ pub(crate) struct Explain {
     pub(crate) target: Target,
     /// Id of a task or of a framework, or a framework's name.
     pub(crate) what: String,
+    /// Print what is known as JSON, with the facts behind the words.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

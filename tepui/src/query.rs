@@ -121,6 +121,9 @@ pub(crate) async fn explain(explain: &Explain) -> Result<(), Failure> {
             ask_why(&api, &id).await?.ok_or_else(|| Failure::fault("it has gone meanwhile"))?
         }
     };
+    if explain.json {
+        return print_json(&answer);
+    }
     let mut out = std::io::stdout().lock();
     for line in items(&answer, "/reasons") {
         writeln!(out, "{}", line.as_str().unwrap_or_default())?;

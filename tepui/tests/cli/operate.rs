@@ -262,6 +262,11 @@ fn it_is_explained_why_nothing_runs() {
         let text = explain(&task, "TASK_RUNNING")?;
         assert!(text.contains(&task), "{text}");
         explain("tepui run greeter", "suppressed")?;
+        let facts = tepui(yard, &["explain", &task, "--json", "--master", &at])?.json()?;
+        assert_eq!(
+            (&facts["facts"][0]["fact"], &facts["facts"][0]["id"]),
+            (&"task".into(), &task.as_str().into())
+        );
         drop(waiting);
         // Gone, and nobody waits for it.
         wait_for("its end", Duration::from_secs(30), || {

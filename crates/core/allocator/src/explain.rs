@@ -5,6 +5,7 @@ use tepui_model::{Role, Tick, duration::format_duration};
 
 /// Why one agent's resources are not granted to one framework in one role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no agent.
     NoAgents,
@@ -67,7 +68,7 @@ impl Refusal {
 }
 
 /// Why a framework has no (more) offers in one role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The role.
     pub role: Role,

@@ -47,17 +47,6 @@ impl Drain {
     }
 }
 
-impl Deactivation {
-    /// In a word, for people.
-    pub(crate) fn word(&self) -> &'static str {
-        match self.drain {
-            Some(Drain { drained: false, .. }) => "draining",
-            Some(Drain { drained: true, .. }) => "drained",
-            None => "deactivated",
-        }
-    }
-}
-
 impl Master {
     /// Whether and how an agent was taken out of use.
     pub fn deactivation(&self, id: &str) -> Option<Deactivation> {

@@ -32,6 +32,7 @@ pub use counters::{Counter, Counters};
 pub use deactivation::{Deactivation, Drain};
 pub use effect::{Effect, OperatorEvent};
 pub use event::{Event, Start};
+pub use explain::{Explanation, Fact, OutOfUse, Standing};
 pub use framework::{Framework, FrameworkState};
 pub use master::Master;
 pub use registry::{InvalidRegistry, Registry};

@@ -13,7 +13,7 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use crate::{
-    Agent, Config, Counters, Deactivation, Effect, Event, Framework, Snapshot, Start, explain,
+    Agent, Config, Counters, Deactivation, Effect, Event, Explanation, Framework, Snapshot, Start, explain,
     handlers::{self, Pending, recovery::RecoveredAgent},
     offer::{self, Offer},
     operators::Operators,
@@ -217,14 +217,19 @@ impl Master {
         }
     }
 
-    /// Why a framework has no (more) offers: one line per fact; none if there is no such framework.
-    pub fn explain_framework(&self, id: &str) -> Option<Vec<String>> {
+    /// Why the framework, or else the task, called `id` is as it is; none if there is neither.
+    pub fn explain(&self, id: &str) -> Option<Explanation> {
+        self.explain_framework(id).or_else(|| self.explain_task(None, id))
+    }
+
+    /// Why a framework has no (more) offers; none if there is no such framework.
+    pub fn explain_framework(&self, id: &str) -> Option<Explanation> {
         explain::framework(self, id)
     }
 
-    /// Where a task is and what it waits for: one line per fact; of every framework that has such a task, if
-    /// none is named; none if nobody has.
-    pub fn explain_task(&self, framework: Option<&str>, task: &str) -> Option<Vec<String>> {
+    /// Where a task is and what it waits for, of every framework that has such a task, if none is named; none if nobody
+    /// has.
+    pub fn explain_task(&self, framework: Option<&str>, task: &str) -> Option<Explanation> {
         explain::task(self, framework, task)
     }
 

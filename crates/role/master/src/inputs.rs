@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use tepui_core_master::{Event, Snapshot};
+use tepui_core_master::{Event, Explanation, Snapshot};
 use tepui_model::ConnectionId;
 use tepui_transport::Response;
 use tepui_wire_mesos::ContentType;
@@ -29,7 +29,7 @@ pub(crate) enum Input {
     /// Somebody wants to read.
     Snapshot(oneshot::Sender<Snapshot>),
     /// Somebody wants to know why a framework or a task is as it is; nothing if there is none of that id.
-    Explain { what: String, answer: oneshot::Sender<Option<Vec<String>>> },
+    Explain { what: String, answer: oneshot::Sender<Option<Explanation>> },
 }
 
 /// The way to the core for the HTTP handlers. Clones share it.
@@ -77,7 +77,7 @@ impl Inputs {
     }
 
     /// Why the framework, or else the task, called `what` is as it is.
-    pub(crate) async fn explain(&self, what: String) -> Option<Vec<String>> {
+    pub(crate) async fn explain(&self, what: String) -> Option<Explanation> {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Input::Explain { what, answer }).await.ok()?;
         answered.await.ok()?

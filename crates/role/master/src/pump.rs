@@ -145,10 +145,7 @@ fn handle(
         Happened::Input(Input::Closed(connection)) => core.handle(now, Event::ConnectionClosed(connection)),
         // Whoever asked may have gone meanwhile.
         Happened::Input(Input::Snapshot(answer)) => drop(answer.send(core.snapshot())),
-        Happened::Input(Input::Explain { what, answer }) => {
-            let why = core.explain_framework(&what).or_else(|| core.explain_task(None, &what));
-            drop(answer.send(why));
-        }
+        Happened::Input(Input::Explain { what, answer }) => drop(answer.send(core.explain(&what))),
         Happened::Message(message) => {
             core.handle(now, Event::Message { from: message.from, message: message.message });
         }

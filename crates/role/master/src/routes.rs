@@ -209,15 +209,25 @@ async fn legacy(
     .await
 }
 
-/// `/explain?what=ID`: why a framework has no offers, or where a task is. Not a path of Mesos's.
+/// `/explain?what=ID`: why a framework has no offers, or where a task is; as JSON, or in words for those who accept only
+/// text. Not a path of Mesos's.
 async fn explain(context: Arc<Context>, request: Request) -> Response {
     let Some(what) = request.query_parameter("what") else {
         return Response::bad_request("Expecting 'what=ID' in query, the id of a framework or of a task");
     };
     match context.inputs.explain(what).await {
-        Some(reasons) => json(&request, legacy::to_bytes(&serde_json::json!({ "reasons": reasons }))),
+        Some(why) if wants_text(&request) => Response::text(StatusCode::OK, why.to_string()),
+        Some(why) => {
+            let reasons: Vec<String> = why.lines().collect();
+            let body = serde_json::json!({ "reasons": reasons, "at": why.at, "facts": why.facts });
+            json(&request, legacy::to_bytes(&body))
+        }
         None => Response::not_found(),
     }
+}
+
+fn wants_text(request: &Request) -> bool {
+    request.headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"))
 }
 
 async fn tasks(context: Arc<Context>, request: Request) -> Response {

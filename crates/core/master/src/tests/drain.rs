@@ -122,9 +122,9 @@ fn a_drain_is_written_told_and_over_when_the_last_end_is_acknowledged() {
     for (name, value) in [("active", 0.0), ("inactive", 1.0), ("connected", 1.0), ("disconnected", 0.0)] {
         assert_eq!(metrics[&format!("master/slaves_{name}")].to_bits(), f64::to_bits(value), "{name}");
     }
-    let why = cluster.master.explain_framework("M-0000").unwrap().join("\n");
+    let why = cluster.master.explain_framework("M-0000").unwrap().to_string();
     assert!(why.contains("1 agent is draining: it is not offered"), "{why}");
-    let why = cluster.master.explain_task(None, "t").unwrap().join("\n");
+    let why = cluster.master.explain_task(None, "t").unwrap().to_string();
     assert!(why.contains("agent M-S0 is draining"), "{why}");
     assert_eq!(answer(&mut cluster, REACTIVATE), bad("Agent is still in the DRAINING state"));
 

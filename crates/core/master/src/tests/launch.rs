@@ -285,7 +285,7 @@ fn a_declined_offer_comes_back_after_its_filter() {
     cluster.call(stream, &decline("M-O1", r#","filters":{"refuse_seconds":0}"#));
     cluster.pass_with_pongs(Duration::from_secs(10));
     assert!(cluster.offers().is_empty());
-    let why = cluster.master.explain_framework("M-0000").unwrap().join("\n");
+    let why = cluster.master.explain_framework("M-0000").unwrap().to_string();
     assert!(why.contains("suppressed"), "{why}");
 }
 

@@ -117,7 +117,7 @@ fn snapshots_do_not_change() {
     assert!((metrics["master/tasks_running"] - 1.0).abs() < 1e-9);
     assert!((metrics["master/cpus_percent"] - 0.125).abs() < 1e-9);
     let why = cluster.master.explain_task(None, "t").unwrap();
-    assert_eq!(why[0], "task 't' of framework M-0000 is TASK_RUNNING on agent M-S0");
+    assert_eq!(why.lines().next().unwrap(), "task 't' of framework M-0000 is TASK_RUNNING on agent M-S0");
     assert_eq!(cluster.master.explain_task(None, "x"), None);
 }
 

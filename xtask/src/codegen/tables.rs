@@ -133,6 +133,7 @@ fn render_message(out: &mut String, descriptor: &MessageDescriptor) -> Result<()
         .fold(0_u64, |bits, (index, _)| bits | 1 << index);
     writeln!(out, "    required: {required:#x},")?;
     writeln!(out, "    has_required: {},", has_required(descriptor, &mut BTreeSet::new()))?;
+    writeln!(out, "    holds_secrets: {},", holds_secrets(descriptor, &mut BTreeSet::new()))?;
     writeln!(out, "}};")?;
     if let Some(path) = rust_path(descriptor) {
         writeln!(out, "impl Described for {path} {{")?;
@@ -151,6 +152,23 @@ fn has_required(descriptor: &MessageDescriptor, seen: &mut BTreeSet<String>) -> 
     descriptor.fields().any(|field| {
         field.cardinality() == Cardinality::Required
             || field.kind().as_message().is_some_and(|message| has_required(message, seen))
+    })
+}
+
+/// Fields whose values nobody may see but those for whom they are.
+const SECRETS: &[&str] = &["mesos.v1.Secret.Value.data", "mesos.v1.Credential.secret"];
+
+fn is_secret(field: &FieldDescriptor) -> bool {
+    SECRETS.contains(&field.full_name())
+}
+
+/// Whether the message, or any that it can hold, has a secret field.
+fn holds_secrets(descriptor: &MessageDescriptor, seen: &mut BTreeSet<String>) -> bool {
+    if !seen.insert(descriptor.full_name().to_owned()) {
+        return false;
+    }
+    descriptor.fields().any(|field| {
+        is_secret(&field) || field.kind().as_message().is_some_and(|message| holds_secrets(message, seen))
     })
 }
 
@@ -174,13 +192,14 @@ fn render_field(out: &mut String, field: &FieldDescriptor) -> Result<(), Failure
     let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned());
     let deprecated =
         field.field_descriptor_proto().options.as_ref().is_some_and(|options| options.deprecated());
+    let secret = is_secret(field);
     let written_empty = WRITTEN_EMPTY.iter().any(|(message, fields)| {
         field.parent_message().full_name() == *message && fields.contains(&field.name())
     });
     writeln!(
         out,
         "        FieldDescriptor {{ name: {:?}, key: {:?}, number: {}, label: Label::{label}, kind: {}, \
-         default: {default:?}, deprecated: {deprecated}, written_empty: {written_empty}, oneof: {oneof:?} }},",
+         default: {default:?}, deprecated: {deprecated}, written_empty: {written_empty}, secret: {secret}, oneof: {oneof:?} }},",
         field.name(),
         format!("\"{}\":", field.name()),
         field.number(),

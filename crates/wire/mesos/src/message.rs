@@ -32,6 +32,13 @@ macro_rules! messages {
                 }
             }
 
+            /// The binary protobuf body with what is secret in it blanked.
+            pub(crate) fn recorded(&self) -> Vec<u8> {
+                match self {
+                    $(Self::$variant(message) => crate::recorded::bytes(&**message),)*
+                }
+            }
+
             /// Reads the body of the message called `name`.
             ///
             /// # Errors

@@ -1,6 +1,7 @@
 //! How messages are written down inside records of our own: a message is its protobuf bytes, whatever the record's format.
 //!
 //! So everything that holds messages can derive serde's traits, and a record stays readable when a message gets a field more.
+//! What is secret in a message (values of secrets, credentials) is blanked: records are read by people.
 //! Must not live here: JSON, which has Mesos's dialect (`json`).
 
 use std::{fmt, marker::PhantomData};
@@ -11,6 +12,8 @@ use serde::{
     de::{Error as _, SeqAccess, Visitor},
 };
 
+use tepui_wire_protobuf::{Described, secrets};
+
 use crate::Message;
 
 /// Implements serde's traits for generated messages.
@@ -18,7 +21,7 @@ macro_rules! recorded {
     ($message:ty) => {
         impl serde::Serialize for $message {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_bytes(&prost::Message::encode_to_vec(self))
+                serializer.serialize_bytes(&crate::recorded::bytes(self))
             }
         }
         impl<'de> serde::Deserialize<'de> for $message {
@@ -29,6 +32,14 @@ macro_rules! recorded {
     };
 }
 pub(crate) use recorded;
+
+/// A message's bytes, with what is secret in it blanked.
+pub(crate) fn bytes<M: Described>(message: &M) -> Vec<u8> {
+    let mut bytes = message.encode_to_vec();
+    // Our own bytes are a message; if they were not, all of them would be blanked.
+    let _ = secrets::blank(&mut bytes, M::DESCRIPTOR);
+    bytes
+}
 
 /// Reads a message that was written as bytes.
 pub(crate) fn read<'de, M: Prost + Default, D: Deserializer<'de>>(deserializer: D) -> Result<M, D::Error> {
@@ -59,7 +70,7 @@ impl<'de, M: Prost + Default> Visitor<'de> for Bytes<M> {
 
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.name(), Raw(self.encode())).serialize(serializer)
+        (self.name(), Raw(self.recorded().into())).serialize(serializer)
     }
 }
 
@@ -100,6 +111,55 @@ mod tests {
         let record = (Some(task), vec![Message::from(kill)]);
         let written = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<(Option<v1::TaskId>, Vec<Message>)>(&written).unwrap(), record);
+    }
+
+    #[test]
+    fn what_is_secret_is_not_written() {
+        let secret = |data: &'static str| v1::Secret {
+            r#type: Some(v1::secret::Type::Value.into()),
+            value: Some(v1::secret::Value { data: data.into() }),
+            ..v1::Secret::default()
+        };
+        let variable = v1::environment::Variable {
+            name: "PASSWORD".to_owned(),
+            r#type: Some(v1::environment::variable::Type::Secret.into()),
+            secret: Some(secret("hunter2")),
+            ..v1::environment::Variable::default()
+        };
+        let command = v1::CommandInfo {
+            environment: Some(v1::Environment { variables: vec![variable] }),
+            value: Some("true".to_owned()),
+            ..v1::CommandInfo::default()
+        };
+        let task = v1::TaskInfo { command: Some(command), ..v1::TaskInfo::default() };
+        let run = Message::from(internal::RunTaskMessage { task, ..internal::RunTaskMessage::default() });
+        let credential = v1::Credential { principal: "me".to_owned(), secret: Some("hunter2".to_owned()) };
+        let publish = v1::volume::source::CsiVolume {
+            static_provisioning: Some(v1::volume::source::csi_volume::StaticProvisioning {
+                node_publish_secrets: [("key".to_owned(), secret("hunter2"))].into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let written = serde_json::to_string(&(&run, &credential, &publish)).unwrap();
+        let hidden = format!("{:?}", b"hunter2").replace(' ', "");
+        assert!(!written.contains(hidden.trim_matches(['[', ']'])), "{written}");
+        let (read, credential, publish): (Message, v1::Credential, v1::volume::source::CsiVolume) =
+            serde_json::from_str(&written).unwrap();
+        assert_eq!(credential.secret.as_deref(), Some("*******"));
+        assert_eq!(credential.principal, "me");
+        let secrets = publish.static_provisioning.unwrap().node_publish_secrets;
+        assert_eq!(secrets["key"], secret("*******"));
+        let Message::RunTask(run) = read else { panic!("another message: {read:?}") };
+        assert_eq!(run.task.command.unwrap().value.as_deref(), Some("true"));
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_blanked_as_a_whole() {
+        let mut bytes = *b"\x0a\x7fsecret";
+        let descriptor = <v1::TaskInfo as tepui_wire_protobuf::Described>::DESCRIPTOR;
+        tepui_wire_protobuf::secrets::blank(&mut bytes, descriptor).unwrap_err();
+        assert_eq!(&bytes, b"********");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct MessageDescriptor {
     pub required: u64,
     /// Whether this message, or any that it can hold, has a required field.
     pub has_required: bool,
+    /// Whether this message, or any that it can hold, has a secret field.
+    pub holds_secrets: bool,
 }
 
 /// One field.
@@ -44,6 +46,8 @@ pub struct FieldDescriptor {
     pub deprecated: bool,
     /// Whether the list is shown in JSON even when it is empty.
     pub written_empty: bool,
+    /// Whether nobody may see the value but those for whom it is.
+    pub secret: bool,
     /// The oneof that the field belongs to.
     pub oneof: Option<&'static str>,
 }

@@ -537,25 +537,27 @@ static MESOS_V1_SCHEDULER_RESPONSE_TYPE: EnumDescriptor = EnumDescriptor { name:
 static GOOGLE_PROTOBUF_DURATION: MessageDescriptor = MessageDescriptor {
     name: "google.protobuf.Duration",
     fields: &[
-        FieldDescriptor { name: "seconds", key: "\"seconds\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "nanos", key: "\"nanos\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "seconds", key: "\"seconds\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "nanos", key: "\"nanos\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 static MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AcknowledgeOperationStatusMessage",
     fields: &[
-        FieldDescriptor { name: "status_uuid", key: "\"status_uuid\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status_uuid", key: "\"status_uuid\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AcknowledgeOperationStatusMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ACKNOWLEDGE_OPERATION_STATUS_MESSAGE;
@@ -564,15 +566,16 @@ recorded!(crate::internal::AcknowledgeOperationStatusMessage);
 static MESOS_INTERNAL_APPLY_OPERATION_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ApplyOperationMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_info", key: "\"operation_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_info", key: "\"operation_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 1, 2, 3],
     required: 0xe,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ApplyOperationMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_APPLY_OPERATION_MESSAGE;
@@ -581,12 +584,13 @@ recorded!(crate::internal::ApplyOperationMessage);
 static MESOS_INTERNAL_ARCHIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::Archive {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ARCHIVE;
@@ -595,14 +599,15 @@ recorded!(crate::internal::Archive);
 static MESOS_INTERNAL_ARCHIVE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.Archive.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::archive::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_ARCHIVE_FRAMEWORK;
@@ -611,12 +616,13 @@ recorded!(crate::internal::archive::Framework);
 static MESOS_INTERNAL_AUTHENTICATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticateMessage",
     fields: &[
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticateMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATE_MESSAGE;
@@ -630,6 +636,7 @@ static MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE: MessageDescriptor = Mess
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationCompletedMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_COMPLETED_MESSAGE;
@@ -638,12 +645,13 @@ recorded!(crate::internal::AuthenticationCompletedMessage);
 static MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationErrorMessage",
     fields: &[
-        FieldDescriptor { name: "error", key: "\"error\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationErrorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_ERROR_MESSAGE;
@@ -657,6 +665,7 @@ static MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE: MessageDescriptor = Message
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationFailedMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_FAILED_MESSAGE;
@@ -665,12 +674,13 @@ recorded!(crate::internal::AuthenticationFailedMessage);
 static MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationMechanismsMessage",
     fields: &[
-        FieldDescriptor { name: "mechanisms", key: "\"mechanisms\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mechanisms", key: "\"mechanisms\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationMechanismsMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_MECHANISMS_MESSAGE;
@@ -679,13 +689,14 @@ recorded!(crate::internal::AuthenticationMechanismsMessage);
 static MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStartMessage",
     fields: &[
-        FieldDescriptor { name: "mechanism", key: "\"mechanism\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mechanism", key: "\"mechanism\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationStartMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_START_MESSAGE;
@@ -694,12 +705,13 @@ recorded!(crate::internal::AuthenticationStartMessage);
 static MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.AuthenticationStepMessage",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::AuthenticationStepMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_AUTHENTICATION_STEP_MESSAGE;
@@ -708,12 +720,13 @@ recorded!(crate::internal::AuthenticationStepMessage);
 static MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.CheckpointResourcesMessage",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::CheckpointResourcesMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_CHECKPOINT_RESOURCES_MESSAGE;
@@ -722,12 +735,13 @@ recorded!(crate::internal::CheckpointResourcesMessage);
 static MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DeactivateFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::DeactivateFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_DEACTIVATE_FRAMEWORK_MESSAGE;
@@ -736,12 +750,13 @@ recorded!(crate::internal::DeactivateFrameworkMessage);
 static MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.DrainSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "config", key: "\"config\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::DrainSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_DRAIN_SLAVE_MESSAGE;
@@ -750,16 +765,17 @@ recorded!(crate::internal::DrainSlaveMessage);
 static MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 1, 2, 3, 4],
     required: 0x1f,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ExecutorRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_REGISTERED_MESSAGE;
@@ -768,13 +784,14 @@ recorded!(crate::internal::ExecutorRegisteredMessage);
 static MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "slave_info", key: "\"slave_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ExecutorReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_REREGISTERED_MESSAGE;
@@ -783,15 +800,16 @@ recorded!(crate::internal::ExecutorReregisteredMessage);
 static MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExecutorToFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 2, 1, 0],
     required: 0xf,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ExecutorToFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXECUTOR_TO_FRAMEWORK_MESSAGE;
@@ -800,15 +818,16 @@ recorded!(crate::internal::ExecutorToFrameworkMessage);
 static MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ExitedExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 1, 0, 3],
     required: 0xf,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ExitedExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_EXITED_EXECUTOR_MESSAGE;
@@ -817,12 +836,13 @@ recorded!(crate::internal::ExitedExecutorMessage);
 static MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkErrorMessage",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::FrameworkErrorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_ERROR_MESSAGE;
@@ -831,13 +851,14 @@ recorded!(crate::internal::FrameworkErrorMessage);
 static MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::FrameworkRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_REGISTERED_MESSAGE;
@@ -846,13 +867,14 @@ recorded!(crate::internal::FrameworkRegisteredMessage);
 static MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::FrameworkReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_REREGISTERED_MESSAGE;
@@ -861,15 +883,16 @@ recorded!(crate::internal::FrameworkReregisteredMessage);
 static MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.FrameworkToExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 2, 1, 0],
     required: 0xf,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::FrameworkToExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_FRAMEWORK_TO_EXECUTOR_MESSAGE;
@@ -878,12 +901,13 @@ recorded!(crate::internal::FrameworkToExecutorMessage);
 static MESOS_INTERNAL_HOOK_EXECUTED: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.HookExecuted",
     fields: &[
-        FieldDescriptor { name: "module", key: "\"module\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "module", key: "\"module\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::HookExecuted {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_HOOK_EXECUTED;
@@ -892,13 +916,14 @@ recorded!(crate::internal::HookExecuted);
 static MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.InverseOffersMessage",
     fields: &[
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::InverseOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_INVERSE_OFFERS_MESSAGE;
@@ -907,14 +932,15 @@ recorded!(crate::internal::InverseOffersMessage);
 static MESOS_INTERNAL_KILL_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.KillTaskMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::KillTaskMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_KILL_TASK_MESSAGE;
@@ -923,15 +949,16 @@ recorded!(crate::internal::KillTaskMessage);
 static MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LaunchTasksMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 0, 3, 1],
     required: 0x5,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::LaunchTasksMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_LAUNCH_TASKS_MESSAGE;
@@ -940,12 +967,13 @@ recorded!(crate::internal::LaunchTasksMessage);
 static MESOS_INTERNAL_LOST_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.LostSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::LostSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_LOST_SLAVE_MESSAGE;
@@ -954,12 +982,13 @@ recorded!(crate::internal::LostSlaveMessage);
 static MESOS_INTERNAL_MASTER_SLAVE_CONNECTION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.MasterSlaveConnection",
     fields: &[
-        FieldDescriptor { name: "total_ping_timeout_seconds", key: "\"total_ping_timeout_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "total_ping_timeout_seconds", key: "\"total_ping_timeout_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::MasterSlaveConnection {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_MASTER_SLAVE_CONNECTION;
@@ -968,12 +997,13 @@ recorded!(crate::internal::MasterSlaveConnection);
 static MESOS_INTERNAL_PING_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.PingSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "connected", key: "\"connected\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "connected", key: "\"connected\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::PingSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_PING_SLAVE_MESSAGE;
@@ -987,6 +1017,7 @@ static MESOS_INTERNAL_PONG_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor 
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::PongSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_PONG_SLAVE_MESSAGE;
@@ -995,13 +1026,14 @@ recorded!(crate::internal::PongSlaveMessage);
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ReconcileOperationsMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE;
@@ -1010,14 +1042,15 @@ recorded!(crate::internal::ReconcileOperationsMessage);
 static MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileOperationsMessage.Operation",
     fields: &[
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 1],
     by_name: &[1, 0, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::reconcile_operations_message::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_OPERATIONS_MESSAGE_OPERATION;
@@ -1026,14 +1059,15 @@ recorded!(crate::internal::reconcile_operations_message::Operation);
 static MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconcileTasksMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ReconcileTasksMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE;
@@ -1042,12 +1076,13 @@ recorded!(crate::internal::ReconcileTasksMessage);
 static MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReconnectExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ReconnectExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RECONNECT_EXECUTOR_MESSAGE;
@@ -1056,13 +1091,14 @@ recorded!(crate::internal::ReconnectExecutorMessage);
 static MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::RegisterExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_EXECUTOR_MESSAGE;
@@ -1071,12 +1107,13 @@ recorded!(crate::internal::RegisterExecutorMessage);
 static MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::RegisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_FRAMEWORK_MESSAGE;
@@ -1085,16 +1122,17 @@ recorded!(crate::internal::RegisterFrameworkMessage);
 static MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RegisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave", key: "\"slave\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave", key: "\"slave\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3, 4],
     by_name: &[3, 1, 4, 0, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::RegisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REGISTER_SLAVE_MESSAGE;
@@ -1103,15 +1141,16 @@ recorded!(crate::internal::RegisterSlaveMessage);
 static MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "updates", key: "\"updates\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "updates", key: "\"updates\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 1, 2, 3],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ReregisterExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_EXECUTOR_MESSAGE;
@@ -1120,13 +1159,14 @@ recorded!(crate::internal::ReregisterExecutorMessage);
 static MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "failover", key: "\"failover\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "failover", key: "\"failover\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ReregisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_FRAMEWORK_MESSAGE;
@@ -1135,20 +1175,21 @@ recorded!(crate::internal::ReregisterFrameworkMessage);
 static MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReregisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave", key: "\"slave\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_infos", key: "\"executor_infos\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave", key: "\"slave\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_SLAVE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "checkpointed_resources", key: "\"checkpointed_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_infos", key: "\"executor_infos\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_ARCHIVE_FRAMEWORK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_capabilities", key: "\"agent_capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 3, 2, 5, 6, 1, 4, 7, 8],
     by_name: &[7, 1, 5, 2, 4, 8, 0, 3, 6],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ReregisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REREGISTER_SLAVE_MESSAGE;
@@ -1157,12 +1198,13 @@ recorded!(crate::internal::ReregisterSlaveMessage);
 static MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindInverseOfferMessage",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::RescindInverseOfferMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESCIND_INVERSE_OFFER_MESSAGE;
@@ -1171,12 +1213,13 @@ recorded!(crate::internal::RescindInverseOfferMessage);
 static MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RescindResourceOfferMessage",
     fields: &[
-        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::RescindResourceOfferMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESCIND_RESOURCE_OFFER_MESSAGE;
@@ -1185,13 +1228,14 @@ recorded!(crate::internal::RescindResourceOfferMessage);
 static MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceOffersMessage",
     fields: &[
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pids", key: "\"pids\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ResourceOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_OFFERS_MESSAGE;
@@ -1200,13 +1244,14 @@ recorded!(crate::internal::ResourceOffersMessage);
 static MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceRequestMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "requests", key: "\"requests\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "requests", key: "\"requests\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::ResourceRequestMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_REQUEST_MESSAGE;
@@ -1215,13 +1260,14 @@ recorded!(crate::internal::ResourceRequestMessage);
 static MESOS_INTERNAL_RESOURCE_VERSION_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ResourceVersionUUID",
     fields: &[
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ResourceVersionUuid {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RESOURCE_VERSION_UUID;
@@ -1230,13 +1276,14 @@ recorded!(crate::internal::ResourceVersionUuid);
 static MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ReviveOffersMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ReviveOffersMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_REVIVE_OFFERS_MESSAGE;
@@ -1245,16 +1292,17 @@ recorded!(crate::internal::ReviveOffersMessage);
 static MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskGroupMessage",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 0, 4, 3, 2],
     required: 0x7,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::RunTaskGroupMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RUN_TASK_GROUP_MESSAGE;
@@ -1263,17 +1311,18 @@ recorded!(crate::internal::RunTaskGroupMessage);
 static MESOS_INTERNAL_RUN_TASK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.RunTaskMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task", key: "\"task\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuids", key: "\"resource_version_uuids\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RESOURCE_VERSION_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_executor", key: "\"launch_executor\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 4, 2, 3, 5],
     by_name: &[1, 0, 5, 4, 3, 2],
     required: 0x6,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::RunTaskMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_RUN_TASK_MESSAGE;
@@ -1282,13 +1331,14 @@ recorded!(crate::internal::RunTaskMessage);
 static MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownExecutorMessage",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ShutdownExecutorMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_EXECUTOR_MESSAGE;
@@ -1297,12 +1347,13 @@ recorded!(crate::internal::ShutdownExecutorMessage);
 static MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ShutdownFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_FRAMEWORK_MESSAGE;
@@ -1311,12 +1362,13 @@ recorded!(crate::internal::ShutdownFrameworkMessage);
 static MESOS_INTERNAL_SHUTDOWN_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.ShutdownMessage",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::internal::ShutdownMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SHUTDOWN_MESSAGE;
@@ -1325,18 +1377,19 @@ recorded!(crate::internal::ShutdownMessage);
 static MESOS_INTERNAL_SLAVE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveInfo",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 3, 4, 6, 1, 5],
     by_name: &[3, 6, 5, 0, 4, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::SlaveInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_INFO;
@@ -1345,13 +1398,14 @@ recorded!(crate::internal::SlaveInfo);
 static MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveRegisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "connection", key: "\"connection\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "connection", key: "\"connection\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::SlaveRegisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_REGISTERED_MESSAGE;
@@ -1360,14 +1414,15 @@ recorded!(crate::internal::SlaveRegisteredMessage);
 static MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SlaveReregisteredMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reconciliations", key: "\"reconciliations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "connection", key: "\"connection\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reconciliations", key: "\"reconciliations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_RECONCILE_TASKS_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "connection", key: "\"connection\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_MASTER_SLAVE_CONNECTION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::SlaveReregisteredMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SLAVE_REREGISTERED_MESSAGE;
@@ -1376,18 +1431,19 @@ recorded!(crate::internal::SlaveReregisteredMessage);
 static MESOS_INTERNAL_STATUS_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdate",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 5, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "latest_state", key: "\"latest_state\":", number: 7, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 5, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "latest_state", key: "\"latest_state\":", number: 7, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[1, 0, 6, 2, 3, 4, 5],
     required: 0x19,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::StatusUpdate {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE;
@@ -1396,15 +1452,16 @@ recorded!(crate::internal::StatusUpdate);
 static MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateAcknowledgementMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 4, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 0, 2, 3],
     required: 0xf,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::StatusUpdateAcknowledgementMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE;
@@ -1413,13 +1470,14 @@ recorded!(crate::internal::StatusUpdateAcknowledgementMessage);
 static MESOS_INTERNAL_STATUS_UPDATE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateMessage",
     fields: &[
-        FieldDescriptor { name: "update", key: "\"update\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::StatusUpdateMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_MESSAGE;
@@ -1428,14 +1486,15 @@ recorded!(crate::internal::StatusUpdateMessage);
 static MESOS_INTERNAL_STATUS_UPDATE_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.StatusUpdateRecord",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_STATUS_UPDATE_RECORD_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_STATUS_UPDATE_RECORD_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_STATUS_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::StatusUpdateRecord {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_STATUS_UPDATE_RECORD;
@@ -1444,12 +1503,13 @@ recorded!(crate::internal::StatusUpdateRecord);
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerRequest",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::SubmitSchedulerRequest {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SUBMIT_SCHEDULER_REQUEST;
@@ -1458,12 +1518,13 @@ recorded!(crate::internal::SubmitSchedulerRequest);
 static MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.SubmitSchedulerResponse",
     fields: &[
-        FieldDescriptor { name: "okay", key: "\"okay\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "okay", key: "\"okay\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::SubmitSchedulerResponse {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_SUBMIT_SCHEDULER_RESPONSE;
@@ -1472,15 +1533,16 @@ recorded!(crate::internal::SubmitSchedulerResponse);
 static MESOS_INTERNAL_TASK_HEALTH_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.TaskHealthStatus",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_task", key: "\"kill_task\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 4, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_task", key: "\"kill_task\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 4, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 1, 2, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::TaskHealthStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_TASK_HEALTH_STATUS;
@@ -1489,12 +1551,13 @@ recorded!(crate::internal::TaskHealthStatus);
 static MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::UnregisterFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UNREGISTER_FRAMEWORK_MESSAGE;
@@ -1503,12 +1566,13 @@ recorded!(crate::internal::UnregisterFrameworkMessage);
 static MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UnregisterSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::UnregisterSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UNREGISTER_SLAVE_MESSAGE;
@@ -1517,14 +1581,15 @@ recorded!(crate::internal::UnregisterSlaveMessage);
 static MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateFrameworkMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::internal::UpdateFrameworkMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_FRAMEWORK_MESSAGE;
@@ -1533,16 +1598,17 @@ recorded!(crate::internal::UpdateFrameworkMessage);
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusMessage",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_uuid", key: "\"operation_uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 1, 2],
     required: 0x4,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::UpdateOperationStatusMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE;
@@ -1551,14 +1617,15 @@ recorded!(crate::internal::UpdateOperationStatusMessage);
 static MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateOperationStatusRecord",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_OPERATION_STATUS_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::UpdateOperationStatusRecord {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_OPERATION_STATUS_RECORD;
@@ -1567,17 +1634,18 @@ recorded!(crate::internal::UpdateOperationStatusRecord);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage",
     fields: &[
-        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_oversubscribed_resources", key: "\"update_oversubscribed_resources\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "oversubscribed_resources", key: "\"oversubscribed_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "slave_id", key: "\"slave_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_oversubscribed_resources", key: "\"update_oversubscribed_resources\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "oversubscribed_resources", key: "\"oversubscribed_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3, 4, 5],
     by_name: &[3, 2, 5, 4, 0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::UpdateSlaveMessage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE;
@@ -1586,12 +1654,13 @@ recorded!(crate::internal::UpdateSlaveMessage);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.Operations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::update_slave_message::Operations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS;
@@ -1600,15 +1669,16 @@ recorded!(crate::internal::update_slave_message::Operations);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_OPERATIONS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_version_uuid", key: "\"resource_version_uuid\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 2, 3, 1],
     required: 0xc,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::update_slave_message::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER;
@@ -1617,12 +1687,13 @@ recorded!(crate::internal::update_slave_message::ResourceProvider);
 static MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.internal.UpdateSlaveMessage.ResourceProviders",
     fields: &[
-        FieldDescriptor { name: "providers", key: "\"providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "providers", key: "\"providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::internal::update_slave_message::ResourceProviders {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_INTERNAL_UPDATE_SLAVE_MESSAGE_RESOURCE_PROVIDERS;
@@ -1631,14 +1702,15 @@ recorded!(crate::internal::update_slave_message::ResourceProviders);
 static MESOS_V1_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Address",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x4,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Address {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ADDRESS;
@@ -1647,12 +1719,13 @@ recorded!(crate::v1::Address);
 static MESOS_V1_AGENT_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::AgentId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_ID;
@@ -1661,18 +1734,19 @@ recorded!(crate::v1::AgentId);
 static MESOS_V1_AGENT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 8, label: Label::Optional, kind: Kind::Int32, default: Some("5051"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 7, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 3, 4, 5, 1, 6],
     by_name: &[3, 5, 6, 0, 4, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::AgentInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_INFO;
@@ -1681,12 +1755,13 @@ recorded!(crate::v1::AgentInfo);
 static MESOS_V1_AGENT_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.AgentInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_INFO_CAPABILITY;
@@ -1695,17 +1770,18 @@ recorded!(crate::v1::agent_info::Capability);
 static MESOS_V1_ATTRIBUTE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Attribute",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 5, 4],
     by_name: &[0, 3, 2, 4, 5, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Attribute {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ATTRIBUTE;
@@ -1714,15 +1790,16 @@ recorded!(crate::v1::Attribute);
 static MESOS_V1_CSI_PLUGIN_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginContainerInfo",
     fields: &[
-        FieldDescriptor { name: "services", key: "\"services\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "services", key: "\"services\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 2, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::CsiPluginContainerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_CONTAINER_INFO;
@@ -1731,13 +1808,14 @@ recorded!(crate::v1::CsiPluginContainerInfo);
 static MESOS_V1_CSI_PLUGIN_ENDPOINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginEndpoint",
     fields: &[
-        FieldDescriptor { name: "csi_service", key: "\"csi_service\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "endpoint", key: "\"endpoint\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "csi_service", key: "\"csi_service\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO_SERVICE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "endpoint", key: "\"endpoint\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::CsiPluginEndpoint {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_ENDPOINT;
@@ -1746,17 +1824,18 @@ recorded!(crate::v1::CsiPluginEndpoint);
 static MESOS_V1_CSI_PLUGIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CSIPluginInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: Some("\"default\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "containers", key: "\"containers\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "endpoints", key: "\"endpoints\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_ENDPOINT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "target_path_root", key: "\"target_path_root\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "target_path_exists", key: "\"target_path_exists\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: Some("\"default\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "containers", key: "\"containers\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "endpoints", key: "\"endpoints\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_ENDPOINT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "target_path_root", key: "\"target_path_root\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "target_path_exists", key: "\"target_path_exists\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[2, 3, 1, 5, 4, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::CsiPluginInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CSI_PLUGIN_INFO;
@@ -1765,12 +1844,13 @@ recorded!(crate::v1::CsiPluginInfo);
 static MESOS_V1_CAPABILITY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CapabilityInfo",
     fields: &[
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CAPABILITY_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 1, label: Label::Repeated, kind: Kind::Enum(&MESOS_V1_CAPABILITY_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::CapabilityInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CAPABILITY_INFO;
@@ -1779,12 +1859,13 @@ recorded!(crate::v1::CapabilityInfo);
 static MESOS_V1_CGROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo",
     fields: &[
-        FieldDescriptor { name: "net_cls", key: "\"net_cls\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_NET_CLS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "net_cls", key: "\"net_cls\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_NET_CLS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::CgroupInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO;
@@ -1798,6 +1879,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO: MessageDescriptor = MessageDescriptor {
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::Blkio {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO;
@@ -1811,6 +1893,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_CFQ: MessageDescriptor = MessageDescriptor {
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Cfq {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_CFQ;
@@ -1819,20 +1902,21 @@ recorded!(crate::v1::cgroup_info::blkio::Cfq);
 static MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.CFQ.Statistics",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "sectors", key: "\"sectors\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "time", key: "\"time\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_service_time", key: "\"io_service_time\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_wait_time", key: "\"io_wait_time\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_merged", key: "\"io_merged\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_queued", key: "\"io_queued\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "sectors", key: "\"sectors\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "time", key: "\"time\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_service_time", key: "\"io_service_time\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_wait_time", key: "\"io_wait_time\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_merged", key: "\"io_merged\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_queued", key: "\"io_queued\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[0, 7, 8, 4, 5, 3, 6, 1, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::cfq::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS;
@@ -1841,14 +1925,15 @@ recorded!(crate::v1::cgroup_info::blkio::cfq::Statistics);
 static MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Statistics",
     fields: &[
-        FieldDescriptor { name: "cfq", key: "\"cfq\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cfq_recursive", key: "\"cfq_recursive\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "throttling", key: "\"throttling\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "cfq", key: "\"cfq\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cfq_recursive", key: "\"cfq_recursive\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_CFQ_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "throttling", key: "\"throttling\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS;
@@ -1862,6 +1947,7 @@ static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING: MessageDescriptor = MessageDescrip
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Throttling {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING;
@@ -1870,14 +1956,15 @@ recorded!(crate::v1::cgroup_info::blkio::Throttling);
 static MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Throttling.Statistics",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_serviced", key: "\"io_serviced\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "io_service_bytes", key: "\"io_service_bytes\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::throttling::Statistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_THROTTLING_STATISTICS;
@@ -1886,13 +1973,14 @@ recorded!(crate::v1::cgroup_info::blkio::throttling::Statistics);
 static MESOS_V1_CGROUP_INFO_BLKIO_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.Blkio.Value",
     fields: &[
-        FieldDescriptor { name: "op", key: "\"op\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CGROUP_INFO_BLKIO_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "op", key: "\"op\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CGROUP_INFO_BLKIO_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::blkio::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_BLKIO_VALUE;
@@ -1901,12 +1989,13 @@ recorded!(crate::v1::cgroup_info::blkio::Value);
 static MESOS_V1_CGROUP_INFO_NET_CLS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CgroupInfo.NetCls",
     fields: &[
-        FieldDescriptor { name: "classid", key: "\"classid\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "classid", key: "\"classid\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::cgroup_info::NetCls {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CGROUP_INFO_NET_CLS;
@@ -1915,18 +2004,19 @@ recorded!(crate::v1::cgroup_info::NetCls);
 static MESOS_V1_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_COMMAND), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_HTTP), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_TCP), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 5, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_COMMAND), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_HTTP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO_TCP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 5, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 3],
     by_name: &[1, 4, 2, 5, 3, 6, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::CheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO;
@@ -1935,12 +2025,13 @@ recorded!(crate::v1::CheckInfo);
 static MESOS_V1_CHECK_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Command",
     fields: &[
-        FieldDescriptor { name: "command", key: "\"command\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::check_info::Command {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_COMMAND;
@@ -1949,13 +2040,14 @@ recorded!(crate::v1::check_info::Command);
 static MESOS_V1_CHECK_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Http",
     fields: &[
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::check_info::Http {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_HTTP;
@@ -1964,12 +2056,13 @@ recorded!(crate::v1::check_info::Http);
 static MESOS_V1_CHECK_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckInfo.Tcp",
     fields: &[
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::check_info::Tcp {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_INFO_TCP;
@@ -1978,15 +2071,16 @@ recorded!(crate::v1::check_info::Tcp);
 static MESOS_V1_CHECK_STATUS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_COMMAND), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_HTTP), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_TCP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CHECK_INFO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_COMMAND), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_HTTP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO_TCP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 2, 3, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::CheckStatusInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO;
@@ -1995,12 +2089,13 @@ recorded!(crate::v1::CheckStatusInfo);
 static MESOS_V1_CHECK_STATUS_INFO_COMMAND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Command",
     fields: &[
-        FieldDescriptor { name: "exit_code", key: "\"exit_code\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "exit_code", key: "\"exit_code\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::check_status_info::Command {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_COMMAND;
@@ -2009,12 +2104,13 @@ recorded!(crate::v1::check_status_info::Command);
 static MESOS_V1_CHECK_STATUS_INFO_HTTP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Http",
     fields: &[
-        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::check_status_info::Http {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_HTTP;
@@ -2023,12 +2119,13 @@ recorded!(crate::v1::check_status_info::Http);
 static MESOS_V1_CHECK_STATUS_INFO_TCP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CheckStatusInfo.Tcp",
     fields: &[
-        FieldDescriptor { name: "succeeded", key: "\"succeeded\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "succeeded", key: "\"succeeded\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::check_status_info::Tcp {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CHECK_STATUS_INFO_TCP;
@@ -2037,17 +2134,18 @@ recorded!(crate::v1::check_status_info::Tcp);
 static MESOS_V1_COMMAND_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo",
     fields: &[
-        FieldDescriptor { name: "uris", key: "\"uris\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_COMMAND_INFO_URI), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "environment", key: "\"environment\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ENVIRONMENT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shell", key: "\"shell\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "arguments", key: "\"arguments\":", number: 7, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "user", key: "\"user\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "uris", key: "\"uris\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_COMMAND_INFO_URI), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "environment", key: "\"environment\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ENVIRONMENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shell", key: "\"shell\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "arguments", key: "\"arguments\":", number: 7, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 5, 2, 4],
     by_name: &[4, 1, 2, 0, 5, 3],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::CommandInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_COMMAND_INFO;
@@ -2056,16 +2154,17 @@ recorded!(crate::v1::CommandInfo);
 static MESOS_V1_COMMAND_INFO_URI: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.CommandInfo.URI",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executable", key: "\"executable\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "extract", key: "\"extract\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cache", key: "\"cache\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "output_file", key: "\"output_file\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executable", key: "\"executable\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "extract", key: "\"extract\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cache", key: "\"cache\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "output_file", key: "\"output_file\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[3, 1, 2, 4, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::command_info::Uri {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_COMMAND_INFO_URI;
@@ -2074,13 +2173,14 @@ recorded!(crate::v1::command_info::Uri);
 static MESOS_V1_CONTAINER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "parent", key: "\"parent\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "parent", key: "\"parent\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::ContainerId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_ID;
@@ -2089,20 +2189,21 @@ recorded!(crate::v1::ContainerId);
 static MESOS_V1_CONTAINER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mesos", key: "\"mesos\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_MESOS_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "linux_info", key: "\"linux_info\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LINUX_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rlimit_info", key: "\"rlimit_info\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mesos", key: "\"mesos\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_MESOS_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "linux_info", key: "\"linux_info\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LINUX_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rlimit_info", key: "\"rlimit_info\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 2, 4, 5, 6, 7, 8],
     by_name: &[3, 2, 6, 4, 5, 7, 8, 0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::ContainerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO;
@@ -2111,18 +2212,19 @@ recorded!(crate::v1::ContainerInfo);
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo",
     fields: &[
-        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "network", key: "\"network\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_NETWORK), default: Some("\"HOST\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "privileged", key: "\"privileged\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "parameters", key: "\"parameters\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "force_pull_image", key: "\"force_pull_image\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume_driver", key: "\"volume_driver\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "network", key: "\"network\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_NETWORK), default: Some("\"HOST\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "privileged", key: "\"privileged\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "parameters", key: "\"parameters\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "force_pull_image", key: "\"force_pull_image\":", number: 6, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume_driver", key: "\"volume_driver\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[5, 0, 1, 4, 2, 3, 6],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::container_info::DockerInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_DOCKER_INFO;
@@ -2131,14 +2233,15 @@ recorded!(crate::v1::container_info::DockerInfo);
 static MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.DockerInfo.PortMapping",
     fields: &[
-        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::container_info::docker_info::PortMapping {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_DOCKER_INFO_PORT_MAPPING;
@@ -2147,12 +2250,13 @@ recorded!(crate::v1::container_info::docker_info::PortMapping);
 static MESOS_V1_CONTAINER_INFO_MESOS_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerInfo.MesosInfo",
     fields: &[
-        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::container_info::MesosInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_INFO_MESOS_INFO;
@@ -2161,15 +2265,16 @@ recorded!(crate::v1::container_info::MesosInfo);
 static MESOS_V1_CONTAINER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ContainerStatus",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cgroup_info", key: "\"cgroup_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_pid", key: "\"executor_pid\":", number: 3, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "network_infos", key: "\"network_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cgroup_info", key: "\"cgroup_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_pid", key: "\"executor_pid\":", number: 3, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 2, 3, 0],
     by_name: &[2, 0, 3, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::ContainerStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CONTAINER_STATUS;
@@ -2178,13 +2283,14 @@ recorded!(crate::v1::ContainerStatus);
 static MESOS_V1_CREDENTIAL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credential",
     fields: &[
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: true, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Credential {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CREDENTIAL;
@@ -2193,12 +2299,13 @@ recorded!(crate::v1::Credential);
 static MESOS_V1_CREDENTIALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Credentials",
     fields: &[
-        FieldDescriptor { name: "credentials", key: "\"credentials\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "credentials", key: "\"credentials\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Credentials {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_CREDENTIALS;
@@ -2207,13 +2314,14 @@ recorded!(crate::v1::Credentials);
 static MESOS_V1_DEVICE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "number", key: "\"number\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "number", key: "\"number\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DEVICE_NUMBER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Device {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE;
@@ -2222,13 +2330,14 @@ recorded!(crate::v1::Device);
 static MESOS_V1_DEVICE_NUMBER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Device.Number",
     fields: &[
-        FieldDescriptor { name: "major_number", key: "\"major_number\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "minor_number", key: "\"minor_number\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "major_number", key: "\"major_number\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "minor_number", key: "\"minor_number\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::device::Number {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_NUMBER;
@@ -2237,13 +2346,14 @@ recorded!(crate::v1::device::Number);
 static MESOS_V1_DEVICE_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess",
     fields: &[
-        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "access", key: "\"access\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS_ACCESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "device", key: "\"device\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "access", key: "\"access\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS_ACCESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DeviceAccess {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_ACCESS;
@@ -2252,14 +2362,15 @@ recorded!(crate::v1::DeviceAccess);
 static MESOS_V1_DEVICE_ACCESS_ACCESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceAccess.Access",
     fields: &[
-        FieldDescriptor { name: "read", key: "\"read\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "write", key: "\"write\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mknod", key: "\"mknod\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "read", key: "\"read\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "write", key: "\"write\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mknod", key: "\"mknod\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::device_access::Access {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_ACCESS_ACCESS;
@@ -2268,12 +2379,13 @@ recorded!(crate::v1::device_access::Access);
 static MESOS_V1_DEVICE_WHITELIST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DeviceWhitelist",
     fields: &[
-        FieldDescriptor { name: "allowed_devices", key: "\"allowed_devices\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "allowed_devices", key: "\"allowed_devices\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DEVICE_ACCESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DeviceWhitelist {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DEVICE_WHITELIST;
@@ -2282,18 +2394,19 @@ recorded!(crate::v1::DeviceWhitelist);
 static MESOS_V1_DISCOVERY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiscoveryInfo",
     fields: &[
-        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "environment", key: "\"environment\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "location", key: "\"location\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ports", key: "\"ports\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PORTS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "environment", key: "\"environment\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "location", key: "\"location\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ports", key: "\"ports\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PORTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[2, 6, 3, 1, 5, 4, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DiscoveryInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DISCOVERY_INFO;
@@ -2302,15 +2415,16 @@ recorded!(crate::v1::DiscoveryInfo);
 static MESOS_V1_DISK_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DiskStatistics",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limit_bytes", key: "\"limit_bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "used_bytes", key: "\"used_bytes\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limit_bytes", key: "\"limit_bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "used_bytes", key: "\"used_bytes\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 1, 0, 3],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DiskStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DISK_STATISTICS;
@@ -2319,12 +2433,13 @@ recorded!(crate::v1::DiskStatistics);
 static MESOS_V1_DOMAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo",
     fields: &[
-        FieldDescriptor { name: "fault_domain", key: "\"fault_domain\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "fault_domain", key: "\"fault_domain\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DomainInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO;
@@ -2333,13 +2448,14 @@ recorded!(crate::v1::DomainInfo);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain",
     fields: &[
-        FieldDescriptor { name: "region", key: "\"region\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "zone", key: "\"zone\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "region", key: "\"region\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "zone", key: "\"zone\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::domain_info::FaultDomain {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN;
@@ -2348,12 +2464,13 @@ recorded!(crate::v1::domain_info::FaultDomain);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.RegionInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::domain_info::fault_domain::RegionInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_REGION_INFO;
@@ -2362,12 +2479,13 @@ recorded!(crate::v1::domain_info::fault_domain::RegionInfo);
 static MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DomainInfo.FaultDomain.ZoneInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::domain_info::fault_domain::ZoneInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DOMAIN_INFO_FAULT_DOMAIN_ZONE_INFO;
@@ -2376,13 +2494,14 @@ recorded!(crate::v1::domain_info::fault_domain::ZoneInfo);
 static MESOS_V1_DRAIN_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainConfig",
     fields: &[
-        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DrainConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DRAIN_CONFIG;
@@ -2391,13 +2510,14 @@ recorded!(crate::v1::DrainConfig);
 static MESOS_V1_DRAIN_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DrainInfo",
     fields: &[
-        FieldDescriptor { name: "state", key: "\"state\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DRAIN_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "config", key: "\"config\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_DRAIN_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DrainInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DRAIN_INFO;
@@ -2406,12 +2526,13 @@ recorded!(crate::v1::DrainInfo);
 static MESOS_V1_DURATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.DurationInfo",
     fields: &[
-        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::DurationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_DURATION_INFO;
@@ -2420,12 +2541,13 @@ recorded!(crate::v1::DurationInfo);
 static MESOS_V1_ENVIRONMENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment",
     fields: &[
-        FieldDescriptor { name: "variables", key: "\"variables\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ENVIRONMENT_VARIABLE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "variables", key: "\"variables\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ENVIRONMENT_VARIABLE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Environment {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ENVIRONMENT;
@@ -2434,15 +2556,16 @@ recorded!(crate::v1::Environment);
 static MESOS_V1_ENVIRONMENT_VARIABLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Environment.Variable",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_ENVIRONMENT_VARIABLE_TYPE), default: Some("\"VALUE\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_ENVIRONMENT_VARIABLE_TYPE), default: Some("\"VALUE\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 1, 3],
     by_name: &[0, 3, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::environment::Variable {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ENVIRONMENT_VARIABLE;
@@ -2451,12 +2574,13 @@ recorded!(crate::v1::environment::Variable);
 static MESOS_V1_EXECUTOR_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::ExecutorId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_ID;
@@ -2465,23 +2589,24 @@ recorded!(crate::v1::ExecutorId);
 static MESOS_V1_EXECUTOR_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ExecutorInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 15, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 10, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shutdown_grace_period", key: "\"shutdown_grace_period\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 15, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_INFO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 10, label: Label::Optional, kind: Kind::String, default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 4, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shutdown_grace_period", key: "\"shutdown_grace_period\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 8, 5, 3, 2, 6, 7, 4, 9, 10, 11, 0],
     by_name: &[3, 4, 8, 9, 1, 2, 11, 6, 5, 10, 7, 0],
     required: 0x2,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::ExecutorInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_INFO;
@@ -2490,18 +2615,19 @@ recorded!(crate::v1::ExecutorInfo);
 static MESOS_V1_FILE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FileInfo",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "nlink", key: "\"nlink\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "size", key: "\"size\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mtime", key: "\"mtime\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uid", key: "\"uid\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "gid", key: "\"gid\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "nlink", key: "\"nlink\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mtime", key: "\"mtime\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uid", key: "\"uid\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "gid", key: "\"gid\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[6, 4, 3, 1, 0, 2, 5],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::FileInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FILE_INFO;
@@ -2510,12 +2636,13 @@ recorded!(crate::v1::FileInfo);
 static MESOS_V1_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Filters",
     fields: &[
-        FieldDescriptor { name: "refuse_seconds", key: "\"refuse_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: Some("5.0"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "refuse_seconds", key: "\"refuse_seconds\":", number: 1, label: Label::Optional, kind: Kind::Double, default: Some("5.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Filters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FILTERS;
@@ -2524,13 +2651,14 @@ recorded!(crate::v1::Filters);
 static MESOS_V1_FLAG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Flag",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Flag {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FLAG;
@@ -2539,12 +2667,13 @@ recorded!(crate::v1::Flag);
 static MESOS_V1_FRAMEWORK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::FrameworkId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_ID;
@@ -2553,24 +2682,25 @@ recorded!(crate::v1::FrameworkId);
 static MESOS_V1_FRAMEWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo",
     fields: &[
-        FieldDescriptor { name: "user", key: "\"user\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "failover_timeout", key: "\"failover_timeout\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("0.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 12, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 8, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "webui_url", key: "\"webui_url\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offer_filters", key: "\"offer_filters\":", number: 13, label: Label::Map, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "failover_timeout", key: "\"failover_timeout\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("0.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "checkpoint", key: "\"checkpoint\":", number: 5, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 12, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 8, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "webui_url", key: "\"webui_url\":", number: 9, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offer_filters", key: "\"offer_filters\":", number: 13, label: Label::Map, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 6, 12],
     by_name: &[10, 4, 3, 7, 2, 11, 1, 12, 8, 5, 6, 0, 9],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::FrameworkInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_INFO;
@@ -2579,12 +2709,13 @@ recorded!(crate::v1::FrameworkInfo);
 static MESOS_V1_FRAMEWORK_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.FrameworkInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_FRAMEWORK_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::framework_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_FRAMEWORK_INFO_CAPABILITY;
@@ -2593,20 +2724,21 @@ recorded!(crate::v1::framework_info::Capability);
 static MESOS_V1_HEALTH_CHECK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck",
     fields: &[
-        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 3, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: Some("3"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "grace_period_seconds", key: "\"grace_period_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 8, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_HEALTH_CHECK_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "http", key: "\"http\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "delay_seconds", key: "\"delay_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: Some("15.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "interval_seconds", key: "\"interval_seconds\":", number: 3, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "timeout_seconds", key: "\"timeout_seconds\":", number: 4, label: Label::Optional, kind: Kind::Double, default: Some("20.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "consecutive_failures", key: "\"consecutive_failures\":", number: 5, label: Label::Optional, kind: Kind::Uint32, default: Some("3"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "grace_period_seconds", key: "\"grace_period_seconds\":", number: 6, label: Label::Optional, kind: Kind::Double, default: Some("10.0"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 8, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_HEALTH_CHECK_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "http", key: "\"http\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tcp", key: "\"tcp\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[7, 0, 1, 2, 3, 4, 6, 5, 8],
     by_name: &[6, 3, 0, 4, 7, 1, 8, 2, 5],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::HealthCheck {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK;
@@ -2615,16 +2747,17 @@ recorded!(crate::v1::HealthCheck);
 static MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.HTTPCheckInfo",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 5, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 4, label: Label::Repeated, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 5, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 4, label: Label::Repeated, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[2, 3, 1, 4, 0],
     by_name: &[3, 2, 0, 1, 4],
     required: 0x4,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::health_check::HttpCheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK_HTTP_CHECK_INFO;
@@ -2633,13 +2766,14 @@ recorded!(crate::v1::health_check::HttpCheckInfo);
 static MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.HealthCheck.TCPCheckInfo",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 0],
     by_name: &[1, 0],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::health_check::TcpCheckInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_HEALTH_CHECK_TCP_CHECK_INFO;
@@ -2648,38 +2782,39 @@ recorded!(crate::v1::health_check::TcpCheckInfo);
 static MESOS_V1_ICMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IcmpStatistics",
     fields: &[
-        FieldDescriptor { name: "InMsgs", key: "\"InMsgs\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InDestUnreachs", key: "\"InDestUnreachs\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InTimeExcds", key: "\"InTimeExcds\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InParmProbs", key: "\"InParmProbs\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InSrcQuenchs", key: "\"InSrcQuenchs\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InRedirects", key: "\"InRedirects\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InEchos", key: "\"InEchos\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InEchoReps", key: "\"InEchoReps\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InTimestamps", key: "\"InTimestamps\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InTimestampReps", key: "\"InTimestampReps\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InAddrMasks", key: "\"InAddrMasks\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InAddrMaskReps", key: "\"InAddrMaskReps\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutMsgs", key: "\"OutMsgs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutErrors", key: "\"OutErrors\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutDestUnreachs", key: "\"OutDestUnreachs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutTimeExcds", key: "\"OutTimeExcds\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutParmProbs", key: "\"OutParmProbs\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutSrcQuenchs", key: "\"OutSrcQuenchs\":", number: 20, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutRedirects", key: "\"OutRedirects\":", number: 21, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutEchos", key: "\"OutEchos\":", number: 22, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutEchoReps", key: "\"OutEchoReps\":", number: 23, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutTimestamps", key: "\"OutTimestamps\":", number: 24, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutTimestampReps", key: "\"OutTimestampReps\":", number: 25, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutAddrMasks", key: "\"OutAddrMasks\":", number: 26, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutAddrMaskReps", key: "\"OutAddrMaskReps\":", number: 27, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InMsgs", key: "\"InMsgs\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InDestUnreachs", key: "\"InDestUnreachs\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InTimeExcds", key: "\"InTimeExcds\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InParmProbs", key: "\"InParmProbs\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InSrcQuenchs", key: "\"InSrcQuenchs\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InRedirects", key: "\"InRedirects\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InEchos", key: "\"InEchos\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InEchoReps", key: "\"InEchoReps\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InTimestamps", key: "\"InTimestamps\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InTimestampReps", key: "\"InTimestampReps\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InAddrMasks", key: "\"InAddrMasks\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InAddrMaskReps", key: "\"InAddrMaskReps\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutMsgs", key: "\"OutMsgs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutErrors", key: "\"OutErrors\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutDestUnreachs", key: "\"OutDestUnreachs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutTimeExcds", key: "\"OutTimeExcds\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutParmProbs", key: "\"OutParmProbs\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutSrcQuenchs", key: "\"OutSrcQuenchs\":", number: 20, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutRedirects", key: "\"OutRedirects\":", number: 21, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutEchos", key: "\"OutEchos\":", number: 22, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutEchoReps", key: "\"OutEchoReps\":", number: 23, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutTimestamps", key: "\"OutTimestamps\":", number: 24, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutTimestampReps", key: "\"OutTimestampReps\":", number: 25, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutAddrMasks", key: "\"OutAddrMasks\":", number: 26, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutAddrMaskReps", key: "\"OutAddrMaskReps\":", number: 27, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26],
     by_name: &[13, 12, 2, 3, 9, 8, 1, 0, 5, 7, 6, 4, 11, 10, 26, 25, 16, 22, 21, 15, 14, 18, 20, 19, 17, 24, 23],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::IcmpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ICMP_STATISTICS;
@@ -2688,15 +2823,16 @@ recorded!(crate::v1::IcmpStatistics);
 static MESOS_V1_IMAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_IMAGE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "appc", key: "\"appc\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_APPC), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_DOCKER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cached", key: "\"cached\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_IMAGE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "appc", key: "\"appc\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_APPC), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "docker", key: "\"docker\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE_DOCKER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cached", key: "\"cached\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Image {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE;
@@ -2705,14 +2841,15 @@ recorded!(crate::v1::Image);
 static MESOS_V1_IMAGE_APPC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Appc",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::image::Appc {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE_APPC;
@@ -2721,14 +2858,15 @@ recorded!(crate::v1::image::Appc);
 static MESOS_V1_IMAGE_DOCKER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Image.Docker",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "credential", key: "\"credential\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "config", key: "\"config\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "credential", key: "\"credential\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CREDENTIAL), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "config", key: "\"config\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::image::Docker {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IMAGE_DOCKER;
@@ -2737,17 +2875,18 @@ recorded!(crate::v1::image::Docker);
 static MESOS_V1_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.InverseOffer",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "url", key: "\"url\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "url", key: "\"url\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[3, 2, 0, 5, 4, 1],
     required: 0x15,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::InverseOffer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_INVERSE_OFFER;
@@ -2756,30 +2895,31 @@ recorded!(crate::v1::InverseOffer);
 static MESOS_V1_IP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.IpStatistics",
     fields: &[
-        FieldDescriptor { name: "Forwarding", key: "\"Forwarding\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "DefaultTTL", key: "\"DefaultTTL\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InReceives", key: "\"InReceives\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InHdrErrors", key: "\"InHdrErrors\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InAddrErrors", key: "\"InAddrErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ForwDatagrams", key: "\"ForwDatagrams\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InUnknownProtos", key: "\"InUnknownProtos\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InDiscards", key: "\"InDiscards\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InDelivers", key: "\"InDelivers\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutRequests", key: "\"OutRequests\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutDiscards", key: "\"OutDiscards\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutNoRoutes", key: "\"OutNoRoutes\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ReasmTimeout", key: "\"ReasmTimeout\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ReasmReqds", key: "\"ReasmReqds\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ReasmOKs", key: "\"ReasmOKs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ReasmFails", key: "\"ReasmFails\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "FragOKs", key: "\"FragOKs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "FragFails", key: "\"FragFails\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "FragCreates", key: "\"FragCreates\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "Forwarding", key: "\"Forwarding\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "DefaultTTL", key: "\"DefaultTTL\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InReceives", key: "\"InReceives\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InHdrErrors", key: "\"InHdrErrors\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InAddrErrors", key: "\"InAddrErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ForwDatagrams", key: "\"ForwDatagrams\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InUnknownProtos", key: "\"InUnknownProtos\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InDiscards", key: "\"InDiscards\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InDelivers", key: "\"InDelivers\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutRequests", key: "\"OutRequests\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutDiscards", key: "\"OutDiscards\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutNoRoutes", key: "\"OutNoRoutes\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ReasmTimeout", key: "\"ReasmTimeout\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ReasmReqds", key: "\"ReasmReqds\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ReasmOKs", key: "\"ReasmOKs\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ReasmFails", key: "\"ReasmFails\":", number: 16, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "FragOKs", key: "\"FragOKs\":", number: 17, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "FragFails", key: "\"FragFails\":", number: 18, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "FragCreates", key: "\"FragCreates\":", number: 19, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
     by_name: &[1, 5, 0, 18, 17, 16, 4, 8, 7, 3, 2, 6, 10, 11, 9, 15, 14, 13, 12],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::IpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_IP_STATISTICS;
@@ -2788,12 +2928,13 @@ recorded!(crate::v1::IpStatistics);
 static MESOS_V1_KILL_POLICY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.KillPolicy",
     fields: &[
-        FieldDescriptor { name: "grace_period", key: "\"grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "grace_period", key: "\"grace_period\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::KillPolicy {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_KILL_POLICY;
@@ -2802,13 +2943,14 @@ recorded!(crate::v1::KillPolicy);
 static MESOS_V1_LABEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Label",
     fields: &[
-        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Label {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LABEL;
@@ -2817,12 +2959,13 @@ recorded!(crate::v1::Label);
 static MESOS_V1_LABELS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Labels",
     fields: &[
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_LABEL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_LABEL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Labels {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LABELS;
@@ -2831,19 +2974,20 @@ recorded!(crate::v1::Labels);
 static MESOS_V1_LINUX_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.LinuxInfo",
     fields: &[
-        FieldDescriptor { name: "capability_info", key: "\"capability_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "bounding_capabilities", key: "\"bounding_capabilities\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "effective_capabilities", key: "\"effective_capabilities\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "share_pid_namespace", key: "\"share_pid_namespace\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "seccomp", key: "\"seccomp\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECCOMP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ipc_mode", key: "\"ipc_mode\":", number: 6, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_LINUX_INFO_IPC_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shm_size", key: "\"shm_size\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "share_cgroups", key: "\"share_cgroups\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "capability_info", key: "\"capability_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "bounding_capabilities", key: "\"bounding_capabilities\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "effective_capabilities", key: "\"effective_capabilities\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CAPABILITY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "share_pid_namespace", key: "\"share_pid_namespace\":", number: 4, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "seccomp", key: "\"seccomp\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECCOMP_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ipc_mode", key: "\"ipc_mode\":", number: 6, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_LINUX_INFO_IPC_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shm_size", key: "\"shm_size\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "share_cgroups", key: "\"share_cgroups\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: Some("true"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7],
     by_name: &[1, 0, 2, 5, 4, 7, 3, 6],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::LinuxInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_LINUX_INFO;
@@ -2852,13 +2996,14 @@ recorded!(crate::v1::LinuxInfo);
 static MESOS_V1_MACHINE_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineID",
     fields: &[
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::MachineId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MACHINE_ID;
@@ -2867,14 +3012,15 @@ recorded!(crate::v1::MachineId);
 static MESOS_V1_MACHINE_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MachineInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MACHINE_INFO_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MACHINE_INFO_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::MachineInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MACHINE_INFO;
@@ -2883,20 +3029,21 @@ recorded!(crate::v1::MachineInfo);
 static MESOS_V1_MASTER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Uint32, default: Some("5050"), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "address", key: "\"address\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ip", key: "\"ip\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port", key: "\"port\":", number: 3, label: Label::Required, kind: Kind::Uint32, default: Some("5050"), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "address", key: "\"address\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[6, 8, 7, 4, 0, 1, 3, 2, 5],
     required: 0x7,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::MasterInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_INFO;
@@ -2905,12 +3052,13 @@ recorded!(crate::v1::MasterInfo);
 static MESOS_V1_MASTER_INFO_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MasterInfo.Capability",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_INFO_CAPABILITY_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master_info::Capability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_INFO_CAPABILITY;
@@ -2919,13 +3067,14 @@ recorded!(crate::v1::master_info::Capability);
 static MESOS_V1_METRIC: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Metric",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Metric {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_METRIC;
@@ -2934,12 +3083,13 @@ recorded!(crate::v1::Metric);
 static MESOS_V1_MOUNT_PROPAGATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.MountPropagation",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MOUNT_PROPAGATION_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MOUNT_PROPAGATION_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::MountPropagation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MOUNT_PROPAGATION;
@@ -2948,16 +3098,17 @@ recorded!(crate::v1::MountPropagation);
 static MESOS_V1_NETWORK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo",
     fields: &[
-        FieldDescriptor { name: "ip_addresses", key: "\"ip_addresses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_IP_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "groups", key: "\"groups\":", number: 3, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip_addresses", key: "\"ip_addresses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_IP_ADDRESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "groups", key: "\"groups\":", number: 3, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "port_mappings", key: "\"port_mappings\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_NETWORK_INFO_PORT_MAPPING), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[2, 3, 0, 1, 4],
     by_name: &[2, 0, 3, 1, 4],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::NetworkInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO;
@@ -2966,13 +3117,14 @@ recorded!(crate::v1::NetworkInfo);
 static MESOS_V1_NETWORK_INFO_IP_ADDRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.IPAddress",
     fields: &[
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ip_address", key: "\"ip_address\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_NETWORK_INFO_PROTOCOL), default: Some("\"IPv4\""), deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ip_address", key: "\"ip_address\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::network_info::IpAddress {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO_IP_ADDRESS;
@@ -2981,14 +3133,15 @@ recorded!(crate::v1::network_info::IpAddress);
 static MESOS_V1_NETWORK_INFO_PORT_MAPPING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.NetworkInfo.PortMapping",
     fields: &[
-        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "host_port", key: "\"host_port\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_port", key: "\"container_port\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::network_info::PortMapping {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_NETWORK_INFO_PORT_MAPPING;
@@ -2997,22 +3150,23 @@ recorded!(crate::v1::network_info::PortMapping);
 static MESOS_V1_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "url", key: "\"url\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "domain", key: "\"domain\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_ids", key: "\"executor_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "hostname", key: "\"hostname\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "url", key: "\"url\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_URL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "domain", key: "\"domain\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DOMAIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_ids", key: "\"executor_ids\":", number: 6, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 6, 8, 7, 4, 9, 10, 5],
     by_name: &[2, 10, 7, 5, 8, 1, 3, 0, 6, 9, 4],
     required: 0xf,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Offer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER;
@@ -3021,23 +3175,24 @@ recorded!(crate::v1::Offer);
 static MESOS_V1_OFFER_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_OFFER_OPERATION_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch", key: "\"launch\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reserve", key: "\"reserve\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_RESERVE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unreserve", key: "\"unreserve\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_UNRESERVE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "create", key: "\"create\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "destroy", key: "\"destroy\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_GROW_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "create_disk", key: "\"create_disk\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE_DISK), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "destroy_disk", key: "\"destroy_disk\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY_DISK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_OFFER_OPERATION_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch", key: "\"launch\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reserve", key: "\"reserve\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_RESERVE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unreserve", key: "\"unreserve\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_UNRESERVE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "create", key: "\"create\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "destroy", key: "\"destroy\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_GROW_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "create_disk", key: "\"create_disk\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_CREATE_DISK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "destroy_disk", key: "\"destroy_disk\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION_DESTROY_DISK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 4, 5, 6, 7, 3, 1, 8, 9, 10, 11],
     by_name: &[6, 10, 7, 11, 8, 1, 2, 3, 4, 9, 0, 5],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION;
@@ -3046,12 +3201,13 @@ recorded!(crate::v1::offer::Operation);
 static MESOS_V1_OFFER_OPERATION_CREATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Create",
     fields: &[
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::Create {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_CREATE;
@@ -3060,14 +3216,15 @@ recorded!(crate::v1::offer::operation::Create);
 static MESOS_V1_OFFER_OPERATION_CREATE_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.CreateDisk",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "target_type", key: "\"target_type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "target_profile", key: "\"target_profile\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "target_type", key: "\"target_type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "target_profile", key: "\"target_profile\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::CreateDisk {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_CREATE_DISK;
@@ -3076,12 +3233,13 @@ recorded!(crate::v1::offer::operation::CreateDisk);
 static MESOS_V1_OFFER_OPERATION_DESTROY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Destroy",
     fields: &[
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::Destroy {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_DESTROY;
@@ -3090,12 +3248,13 @@ recorded!(crate::v1::offer::operation::Destroy);
 static MESOS_V1_OFFER_OPERATION_DESTROY_DISK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.DestroyDisk",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::DestroyDisk {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_DESTROY_DISK;
@@ -3104,13 +3263,14 @@ recorded!(crate::v1::offer::operation::DestroyDisk);
 static MESOS_V1_OFFER_OPERATION_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.GrowVolume",
     fields: &[
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "addition", key: "\"addition\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "addition", key: "\"addition\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::GrowVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_GROW_VOLUME;
@@ -3119,12 +3279,13 @@ recorded!(crate::v1::offer::operation::GrowVolume);
 static MESOS_V1_OFFER_OPERATION_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Launch",
     fields: &[
-        FieldDescriptor { name: "task_infos", key: "\"task_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_infos", key: "\"task_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::Launch {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_LAUNCH;
@@ -3133,13 +3294,14 @@ recorded!(crate::v1::offer::operation::Launch);
 static MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.LaunchGroup",
     fields: &[
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::LaunchGroup {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_LAUNCH_GROUP;
@@ -3148,13 +3310,14 @@ recorded!(crate::v1::offer::operation::LaunchGroup);
 static MESOS_V1_OFFER_OPERATION_RESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Reserve",
     fields: &[
-        FieldDescriptor { name: "source", key: "\"source\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 0],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::Reserve {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_RESERVE;
@@ -3163,13 +3326,14 @@ recorded!(crate::v1::offer::operation::Reserve);
 static MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.ShrinkVolume",
     fields: &[
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::ShrinkVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_SHRINK_VOLUME;
@@ -3178,12 +3342,13 @@ recorded!(crate::v1::offer::operation::ShrinkVolume);
 static MESOS_V1_OFFER_OPERATION_UNRESERVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Offer.Operation.Unreserve",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::offer::operation::Unreserve {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_OPERATION_UNRESERVE;
@@ -3192,12 +3357,13 @@ recorded!(crate::v1::offer::operation::Unreserve);
 static MESOS_V1_OFFER_FILTERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters",
     fields: &[
-        FieldDescriptor { name: "min_allocatable_resources", key: "\"min_allocatable_resources\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "min_allocatable_resources", key: "\"min_allocatable_resources\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::OfferFilters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS;
@@ -3206,12 +3372,13 @@ recorded!(crate::v1::OfferFilters);
 static MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.MinAllocatableResources",
     fields: &[
-        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::offer_filters::MinAllocatableResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS_MIN_ALLOCATABLE_RESOURCES;
@@ -3220,12 +3387,13 @@ recorded!(crate::v1::offer_filters::MinAllocatableResources);
 static MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferFilters.ResourceQuantities",
     fields: &[
-        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "quantities", key: "\"quantities\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::offer_filters::ResourceQuantities {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_FILTERS_RESOURCE_QUANTITIES;
@@ -3234,12 +3402,13 @@ recorded!(crate::v1::offer_filters::ResourceQuantities);
 static MESOS_V1_OFFER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OfferID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::OfferId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OFFER_ID;
@@ -3248,17 +3417,18 @@ recorded!(crate::v1::OfferId);
 static MESOS_V1_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Operation",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "info", key: "\"info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "latest_status", key: "\"latest_status\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 6, label: Label::Required, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[1, 0, 2, 3, 4, 5],
     required: 0x2c,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION;
@@ -3267,12 +3437,13 @@ recorded!(crate::v1::Operation);
 static MESOS_V1_OPERATION_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::OperationId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION_ID;
@@ -3281,18 +3452,19 @@ recorded!(crate::v1::OperationId);
 static MESOS_V1_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.OperationStatus",
     fields: &[
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_OPERATION_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "converted_resources", key: "\"converted_resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_OPERATION_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "converted_resources", key: "\"converted_resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UUID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[5, 3, 2, 0, 6, 1, 4],
     required: 0x2,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::OperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_OPERATION_STATUS;
@@ -3301,13 +3473,14 @@ recorded!(crate::v1::OperationStatus);
 static MESOS_V1_PARAMETER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameter",
     fields: &[
-        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Parameter {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PARAMETER;
@@ -3316,12 +3489,13 @@ recorded!(crate::v1::Parameter);
 static MESOS_V1_PARAMETERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Parameters",
     fields: &[
-        FieldDescriptor { name: "parameter", key: "\"parameter\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "parameter", key: "\"parameter\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Parameters {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PARAMETERS;
@@ -3330,64 +3504,65 @@ recorded!(crate::v1::Parameters);
 static MESOS_V1_PERF_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.PerfStatistics",
     fields: &[
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cycles", key: "\"cycles\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "stalled_cycles_frontend", key: "\"stalled_cycles_frontend\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "stalled_cycles_backend", key: "\"stalled_cycles_backend\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "instructions", key: "\"instructions\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cache_references", key: "\"cache_references\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cache_misses", key: "\"cache_misses\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "branches", key: "\"branches\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "branch_misses", key: "\"branch_misses\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "bus_cycles", key: "\"bus_cycles\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ref_cycles", key: "\"ref_cycles\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpu_clock", key: "\"cpu_clock\":", number: 13, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_clock", key: "\"task_clock\":", number: 14, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "page_faults", key: "\"page_faults\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "minor_faults", key: "\"minor_faults\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "major_faults", key: "\"major_faults\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "context_switches", key: "\"context_switches\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpu_migrations", key: "\"cpu_migrations\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "alignment_faults", key: "\"alignment_faults\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "emulation_faults", key: "\"emulation_faults\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_loads", key: "\"l1_dcache_loads\":", number: 22, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_load_misses", key: "\"l1_dcache_load_misses\":", number: 23, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_stores", key: "\"l1_dcache_stores\":", number: 24, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_store_misses", key: "\"l1_dcache_store_misses\":", number: 25, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_prefetches", key: "\"l1_dcache_prefetches\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_dcache_prefetch_misses", key: "\"l1_dcache_prefetch_misses\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_loads", key: "\"l1_icache_loads\":", number: 28, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_load_misses", key: "\"l1_icache_load_misses\":", number: 29, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_prefetches", key: "\"l1_icache_prefetches\":", number: 30, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "l1_icache_prefetch_misses", key: "\"l1_icache_prefetch_misses\":", number: 31, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_loads", key: "\"llc_loads\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_load_misses", key: "\"llc_load_misses\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_stores", key: "\"llc_stores\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_store_misses", key: "\"llc_store_misses\":", number: 35, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_prefetches", key: "\"llc_prefetches\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "llc_prefetch_misses", key: "\"llc_prefetch_misses\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_loads", key: "\"dtlb_loads\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_load_misses", key: "\"dtlb_load_misses\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_stores", key: "\"dtlb_stores\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_store_misses", key: "\"dtlb_store_misses\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_prefetches", key: "\"dtlb_prefetches\":", number: 42, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "dtlb_prefetch_misses", key: "\"dtlb_prefetch_misses\":", number: 43, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "itlb_loads", key: "\"itlb_loads\":", number: 44, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "itlb_load_misses", key: "\"itlb_load_misses\":", number: 45, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "branch_loads", key: "\"branch_loads\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "branch_load_misses", key: "\"branch_load_misses\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_loads", key: "\"node_loads\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_load_misses", key: "\"node_load_misses\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_stores", key: "\"node_stores\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_store_misses", key: "\"node_store_misses\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_prefetches", key: "\"node_prefetches\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_prefetch_misses", key: "\"node_prefetch_misses\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cycles", key: "\"cycles\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "stalled_cycles_frontend", key: "\"stalled_cycles_frontend\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "stalled_cycles_backend", key: "\"stalled_cycles_backend\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "instructions", key: "\"instructions\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cache_references", key: "\"cache_references\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cache_misses", key: "\"cache_misses\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "branches", key: "\"branches\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "branch_misses", key: "\"branch_misses\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "bus_cycles", key: "\"bus_cycles\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ref_cycles", key: "\"ref_cycles\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpu_clock", key: "\"cpu_clock\":", number: 13, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_clock", key: "\"task_clock\":", number: 14, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "page_faults", key: "\"page_faults\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "minor_faults", key: "\"minor_faults\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "major_faults", key: "\"major_faults\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "context_switches", key: "\"context_switches\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpu_migrations", key: "\"cpu_migrations\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "alignment_faults", key: "\"alignment_faults\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "emulation_faults", key: "\"emulation_faults\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_loads", key: "\"l1_dcache_loads\":", number: 22, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_load_misses", key: "\"l1_dcache_load_misses\":", number: 23, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_stores", key: "\"l1_dcache_stores\":", number: 24, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_store_misses", key: "\"l1_dcache_store_misses\":", number: 25, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_prefetches", key: "\"l1_dcache_prefetches\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_dcache_prefetch_misses", key: "\"l1_dcache_prefetch_misses\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_loads", key: "\"l1_icache_loads\":", number: 28, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_load_misses", key: "\"l1_icache_load_misses\":", number: 29, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_prefetches", key: "\"l1_icache_prefetches\":", number: 30, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "l1_icache_prefetch_misses", key: "\"l1_icache_prefetch_misses\":", number: 31, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_loads", key: "\"llc_loads\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_load_misses", key: "\"llc_load_misses\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_stores", key: "\"llc_stores\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_store_misses", key: "\"llc_store_misses\":", number: 35, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_prefetches", key: "\"llc_prefetches\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "llc_prefetch_misses", key: "\"llc_prefetch_misses\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_loads", key: "\"dtlb_loads\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_load_misses", key: "\"dtlb_load_misses\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_stores", key: "\"dtlb_stores\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_store_misses", key: "\"dtlb_store_misses\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_prefetches", key: "\"dtlb_prefetches\":", number: 42, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "dtlb_prefetch_misses", key: "\"dtlb_prefetch_misses\":", number: 43, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "itlb_loads", key: "\"itlb_loads\":", number: 44, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "itlb_load_misses", key: "\"itlb_load_misses\":", number: 45, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "branch_loads", key: "\"branch_loads\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "branch_load_misses", key: "\"branch_load_misses\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_loads", key: "\"node_loads\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_load_misses", key: "\"node_load_misses\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_stores", key: "\"node_stores\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_store_misses", key: "\"node_store_misses\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_prefetches", key: "\"node_prefetches\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_prefetch_misses", key: "\"node_prefetch_misses\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52],
     by_name: &[19, 46, 45, 9, 8, 10, 7, 6, 17, 12, 18, 2, 38, 37, 42, 41, 40, 39, 1, 20, 5, 44, 43, 22, 21, 26, 25, 24, 23, 28, 27, 30, 29, 32, 31, 36, 35, 34, 33, 16, 15, 48, 47, 52, 51, 50, 49, 14, 11, 4, 3, 13, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::PerfStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PERF_STATISTICS;
@@ -3396,16 +3571,17 @@ recorded!(crate::v1::PerfStatistics);
 static MESOS_V1_PORT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Port",
     fields: &[
-        FieldDescriptor { name: "number", key: "\"number\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "number", key: "\"number\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "protocol", key: "\"protocol\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "visibility", key: "\"visibility\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_DISCOVERY_INFO_VISIBILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[4, 1, 0, 2, 3],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Port {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PORT;
@@ -3414,12 +3590,13 @@ recorded!(crate::v1::Port);
 static MESOS_V1_PORTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Ports",
     fields: &[
-        FieldDescriptor { name: "ports", key: "\"ports\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PORT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ports", key: "\"ports\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PORT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Ports {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_PORTS;
@@ -3428,12 +3605,13 @@ recorded!(crate::v1::Ports);
 static MESOS_V1_R_LIMIT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo",
     fields: &[
-        FieldDescriptor { name: "rlimits", key: "\"rlimits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO_R_LIMIT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rlimits", key: "\"rlimits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_R_LIMIT_INFO_R_LIMIT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::RLimitInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_R_LIMIT_INFO;
@@ -3442,14 +3620,15 @@ recorded!(crate::v1::RLimitInfo);
 static MESOS_V1_R_LIMIT_INFO_R_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RLimitInfo.RLimit",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_R_LIMIT_INFO_R_LIMIT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "hard", key: "\"hard\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "soft", key: "\"soft\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_R_LIMIT_INFO_R_LIMIT_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "hard", key: "\"hard\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "soft", key: "\"soft\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::r_limit_info::RLimit {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_R_LIMIT_INFO_R_LIMIT;
@@ -3458,14 +3637,15 @@ recorded!(crate::v1::r_limit_info::RLimit);
 static MESOS_V1_RATE_LIMIT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimit",
     fields: &[
-        FieldDescriptor { name: "qps", key: "\"qps\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "capacity", key: "\"capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "qps", key: "\"qps\":", number: 1, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "capacity", key: "\"capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::RateLimit {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RATE_LIMIT;
@@ -3474,14 +3654,15 @@ recorded!(crate::v1::RateLimit);
 static MESOS_V1_RATE_LIMITS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.RateLimits",
     fields: &[
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RATE_LIMIT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "aggregate_default_qps", key: "\"aggregate_default_qps\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "aggregate_default_capacity", key: "\"aggregate_default_capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RATE_LIMIT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "aggregate_default_qps", key: "\"aggregate_default_qps\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "aggregate_default_capacity", key: "\"aggregate_default_capacity\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::RateLimits {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RATE_LIMITS;
@@ -3490,13 +3671,14 @@ recorded!(crate::v1::RateLimits);
 static MESOS_V1_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Request",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Request {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_REQUEST;
@@ -3505,24 +3687,25 @@ recorded!(crate::v1::Request);
 static MESOS_V1_RESOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource",
     fields: &[
-        FieldDescriptor { name: "provider_id", key: "\"provider_id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reservation", key: "\"reservation\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reservations", key: "\"reservations\":", number: 13, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "disk", key: "\"disk\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "revocable", key: "\"revocable\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_REVOCABLE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shared", key: "\"shared\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_SHARED_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "provider_id", key: "\"provider_id\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 6, label: Label::Optional, kind: Kind::String, default: Some("\"*\""), deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "allocation_info", key: "\"allocation_info\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_ALLOCATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reservation", key: "\"reservation\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reservations", key: "\"reservations\":", number: 13, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "disk", key: "\"disk\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "revocable", key: "\"revocable\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_REVOCABLE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shared", key: "\"shared\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_SHARED_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 2, 3, 4, 5, 6, 10, 8, 11, 12, 7, 0, 9],
     by_name: &[7, 10, 1, 0, 4, 8, 9, 11, 6, 3, 5, 12, 2],
     required: 0x6,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Resource {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE;
@@ -3531,12 +3714,13 @@ recorded!(crate::v1::Resource);
 static MESOS_V1_RESOURCE_ALLOCATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.AllocationInfo",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::AllocationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_ALLOCATION_INFO;
@@ -3545,14 +3729,15 @@ recorded!(crate::v1::resource::AllocationInfo);
 static MESOS_V1_RESOURCE_DISK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo",
     fields: &[
-        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "persistence", key: "\"persistence\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::resource::DiskInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO;
@@ -3561,13 +3746,14 @@ recorded!(crate::v1::resource::DiskInfo);
 static MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Persistence",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::disk_info::Persistence {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_PERSISTENCE;
@@ -3576,18 +3762,19 @@ recorded!(crate::v1::resource::disk_info::Persistence);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mount", key: "\"mount\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "vendor", key: "\"vendor\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "metadata", key: "\"metadata\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "profile", key: "\"profile\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mount", key: "\"mount\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "vendor", key: "\"vendor\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "metadata", key: "\"metadata\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "profile", key: "\"profile\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 3],
     by_name: &[4, 5, 2, 1, 6, 0, 3],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::disk_info::Source {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE;
@@ -3596,12 +3783,13 @@ recorded!(crate::v1::resource::disk_info::Source);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Mount",
     fields: &[
-        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::disk_info::source::Mount {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE_MOUNT;
@@ -3610,12 +3798,13 @@ recorded!(crate::v1::resource::disk_info::source::Mount);
 static MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.DiskInfo.Source.Path",
     fields: &[
-        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "root", key: "\"root\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::disk_info::source::Path {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_DISK_INFO_SOURCE_PATH;
@@ -3624,15 +3813,16 @@ recorded!(crate::v1::resource::disk_info::source::Path);
 static MESOS_V1_RESOURCE_RESERVATION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Resource.ReservationInfo",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_RESOURCE_RESERVATION_INFO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 4, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_RESOURCE_RESERVATION_INFO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[2, 3, 1, 0],
     by_name: &[3, 2, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::ReservationInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_RESERVATION_INFO;
@@ -3646,6 +3836,7 @@ static MESOS_V1_RESOURCE_REVOCABLE_INFO: MessageDescriptor = MessageDescriptor {
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::RevocableInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_REVOCABLE_INFO;
@@ -3659,6 +3850,7 @@ static MESOS_V1_RESOURCE_SHARED_INFO: MessageDescriptor = MessageDescriptor {
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource::SharedInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_SHARED_INFO;
@@ -3667,12 +3859,13 @@ recorded!(crate::v1::resource::SharedInfo);
 static MESOS_V1_RESOURCE_PROVIDER_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::ResourceProviderId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_ID;
@@ -3681,17 +3874,18 @@ recorded!(crate::v1::ResourceProviderId);
 static MESOS_V1_RESOURCE_PROVIDER_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "default_reservations", key: "\"default_reservations\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "storage", key: "\"storage\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attributes", key: "\"attributes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ATTRIBUTE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 4, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "default_reservations", key: "\"default_reservations\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_RESERVATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "storage", key: "\"storage\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[1, 4, 0, 3, 5, 2],
     required: 0xc,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::ResourceProviderInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_INFO;
@@ -3700,13 +3894,14 @@ recorded!(crate::v1::ResourceProviderInfo);
 static MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceProviderInfo.Storage",
     fields: &[
-        FieldDescriptor { name: "plugin", key: "\"plugin\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reconciliation_interval_seconds", key: "\"reconciliation_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "plugin", key: "\"plugin\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CSI_PLUGIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reconciliation_interval_seconds", key: "\"reconciliation_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::resource_provider_info::Storage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_PROVIDER_INFO_STORAGE;
@@ -3715,66 +3910,67 @@ recorded!(crate::v1::resource_provider_info::Storage);
 static MESOS_V1_RESOURCE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics",
     fields: &[
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "processes", key: "\"processes\":", number: 30, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "threads", key: "\"threads\":", number: 31, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_user_time_secs", key: "\"cpus_user_time_secs\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_system_time_secs", key: "\"cpus_system_time_secs\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_limit", key: "\"cpus_limit\":", number: 4, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_soft_limit", key: "\"cpus_soft_limit\":", number: 45, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_nr_periods", key: "\"cpus_nr_periods\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_nr_throttled", key: "\"cpus_nr_throttled\":", number: 8, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "cpus_throttled_time_secs", key: "\"cpus_throttled_time_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_total_bytes", key: "\"mem_total_bytes\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_total_memsw_bytes", key: "\"mem_total_memsw_bytes\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_kmem_usage_bytes", key: "\"mem_kmem_usage_bytes\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_kmem_tcp_usage_bytes", key: "\"mem_kmem_tcp_usage_bytes\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_limit_bytes", key: "\"mem_limit_bytes\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_soft_limit_bytes", key: "\"mem_soft_limit_bytes\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_file_bytes", key: "\"mem_file_bytes\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_anon_bytes", key: "\"mem_anon_bytes\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_cache_bytes", key: "\"mem_cache_bytes\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_rss_bytes", key: "\"mem_rss_bytes\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_mapped_file_bytes", key: "\"mem_mapped_file_bytes\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_swap_bytes", key: "\"mem_swap_bytes\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_unevictable_bytes", key: "\"mem_unevictable_bytes\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_low_pressure_counter", key: "\"mem_low_pressure_counter\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_medium_pressure_counter", key: "\"mem_medium_pressure_counter\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mem_critical_pressure_counter", key: "\"mem_critical_pressure_counter\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "disk_limit_bytes", key: "\"disk_limit_bytes\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "disk_used_bytes", key: "\"disk_used_bytes\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "disk_statistics", key: "\"disk_statistics\":", number: 43, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DISK_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "blkio_statistics", key: "\"blkio_statistics\":", number: 44, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "perf", key: "\"perf\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PERF_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_packets", key: "\"net_rx_packets\":", number: 14, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_bytes", key: "\"net_rx_bytes\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_errors", key: "\"net_rx_errors\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_dropped", key: "\"net_rx_dropped\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_packets", key: "\"net_tx_packets\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_bytes", key: "\"net_tx_bytes\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_errors", key: "\"net_tx_errors\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_dropped", key: "\"net_tx_dropped\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_rate_limit", key: "\"net_tx_rate_limit\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_burst_rate_limit", key: "\"net_tx_burst_rate_limit\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tx_burst_size", key: "\"net_tx_burst_size\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_rate_limit", key: "\"net_rx_rate_limit\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_burst_rate_limit", key: "\"net_rx_burst_rate_limit\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rx_burst_size", key: "\"net_rx_burst_size\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_rate_statistics", key: "\"net_rate_statistics\":", number: 54, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_ephemeral_ports", key: "\"net_ephemeral_ports\":", number: 55, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p50", key: "\"net_tcp_rtt_microsecs_p50\":", number: 22, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p90", key: "\"net_tcp_rtt_microsecs_p90\":", number: 23, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p95", key: "\"net_tcp_rtt_microsecs_p95\":", number: 24, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_rtt_microsecs_p99", key: "\"net_tcp_rtt_microsecs_p99\":", number: 25, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_active_connections", key: "\"net_tcp_active_connections\":", number: 28, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_tcp_time_wait_connections", key: "\"net_tcp_time_wait_connections\":", number: 29, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_traffic_control_statistics", key: "\"net_traffic_control_statistics\":", number: 35, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TRAFFIC_CONTROL_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "net_snmp_statistics", key: "\"net_snmp_statistics\":", number: 42, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SNMP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "processes", key: "\"processes\":", number: 30, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "threads", key: "\"threads\":", number: 31, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_user_time_secs", key: "\"cpus_user_time_secs\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_system_time_secs", key: "\"cpus_system_time_secs\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_limit", key: "\"cpus_limit\":", number: 4, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_soft_limit", key: "\"cpus_soft_limit\":", number: 45, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_nr_periods", key: "\"cpus_nr_periods\":", number: 7, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_nr_throttled", key: "\"cpus_nr_throttled\":", number: 8, label: Label::Optional, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "cpus_throttled_time_secs", key: "\"cpus_throttled_time_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_total_bytes", key: "\"mem_total_bytes\":", number: 36, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_total_memsw_bytes", key: "\"mem_total_memsw_bytes\":", number: 37, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_kmem_usage_bytes", key: "\"mem_kmem_usage_bytes\":", number: 52, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_kmem_tcp_usage_bytes", key: "\"mem_kmem_tcp_usage_bytes\":", number: 53, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_limit_bytes", key: "\"mem_limit_bytes\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_soft_limit_bytes", key: "\"mem_soft_limit_bytes\":", number: 38, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_file_bytes", key: "\"mem_file_bytes\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_anon_bytes", key: "\"mem_anon_bytes\":", number: 11, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_cache_bytes", key: "\"mem_cache_bytes\":", number: 39, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_rss_bytes", key: "\"mem_rss_bytes\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_mapped_file_bytes", key: "\"mem_mapped_file_bytes\":", number: 12, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_swap_bytes", key: "\"mem_swap_bytes\":", number: 40, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_unevictable_bytes", key: "\"mem_unevictable_bytes\":", number: 41, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_low_pressure_counter", key: "\"mem_low_pressure_counter\":", number: 32, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_medium_pressure_counter", key: "\"mem_medium_pressure_counter\":", number: 33, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mem_critical_pressure_counter", key: "\"mem_critical_pressure_counter\":", number: 34, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "disk_limit_bytes", key: "\"disk_limit_bytes\":", number: 26, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "disk_used_bytes", key: "\"disk_used_bytes\":", number: 27, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "disk_statistics", key: "\"disk_statistics\":", number: 43, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_DISK_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "blkio_statistics", key: "\"blkio_statistics\":", number: 44, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CGROUP_INFO_BLKIO_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "perf", key: "\"perf\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PERF_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_packets", key: "\"net_rx_packets\":", number: 14, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_bytes", key: "\"net_rx_bytes\":", number: 15, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_errors", key: "\"net_rx_errors\":", number: 16, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_dropped", key: "\"net_rx_dropped\":", number: 17, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_packets", key: "\"net_tx_packets\":", number: 18, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_bytes", key: "\"net_tx_bytes\":", number: 19, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_errors", key: "\"net_tx_errors\":", number: 20, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_dropped", key: "\"net_tx_dropped\":", number: 21, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_rate_limit", key: "\"net_tx_rate_limit\":", number: 46, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_burst_rate_limit", key: "\"net_tx_burst_rate_limit\":", number: 47, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tx_burst_size", key: "\"net_tx_burst_size\":", number: 48, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_rate_limit", key: "\"net_rx_rate_limit\":", number: 49, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_burst_rate_limit", key: "\"net_rx_burst_rate_limit\":", number: 50, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rx_burst_size", key: "\"net_rx_burst_size\":", number: 51, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_rate_statistics", key: "\"net_rate_statistics\":", number: 54, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_ephemeral_ports", key: "\"net_ephemeral_ports\":", number: 55, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p50", key: "\"net_tcp_rtt_microsecs_p50\":", number: 22, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p90", key: "\"net_tcp_rtt_microsecs_p90\":", number: 23, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p95", key: "\"net_tcp_rtt_microsecs_p95\":", number: 24, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_rtt_microsecs_p99", key: "\"net_tcp_rtt_microsecs_p99\":", number: 25, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_active_connections", key: "\"net_tcp_active_connections\":", number: 28, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_tcp_time_wait_connections", key: "\"net_tcp_time_wait_connections\":", number: 29, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_traffic_control_statistics", key: "\"net_traffic_control_statistics\":", number: 35, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TRAFFIC_CONTROL_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "net_snmp_statistics", key: "\"net_snmp_statistics\":", number: 42, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SNMP_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 3, 4, 5, 19, 14, 7, 8, 9, 16, 17, 20, 30, 31, 32, 33, 34, 35, 36, 37, 38, 47, 48, 49, 50, 26, 27, 51, 52, 1, 2, 23, 24, 25, 53, 10, 11, 15, 18, 21, 22, 54, 28, 29, 6, 39, 40, 41, 42, 43, 44, 12, 13, 45, 46],
     by_name: &[29, 5, 7, 8, 6, 4, 9, 3, 26, 28, 27, 17, 18, 25, 16, 13, 12, 14, 23, 20, 24, 19, 15, 21, 10, 11, 22, 46, 45, 43, 44, 32, 34, 33, 31, 42, 54, 51, 47, 48, 49, 50, 52, 53, 40, 41, 36, 38, 37, 35, 39, 30, 1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::ResourceStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS;
@@ -3783,20 +3979,21 @@ recorded!(crate::v1::ResourceStatistics);
 static MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RatePercentiles",
     fields: &[
-        FieldDescriptor { name: "min", key: "\"min\":", number: 1, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "max", key: "\"max\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p50", key: "\"p50\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p90", key: "\"p90\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p95", key: "\"p95\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p99", key: "\"p99\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p999", key: "\"p999\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "p9999", key: "\"p9999\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "samples", key: "\"samples\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "min", key: "\"min\":", number: 1, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "max", key: "\"max\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p50", key: "\"p50\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p90", key: "\"p90\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p95", key: "\"p95\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p99", key: "\"p99\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p999", key: "\"p999\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "p9999", key: "\"p9999\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "samples", key: "\"samples\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[1, 0, 2, 3, 4, 5, 6, 7, 8],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource_statistics::RatePercentiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES;
@@ -3805,21 +4002,22 @@ recorded!(crate::v1::resource_statistics::RatePercentiles);
 static MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceStatistics.RateStatistics",
     fields: &[
-        FieldDescriptor { name: "rx_rate", key: "\"rx_rate\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rx_packet_rate", key: "\"rx_packet_rate\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rx_drop_rate", key: "\"rx_drop_rate\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rx_error_rate", key: "\"rx_error_rate\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tx_rate", key: "\"tx_rate\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tx_packet_rate", key: "\"tx_packet_rate\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tx_drop_rate", key: "\"tx_drop_rate\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tx_error_rate", key: "\"tx_error_rate\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "sampling_window_secs", key: "\"sampling_window_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "sampling_interval_secs", key: "\"sampling_interval_secs\":", number: 10, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rx_rate", key: "\"rx_rate\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rx_packet_rate", key: "\"rx_packet_rate\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rx_drop_rate", key: "\"rx_drop_rate\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rx_error_rate", key: "\"rx_error_rate\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tx_rate", key: "\"tx_rate\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tx_packet_rate", key: "\"tx_packet_rate\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tx_drop_rate", key: "\"tx_drop_rate\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tx_error_rate", key: "\"tx_error_rate\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS_RATE_PERCENTILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "sampling_window_secs", key: "\"sampling_window_secs\":", number: 9, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "sampling_interval_secs", key: "\"sampling_interval_secs\":", number: 10, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     by_name: &[2, 3, 1, 0, 9, 8, 6, 7, 5, 4],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::resource_statistics::RateStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_STATISTICS_RATE_STATISTICS;
@@ -3828,13 +4026,14 @@ recorded!(crate::v1::resource_statistics::RateStatistics);
 static MESOS_V1_RESOURCE_USAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "total", key: "\"total\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "total", key: "\"total\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::ResourceUsage {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE;
@@ -3843,16 +4042,17 @@ recorded!(crate::v1::ResourceUsage);
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "allocated", key: "\"allocated\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statistics", key: "\"statistics\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "allocated", key: "\"allocated\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statistics", key: "\"statistics\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 3, 0, 2, 4],
     required: 0x9,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::resource_usage::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE_EXECUTOR;
@@ -3861,15 +4061,16 @@ recorded!(crate::v1::resource_usage::Executor);
 static MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.ResourceUsage.Executor.Task",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 3, 0, 2],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::resource_usage::executor::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_RESOURCE_USAGE_EXECUTOR_TASK;
@@ -3878,15 +4079,16 @@ recorded!(crate::v1::resource_usage::executor::Task);
 static MESOS_V1_ROLE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Role",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "weight", key: "\"weight\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "weight", key: "\"weight\":", number: 2, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 0, 3, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Role {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ROLE;
@@ -3895,15 +4097,16 @@ recorded!(crate::v1::Role);
 static MESOS_V1_SNMP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SNMPStatistics",
     fields: &[
-        FieldDescriptor { name: "ip_stats", key: "\"ip_stats\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "icmp_stats", key: "\"icmp_stats\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ICMP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tcp_stats", key: "\"tcp_stats\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TCP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "udp_stats", key: "\"udp_stats\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UDP_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "ip_stats", key: "\"ip_stats\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IP_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "icmp_stats", key: "\"icmp_stats\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_ICMP_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tcp_stats", key: "\"tcp_stats\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TCP_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "udp_stats", key: "\"udp_stats\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_UDP_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[1, 0, 2, 3],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::SnmpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SNMP_STATISTICS;
@@ -3912,13 +4115,14 @@ recorded!(crate::v1::SnmpStatistics);
 static MESOS_V1_SECCOMP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.SeccompInfo",
     fields: &[
-        FieldDescriptor { name: "profile_name", key: "\"profile_name\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unconfined", key: "\"unconfined\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "profile_name", key: "\"profile_name\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unconfined", key: "\"unconfined\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::SeccompInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECCOMP_INFO;
@@ -3927,14 +4131,15 @@ recorded!(crate::v1::SeccompInfo);
 static MESOS_V1_SECRET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SECRET_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reference", key: "\"reference\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_REFERENCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_VALUE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SECRET_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reference", key: "\"reference\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_REFERENCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET_VALUE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Secret {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET;
@@ -3943,13 +4148,14 @@ recorded!(crate::v1::Secret);
 static MESOS_V1_SECRET_REFERENCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Reference",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "key", key: "\"key\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "key", key: "\"key\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::secret::Reference {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET_REFERENCE;
@@ -3958,12 +4164,13 @@ recorded!(crate::v1::secret::Reference);
 static MESOS_V1_SECRET_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Secret.Value",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: true, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::secret::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SECRET_VALUE;
@@ -3972,12 +4179,13 @@ recorded!(crate::v1::secret::Value);
 static MESOS_V1_TTY_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo",
     fields: &[
-        FieldDescriptor { name: "window_size", key: "\"window_size\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO_WINDOW_SIZE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "window_size", key: "\"window_size\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO_WINDOW_SIZE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::TtyInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TTY_INFO;
@@ -3986,13 +4194,14 @@ recorded!(crate::v1::TtyInfo);
 static MESOS_V1_TTY_INFO_WINDOW_SIZE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TTYInfo.WindowSize",
     fields: &[
-        FieldDescriptor { name: "rows", key: "\"rows\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "columns", key: "\"columns\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "rows", key: "\"rows\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "columns", key: "\"columns\":", number: 2, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::tty_info::WindowSize {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TTY_INFO_WINDOW_SIZE;
@@ -4001,28 +4210,29 @@ recorded!(crate::v1::tty_info::WindowSize);
 static MESOS_V1_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Task",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 6, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status_update_state", key: "\"status_update_state\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status_update_uuid", key: "\"status_update_uuid\":", number: 10, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "user", key: "\"user\":", number: 14, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 17, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 6, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status_update_state", key: "\"status_update_state\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status_update_uuid", key: "\"status_update_uuid\":", number: 10, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "user", key: "\"user\":", number: 14, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 17, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 13, 14, 16],
     by_name: &[4, 12, 11, 3, 2, 13, 14, 10, 16, 0, 6, 5, 8, 9, 7, 1, 15],
     required: 0x37,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK;
@@ -4031,12 +4241,13 @@ recorded!(crate::v1::Task);
 static MESOS_V1_TASK_GROUP_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskGroupInfo",
     fields: &[
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::TaskGroupInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_GROUP_INFO;
@@ -4045,12 +4256,13 @@ recorded!(crate::v1::TaskGroupInfo);
 static MESOS_V1_TASK_ID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::TaskId {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_ID;
@@ -4059,26 +4271,27 @@ recorded!(crate::v1::TaskId);
 static MESOS_V1_TASK_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskInfo",
     fields: &[
-        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor", key: "\"executor\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "check", key: "\"check\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "max_completion_time", key: "\"max_completion_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 15, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor", key: "\"executor\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "health_check", key: "\"health_check\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_HEALTH_CHECK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "check", key: "\"check\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 6, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "discovery", key: "\"discovery\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DISCOVERY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "max_completion_time", key: "\"max_completion_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 15, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 10, 5, 7, 6, 11, 12, 9, 8, 13, 14],
     by_name: &[2, 8, 5, 6, 10, 12, 4, 7, 9, 11, 14, 13, 0, 3, 1],
     required: 0x7,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::TaskInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_INFO;
@@ -4087,12 +4300,13 @@ recorded!(crate::v1::TaskInfo);
 static MESOS_V1_TASK_RESOURCE_LIMITATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskResourceLimitation",
     fields: &[
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::TaskResourceLimitation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_RESOURCE_LIMITATION;
@@ -4101,27 +4315,28 @@ recorded!(crate::v1::TaskResourceLimitation);
 static MESOS_V1_TASK_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TaskStatus",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 10, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 6, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 11, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "check_status", key: "\"check_status\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "labels", key: "\"labels\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unreachable_time", key: "\"unreachable_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 9, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_SOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 10, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 6, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 11, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 8, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "check_status", key: "\"check_status\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CHECK_STATUS_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "labels", key: "\"labels\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_LABELS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unreachable_time", key: "\"unreachable_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 5, 2, 6, 8, 7, 10, 3, 4, 9, 12, 13, 14, 11, 15],
     by_name: &[6, 11, 13, 5, 7, 10, 12, 15, 2, 4, 3, 1, 0, 8, 14, 9],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::TaskStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TASK_STATUS;
@@ -4130,26 +4345,27 @@ recorded!(crate::v1::TaskStatus);
 static MESOS_V1_TCP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TcpStatistics",
     fields: &[
-        FieldDescriptor { name: "RtoAlgorithm", key: "\"RtoAlgorithm\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "RtoMin", key: "\"RtoMin\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "RtoMax", key: "\"RtoMax\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "MaxConn", key: "\"MaxConn\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ActiveOpens", key: "\"ActiveOpens\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "PassiveOpens", key: "\"PassiveOpens\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "AttemptFails", key: "\"AttemptFails\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "EstabResets", key: "\"EstabResets\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "CurrEstab", key: "\"CurrEstab\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InSegs", key: "\"InSegs\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutSegs", key: "\"OutSegs\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "RetransSegs", key: "\"RetransSegs\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InErrs", key: "\"InErrs\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutRsts", key: "\"OutRsts\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "RtoAlgorithm", key: "\"RtoAlgorithm\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "RtoMin", key: "\"RtoMin\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "RtoMax", key: "\"RtoMax\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "MaxConn", key: "\"MaxConn\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ActiveOpens", key: "\"ActiveOpens\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "PassiveOpens", key: "\"PassiveOpens\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "AttemptFails", key: "\"AttemptFails\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "EstabResets", key: "\"EstabResets\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "CurrEstab", key: "\"CurrEstab\":", number: 9, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InSegs", key: "\"InSegs\":", number: 10, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutSegs", key: "\"OutSegs\":", number: 11, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "RetransSegs", key: "\"RetransSegs\":", number: 12, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InErrs", key: "\"InErrs\":", number: 13, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutRsts", key: "\"OutRsts\":", number: 14, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 15, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
     by_name: &[4, 6, 8, 7, 14, 12, 9, 3, 13, 10, 5, 11, 0, 2, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::TcpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TCP_STATISTICS;
@@ -4158,12 +4374,13 @@ recorded!(crate::v1::TcpStatistics);
 static MESOS_V1_TIME_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TimeInfo",
     fields: &[
-        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "nanoseconds", key: "\"nanoseconds\":", number: 1, label: Label::Required, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::TimeInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TIME_INFO;
@@ -4172,21 +4389,22 @@ recorded!(crate::v1::TimeInfo);
 static MESOS_V1_TRAFFIC_CONTROL_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.TrafficControlStatistics",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "backlog", key: "\"backlog\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "bytes", key: "\"bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "drops", key: "\"drops\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "overlimits", key: "\"overlimits\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "packets", key: "\"packets\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "qlen", key: "\"qlen\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ratebps", key: "\"ratebps\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ratepps", key: "\"ratepps\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "requeues", key: "\"requeues\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "backlog", key: "\"backlog\":", number: 2, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "bytes", key: "\"bytes\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "drops", key: "\"drops\":", number: 4, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "overlimits", key: "\"overlimits\":", number: 5, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "packets", key: "\"packets\":", number: 6, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "qlen", key: "\"qlen\":", number: 7, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ratebps", key: "\"ratebps\":", number: 8, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ratepps", key: "\"ratepps\":", number: 9, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "requeues", key: "\"requeues\":", number: 10, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     by_name: &[1, 2, 3, 0, 4, 5, 6, 7, 8, 9],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::TrafficControlStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_TRAFFIC_CONTROL_STATISTICS;
@@ -4195,16 +4413,17 @@ recorded!(crate::v1::TrafficControlStatistics);
 static MESOS_V1_URL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.URL",
     fields: &[
-        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "address", key: "\"address\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "query", key: "\"query\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "fragment", key: "\"fragment\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "scheme", key: "\"scheme\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "address", key: "\"address\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_ADDRESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "query", key: "\"query\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_PARAMETER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "fragment", key: "\"fragment\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 4, 2, 3, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Url {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_URL;
@@ -4213,12 +4432,13 @@ recorded!(crate::v1::Url);
 static MESOS_V1_UUID: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UUID",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Uuid {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UUID;
@@ -4227,19 +4447,20 @@ recorded!(crate::v1::Uuid);
 static MESOS_V1_UDP_STATISTICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.UdpStatistics",
     fields: &[
-        FieldDescriptor { name: "InDatagrams", key: "\"InDatagrams\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "NoPorts", key: "\"NoPorts\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "OutDatagrams", key: "\"OutDatagrams\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "RcvbufErrors", key: "\"RcvbufErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "SndbufErrors", key: "\"SndbufErrors\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "IgnoredMulti", key: "\"IgnoredMulti\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "InDatagrams", key: "\"InDatagrams\":", number: 1, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "NoPorts", key: "\"NoPorts\":", number: 2, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InErrors", key: "\"InErrors\":", number: 3, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "OutDatagrams", key: "\"OutDatagrams\":", number: 4, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "RcvbufErrors", key: "\"RcvbufErrors\":", number: 5, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "SndbufErrors", key: "\"SndbufErrors\":", number: 6, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "InCsumErrors", key: "\"InCsumErrors\":", number: 7, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "IgnoredMulti", key: "\"IgnoredMulti\":", number: 8, label: Label::Optional, kind: Kind::Int64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7],
     by_name: &[7, 6, 0, 2, 1, 3, 4, 5],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::UdpStatistics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UDP_STATISTICS;
@@ -4248,13 +4469,14 @@ recorded!(crate::v1::UdpStatistics);
 static MESOS_V1_UNAVAILABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Unavailability",
     fields: &[
-        FieldDescriptor { name: "start", key: "\"start\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "start", key: "\"start\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Unavailability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_UNAVAILABILITY;
@@ -4263,16 +4485,17 @@ recorded!(crate::v1::Unavailability);
 static MESOS_V1_VALUE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set", key: "\"set\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VALUE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "scalar", key: "\"scalar\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "ranges", key: "\"ranges\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_RANGES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set", key: "\"set\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_SET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "text", key: "\"text\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VALUE_TEXT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[2, 1, 3, 4, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::Value {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE;
@@ -4281,13 +4504,14 @@ recorded!(crate::v1::Value);
 static MESOS_V1_VALUE_RANGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Range",
     fields: &[
-        FieldDescriptor { name: "begin", key: "\"begin\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "end", key: "\"end\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "begin", key: "\"begin\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "end", key: "\"end\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::value::Range {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_RANGE;
@@ -4296,12 +4520,13 @@ recorded!(crate::v1::value::Range);
 static MESOS_V1_VALUE_RANGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Ranges",
     fields: &[
-        FieldDescriptor { name: "range", key: "\"range\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "range", key: "\"range\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_VALUE_RANGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::value::Ranges {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_RANGES;
@@ -4310,12 +4535,13 @@ recorded!(crate::v1::value::Ranges);
 static MESOS_V1_VALUE_SCALAR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Scalar",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::value::Scalar {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_SCALAR;
@@ -4324,12 +4550,13 @@ recorded!(crate::v1::value::Scalar);
 static MESOS_V1_VALUE_SET: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Set",
     fields: &[
-        FieldDescriptor { name: "item", key: "\"item\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "item", key: "\"item\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::value::Set {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_SET;
@@ -4338,12 +4565,13 @@ recorded!(crate::v1::value::Set);
 static MESOS_V1_VALUE_TEXT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Value.Text",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::value::Text {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VALUE_TEXT;
@@ -4352,18 +4580,19 @@ recorded!(crate::v1::value::Text);
 static MESOS_V1_VERSION_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.VersionInfo",
     fields: &[
-        FieldDescriptor { name: "version", key: "\"version\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "build_date", key: "\"build_date\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "build_time", key: "\"build_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "build_user", key: "\"build_user\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "git_sha", key: "\"git_sha\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "git_branch", key: "\"git_branch\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "git_tag", key: "\"git_tag\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "build_date", key: "\"build_date\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "build_time", key: "\"build_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "build_user", key: "\"build_user\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "git_sha", key: "\"git_sha\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "git_branch", key: "\"git_branch\":", number: 6, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "git_tag", key: "\"git_tag\":", number: 7, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6],
     by_name: &[1, 2, 3, 5, 4, 6, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::VersionInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VERSION_INFO;
@@ -4372,16 +4601,17 @@ recorded!(crate::v1::VersionInfo);
 static MESOS_V1_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_path", key: "\"container_path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "image", key: "\"image\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_path", key: "\"container_path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "image", key: "\"image\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[1, 2, 0, 3, 4],
     by_name: &[1, 2, 3, 0, 4],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::Volume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME;
@@ -4390,17 +4620,18 @@ recorded!(crate::v1::Volume);
 static MESOS_V1_VOLUME_SOURCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "docker_volume", key: "\"docker_volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_HOST_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "sandbox_path", key: "\"sandbox_path\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "csi_volume", key: "\"csi_volume\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "docker_volume", key: "\"docker_volume\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "host_path", key: "\"host_path\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_HOST_PATH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "sandbox_path", key: "\"sandbox_path\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "secret", key: "\"secret\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "csi_volume", key: "\"csi_volume\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 2, 5],
     by_name: &[5, 1, 2, 3, 4, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::volume::Source {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE;
@@ -4409,13 +4640,14 @@ recorded!(crate::v1::volume::Source);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume",
     fields: &[
-        FieldDescriptor { name: "plugin_name", key: "\"plugin_name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "static_provisioning", key: "\"static_provisioning\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "plugin_name", key: "\"plugin_name\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "static_provisioning", key: "\"static_provisioning\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::volume::source::CsiVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME;
@@ -4424,16 +4656,17 @@ recorded!(crate::v1::volume::source::CsiVolume);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.StaticProvisioning",
     fields: &[
-        FieldDescriptor { name: "volume_id", key: "\"volume_id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume_capability", key: "\"volume_capability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_stage_secrets", key: "\"node_stage_secrets\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "node_publish_secrets", key: "\"node_publish_secrets\":", number: 4, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume_context", key: "\"volume_context\":", number: 5, label: Label::Map, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "volume_id", key: "\"volume_id\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume_capability", key: "\"volume_capability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_stage_secrets", key: "\"node_stage_secrets\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "node_publish_secrets", key: "\"node_publish_secrets\":", number: 4, label: Label::Map, kind: Kind::Message(&MESOS_V1_SECRET), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume_context", key: "\"volume_context\":", number: 5, label: Label::Map, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[3, 2, 1, 4, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::volume::source::csi_volume::StaticProvisioning {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_STATIC_PROVISIONING;
@@ -4442,14 +4675,15 @@ recorded!(crate::v1::volume::source::csi_volume::StaticProvisioning);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability",
     fields: &[
-        FieldDescriptor { name: "block", key: "\"block\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: Some("access_type") },
-        FieldDescriptor { name: "mount", key: "\"mount\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME), default: None, deprecated: false, written_empty: false, oneof: Some("access_type") },
-        FieldDescriptor { name: "access_mode", key: "\"access_mode\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "block", key: "\"block\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("access_type") },
+        FieldDescriptor { name: "mount", key: "\"mount\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("access_type") },
+        FieldDescriptor { name: "access_mode", key: "\"access_mode\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x4,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::VolumeCapability {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY;
@@ -4458,12 +4692,13 @@ recorded!(crate::v1::volume::source::csi_volume::VolumeCapability);
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.AccessMode",
     fields: &[
-        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE_MODE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "mode", key: "\"mode\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE_MODE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::AccessMode {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_ACCESS_MODE;
@@ -4477,6 +4712,7 @@ static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME: Message
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::BlockVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_BLOCK_VOLUME;
@@ -4485,13 +4721,14 @@ recorded!(crate::v1::volume::source::csi_volume::volume_capability::BlockVolume)
 static MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.CSIVolume.VolumeCapability.MountVolume",
     fields: &[
-        FieldDescriptor { name: "fs_type", key: "\"fs_type\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mount_flags", key: "\"mount_flags\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "fs_type", key: "\"fs_type\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mount_flags", key: "\"mount_flags\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::csi_volume::volume_capability::MountVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_CSI_VOLUME_VOLUME_CAPABILITY_MOUNT_VOLUME;
@@ -4500,14 +4737,15 @@ recorded!(crate::v1::volume::source::csi_volume::volume_capability::MountVolume)
 static MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.DockerVolume",
     fields: &[
-        FieldDescriptor { name: "driver", key: "\"driver\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "driver_options", key: "\"driver_options\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PARAMETERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "driver", key: "\"driver\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "driver_options", key: "\"driver_options\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_PARAMETERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::DockerVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_DOCKER_VOLUME;
@@ -4516,13 +4754,14 @@ recorded!(crate::v1::volume::source::DockerVolume);
 static MESOS_V1_VOLUME_SOURCE_HOST_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.HostPath",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mount_propagation", key: "\"mount_propagation\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MOUNT_PROPAGATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mount_propagation", key: "\"mount_propagation\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MOUNT_PROPAGATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::HostPath {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_HOST_PATH;
@@ -4531,13 +4770,14 @@ recorded!(crate::v1::volume::source::HostPath);
 static MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.Volume.Source.SandboxPath",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::volume::source::SandboxPath {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_VOLUME_SOURCE_SANDBOX_PATH;
@@ -4546,13 +4786,14 @@ recorded!(crate::v1::volume::source::SandboxPath);
 static MESOS_V1_WEIGHT_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.WeightInfo",
     fields: &[
-        FieldDescriptor { name: "weight", key: "\"weight\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "weight", key: "\"weight\":", number: 1, label: Label::Required, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::WeightInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_WEIGHT_INFO;
@@ -4561,33 +4802,34 @@ recorded!(crate::v1::WeightInfo);
 static MESOS_V1_AGENT_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_nested_container", key: "\"launch_nested_container\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_nested_container", key: "\"kill_nested_container\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "remove_nested_container", key: "\"remove_nested_container\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_nested_container_session", key: "\"launch_nested_container_session\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attach_container_input", key: "\"attach_container_input\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "attach_container_output", key: "\"attach_container_output\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_container", key: "\"launch_container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_container", key: "\"kill_container\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "remove_container", key: "\"remove_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "add_resource_provider_config", key: "\"add_resource_provider_config\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_resource_provider_config", key: "\"update_resource_provider_config\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "remove_resource_provider_config", key: "\"remove_resource_provider_config\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mark_resource_provider_gone", key: "\"mark_resource_provider_gone\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "prune_images", key: "\"prune_images\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_PRUNE_IMAGES), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_nested_container", key: "\"launch_nested_container\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_nested_container", key: "\"kill_nested_container\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "remove_nested_container", key: "\"remove_nested_container\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_nested_container_session", key: "\"launch_nested_container_session\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attach_container_input", key: "\"attach_container_input\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "attach_container_output", key: "\"attach_container_output\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_container", key: "\"launch_container\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_container", key: "\"kill_container\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_KILL_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "remove_container", key: "\"remove_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "add_resource_provider_config", key: "\"add_resource_provider_config\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_resource_provider_config", key: "\"update_resource_provider_config\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "remove_resource_provider_config", key: "\"remove_resource_provider_config\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mark_resource_provider_gone", key: "\"mark_resource_provider_gone\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "prune_images", key: "\"prune_images\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_CALL_PRUNE_IMAGES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 9, 13, 14, 15, 16, 17, 18, 19, 5, 21, 20],
     by_name: &[17, 11, 12, 5, 1, 15, 8, 13, 6, 10, 3, 20, 21, 4, 16, 9, 19, 2, 0, 18, 14, 7],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL;
@@ -4596,12 +4838,13 @@ recorded!(crate::v1::agent::Call);
 static MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AddResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::AddResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ADD_RESOURCE_PROVIDER_CONFIG;
@@ -4610,14 +4853,15 @@ recorded!(crate::v1::agent::call::AddResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerInput",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "process_io", key: "\"process_io\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "process_io", key: "\"process_io\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::AttachContainerInput {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_INPUT;
@@ -4626,12 +4870,13 @@ recorded!(crate::v1::agent::call::AttachContainerInput);
 static MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.AttachContainerOutput",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::AttachContainerOutput {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_ATTACH_CONTAINER_OUTPUT;
@@ -4640,13 +4885,14 @@ recorded!(crate::v1::agent::call::AttachContainerOutput);
 static MESOS_V1_AGENT_CALL_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetContainers",
     fields: &[
-        FieldDescriptor { name: "show_nested", key: "\"show_nested\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "show_standalone", key: "\"show_standalone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "show_nested", key: "\"show_nested\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "show_standalone", key: "\"show_standalone\":", number: 2, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::GetContainers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_GET_CONTAINERS;
@@ -4655,12 +4901,13 @@ recorded!(crate::v1::agent::call::GetContainers);
 static MESOS_V1_AGENT_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_GET_METRICS;
@@ -4669,13 +4916,14 @@ recorded!(crate::v1::agent::call::GetMetrics);
 static MESOS_V1_AGENT_CALL_KILL_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::KillContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_KILL_CONTAINER;
@@ -4684,13 +4932,14 @@ recorded!(crate::v1::agent::call::KillContainer);
 static MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.KillNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "signal", key: "\"signal\":", number: 2, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::KillNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_KILL_NESTED_CONTAINER;
@@ -4699,16 +4948,17 @@ recorded!(crate::v1::agent::call::KillNestedContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 5, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 5, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[1, 3, 0, 4, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::LaunchContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_CONTAINER;
@@ -4717,14 +4967,15 @@ recorded!(crate::v1::agent::call::LaunchContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::LaunchNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER;
@@ -4733,14 +4984,15 @@ recorded!(crate::v1::agent::call::LaunchNestedContainer);
 static MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.LaunchNestedContainerSession",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "command", key: "\"command\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_COMMAND_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container", key: "\"container\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::LaunchNestedContainerSession {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LAUNCH_NESTED_CONTAINER_SESSION;
@@ -4749,12 +5001,13 @@ recorded!(crate::v1::agent::call::LaunchNestedContainerSession);
 static MESOS_V1_AGENT_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ListFiles",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_LIST_FILES;
@@ -4763,12 +5016,13 @@ recorded!(crate::v1::agent::call::ListFiles);
 static MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.MarkResourceProviderGone",
     fields: &[
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::MarkResourceProviderGone {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_MARK_RESOURCE_PROVIDER_GONE;
@@ -4777,12 +5031,13 @@ recorded!(crate::v1::agent::call::MarkResourceProviderGone);
 static MESOS_V1_AGENT_CALL_PRUNE_IMAGES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.PruneImages",
     fields: &[
-        FieldDescriptor { name: "excluded_images", key: "\"excluded_images\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "excluded_images", key: "\"excluded_images\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_IMAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::PruneImages {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_PRUNE_IMAGES;
@@ -4791,14 +5046,15 @@ recorded!(crate::v1::agent::call::PruneImages);
 static MESOS_V1_AGENT_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.ReadFile",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_READ_FILE;
@@ -4807,12 +5063,13 @@ recorded!(crate::v1::agent::call::ReadFile);
 static MESOS_V1_AGENT_CALL_REMOVE_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::RemoveContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_CONTAINER;
@@ -4821,12 +5078,13 @@ recorded!(crate::v1::agent::call::RemoveContainer);
 static MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::RemoveNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_NESTED_CONTAINER;
@@ -4835,13 +5093,14 @@ recorded!(crate::v1::agent::call::RemoveNestedContainer);
 static MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.RemoveResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "name", key: "\"name\":", number: 2, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::RemoveResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_REMOVE_RESOURCE_PROVIDER_CONFIG;
@@ -4850,13 +5109,14 @@ recorded!(crate::v1::agent::call::RemoveResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.SetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::SetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_SET_LOGGING_LEVEL;
@@ -4865,12 +5125,13 @@ recorded!(crate::v1::agent::call::SetLoggingLevel);
 static MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.UpdateResourceProviderConfig",
     fields: &[
-        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "info", key: "\"info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::call::UpdateResourceProviderConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_UPDATE_RESOURCE_PROVIDER_CONFIG;
@@ -4879,12 +5140,13 @@ recorded!(crate::v1::agent::call::UpdateResourceProviderConfig);
 static MESOS_V1_AGENT_CALL_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::WaitContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_WAIT_CONTAINER;
@@ -4893,12 +5155,13 @@ recorded!(crate::v1::agent::call::WaitContainer);
 static MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Call.WaitNestedContainer",
     fields: &[
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::call::WaitNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_CALL_WAIT_NESTED_CONTAINER;
@@ -4907,14 +5170,15 @@ recorded!(crate::v1::agent::call::WaitNestedContainer);
 static MESOS_V1_AGENT_PROCESS_IO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_DATA), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "control", key: "\"control\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_DATA), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "control", key: "\"control\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::ProcessIo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO;
@@ -4923,14 +5187,15 @@ recorded!(crate::v1::agent::ProcessIo);
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "heartbeat", key: "\"heartbeat\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tty_info", key: "\"tty_info\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TTY_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "heartbeat", key: "\"heartbeat\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::process_io::Control {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_CONTROL;
@@ -4939,12 +5204,13 @@ recorded!(crate::v1::agent::process_io::Control);
 static MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Control.Heartbeat",
     fields: &[
-        FieldDescriptor { name: "interval", key: "\"interval\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "interval", key: "\"interval\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::process_io::control::Heartbeat {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_CONTROL_HEARTBEAT;
@@ -4953,13 +5219,14 @@ recorded!(crate::v1::agent::process_io::control::Heartbeat);
 static MESOS_V1_AGENT_PROCESS_IO_DATA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.ProcessIO.Data",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_DATA_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_PROCESS_IO_DATA_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Optional, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::process_io::Data {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_PROCESS_IO_DATA;
@@ -4968,29 +5235,30 @@ recorded!(crate::v1::agent::process_io::Data);
 static MESOS_V1_AGENT_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_agent", key: "\"get_agent\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_resource_providers", key: "\"get_resource_providers\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_AGENT_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_containers", key: "\"get_containers\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_agent", key: "\"get_agent\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_AGENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_resource_providers", key: "\"get_resource_providers\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "wait_nested_container", key: "\"wait_nested_container\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "wait_container", key: "\"wait_container\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 14, 17, 15, 12],
     by_name: &[14, 9, 11, 2, 10, 1, 5, 4, 12, 15, 8, 13, 3, 6, 7, 0, 17, 16],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE;
@@ -4999,14 +5267,15 @@ recorded!(crate::v1::agent::Response);
 static MESOS_V1_AGENT_RESPONSE_GET_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetAgent",
     fields: &[
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "drain_config", key: "\"drain_config\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "drain_config", key: "\"drain_config\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_AGENT;
@@ -5015,12 +5284,13 @@ recorded!(crate::v1::agent::response::GetAgent);
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers",
     fields: &[
-        FieldDescriptor { name: "containers", key: "\"containers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "containers", key: "\"containers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetContainers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS;
@@ -5029,17 +5299,18 @@ recorded!(crate::v1::agent::response::GetContainers);
 static MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetContainers.Container",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_name", key: "\"executor_name\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_statistics", key: "\"resource_statistics\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_name", key: "\"executor_name\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_status", key: "\"container_status\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_statistics", key: "\"resource_statistics\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_STATISTICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[3, 4, 1, 2, 0, 5],
     required: 0x8,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::get_containers::Container {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_CONTAINERS_CONTAINER;
@@ -5048,13 +5319,14 @@ recorded!(crate::v1::agent::response::get_containers::Container);
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "completed_executors", key: "\"completed_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_executors", key: "\"completed_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetExecutors {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS;
@@ -5063,12 +5335,13 @@ recorded!(crate::v1::agent::response::GetExecutors);
 static MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetExecutors.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::get_executors::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS_EXECUTOR;
@@ -5077,12 +5350,13 @@ recorded!(crate::v1::agent::response::get_executors::Executor);
 static MESOS_V1_AGENT_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFlags",
     fields: &[
-        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetFlags {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FLAGS;
@@ -5091,13 +5365,14 @@ recorded!(crate::v1::agent::response::GetFlags);
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetFrameworks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS;
@@ -5106,12 +5381,13 @@ recorded!(crate::v1::agent::response::GetFrameworks);
 static MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetFrameworks.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::get_frameworks::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS_FRAMEWORK;
@@ -5120,12 +5396,13 @@ recorded!(crate::v1::agent::response::get_frameworks::Framework);
 static MESOS_V1_AGENT_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetHealth",
     fields: &[
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetHealth {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_HEALTH;
@@ -5134,12 +5411,13 @@ recorded!(crate::v1::agent::response::GetHealth);
 static MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_LOGGING_LEVEL;
@@ -5148,12 +5426,13 @@ recorded!(crate::v1::agent::response::GetLoggingLevel);
 static MESOS_V1_AGENT_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_METRICS;
@@ -5162,12 +5441,13 @@ recorded!(crate::v1::agent::response::GetMetrics);
 static MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_OPERATIONS;
@@ -5176,12 +5456,13 @@ recorded!(crate::v1::agent::response::GetOperations);
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders",
     fields: &[
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetResourceProviders {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS;
@@ -5190,13 +5471,14 @@ recorded!(crate::v1::agent::response::GetResourceProviders);
 static MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetResourceProviders.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::get_resource_providers::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_RESOURCE_PROVIDERS_RESOURCE_PROVIDER;
@@ -5205,14 +5487,15 @@ recorded!(crate::v1::agent::response::get_resource_providers::ResourceProvider);
 static MESOS_V1_AGENT_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetState",
     fields: &[
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetState {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_STATE;
@@ -5221,16 +5504,17 @@ recorded!(crate::v1::agent::response::GetState);
 static MESOS_V1_AGENT_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetTasks",
     fields: &[
-        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "queued_tasks", key: "\"queued_tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "launched_tasks", key: "\"launched_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "terminated_tasks", key: "\"terminated_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "queued_tasks", key: "\"queued_tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "launched_tasks", key: "\"launched_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "terminated_tasks", key: "\"terminated_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[4, 2, 0, 1, 3],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::GetTasks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_TASKS;
@@ -5239,12 +5523,13 @@ recorded!(crate::v1::agent::response::GetTasks);
 static MESOS_V1_AGENT_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.GetVersion",
     fields: &[
-        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::GetVersion {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_GET_VERSION;
@@ -5253,12 +5538,13 @@ recorded!(crate::v1::agent::response::GetVersion);
 static MESOS_V1_AGENT_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ListFiles",
     fields: &[
-        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_LIST_FILES;
@@ -5267,13 +5553,14 @@ recorded!(crate::v1::agent::response::ListFiles);
 static MESOS_V1_AGENT_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.ReadFile",
     fields: &[
-        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::agent::response::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_READ_FILE;
@@ -5282,16 +5569,17 @@ recorded!(crate::v1::agent::response::ReadFile);
 static MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitContainer",
     fields: &[
-        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 2, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::WaitContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_WAIT_CONTAINER;
@@ -5300,16 +5588,17 @@ recorded!(crate::v1::agent::response::WaitContainer);
 static MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.agent.Response.WaitNestedContainer",
     fields: &[
-        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "exit_status", key: "\"exit_status\":", number: 1, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reason", key: "\"reason\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_TASK_STATUS_REASON), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limitation", key: "\"limitation\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TASK_RESOURCE_LIMITATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 5, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4],
     by_name: &[0, 3, 4, 2, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::agent::response::WaitNestedContainer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_AGENT_RESPONSE_WAIT_NESTED_CONTAINER;
@@ -5318,14 +5607,15 @@ recorded!(crate::v1::agent::response::WaitNestedContainer);
 static MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.allocator.InverseOfferStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Enum(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "timestamp", key: "\"timestamp\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x7,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::allocator::InverseOfferStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS;
@@ -5334,17 +5624,18 @@ recorded!(crate::v1::allocator::InverseOfferStatus);
 static MESOS_V1_EXECUTOR_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 3, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_CALL_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[0, 1, 5, 3, 2, 4],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL;
@@ -5353,12 +5644,13 @@ recorded!(crate::v1::executor::Call);
 static MESOS_V1_EXECUTOR_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Message",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::executor::call::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_MESSAGE;
@@ -5367,13 +5659,14 @@ recorded!(crate::v1::executor::call::Message);
 static MESOS_V1_EXECUTOR_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Subscribe",
     fields: &[
-        FieldDescriptor { name: "unacknowledged_tasks", key: "\"unacknowledged_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unacknowledged_updates", key: "\"unacknowledged_updates\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "unacknowledged_tasks", key: "\"unacknowledged_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unacknowledged_updates", key: "\"unacknowledged_updates\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_EXECUTOR_CALL_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::call::Subscribe {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_SUBSCRIBE;
@@ -5382,12 +5675,13 @@ recorded!(crate::v1::executor::call::Subscribe);
 static MESOS_V1_EXECUTOR_CALL_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Call.Update",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::call::Update {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_CALL_UPDATE;
@@ -5396,19 +5690,20 @@ recorded!(crate::v1::executor::call::Update);
 static MESOS_V1_EXECUTOR_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "acknowledged", key: "\"acknowledged\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch", key: "\"launch\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill", key: "\"kill\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_KILL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ERROR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_EXECUTOR_EVENT_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "acknowledged", key: "\"acknowledged\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch", key: "\"launch\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "launch_group", key: "\"launch_group\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill", key: "\"kill\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_KILL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_EVENT_ERROR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 5, 6, 7, 4],
     by_name: &[2, 7, 5, 3, 4, 6, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT;
@@ -5417,13 +5712,14 @@ recorded!(crate::v1::executor::Event);
 static MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Acknowledged",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::executor::event::Acknowledged {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_ACKNOWLEDGED;
@@ -5432,12 +5728,13 @@ recorded!(crate::v1::executor::event::Acknowledged);
 static MESOS_V1_EXECUTOR_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Error",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::executor::event::Error {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_ERROR;
@@ -5446,13 +5743,14 @@ recorded!(crate::v1::executor::event::Error);
 static MESOS_V1_EXECUTOR_EVENT_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Kill",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::executor::event::Kill {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_KILL;
@@ -5461,12 +5759,13 @@ recorded!(crate::v1::executor::event::Kill);
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Launch",
     fields: &[
-        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::event::Launch {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_LAUNCH;
@@ -5475,12 +5774,13 @@ recorded!(crate::v1::executor::event::Launch);
 static MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.LaunchGroup",
     fields: &[
-        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_group", key: "\"task_group\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_GROUP_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::event::LaunchGroup {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_LAUNCH_GROUP;
@@ -5489,12 +5789,13 @@ recorded!(crate::v1::executor::event::LaunchGroup);
 static MESOS_V1_EXECUTOR_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Message",
     fields: &[
-        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 1, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::executor::event::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_MESSAGE;
@@ -5503,15 +5804,16 @@ recorded!(crate::v1::executor::event::Message);
 static MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.executor.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "container_id", key: "\"container_id\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_CONTAINER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[2, 3, 0, 1],
     required: 0x7,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::executor::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_EXECUTOR_EVENT_SUBSCRIBED;
@@ -5520,13 +5822,14 @@ recorded!(crate::v1::executor::event::Subscribed);
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus",
     fields: &[
-        FieldDescriptor { name: "draining_machines", key: "\"draining_machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "down_machines", key: "\"down_machines\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "draining_machines", key: "\"draining_machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "down_machines", key: "\"down_machines\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::maintenance::ClusterStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_CLUSTER_STATUS;
@@ -5535,13 +5838,14 @@ recorded!(crate::v1::maintenance::ClusterStatus);
 static MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.ClusterStatus.DrainingMachine",
     fields: &[
-        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "id", key: "\"id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "statuses", key: "\"statuses\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ALLOCATOR_INVERSE_OFFER_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::maintenance::cluster_status::DrainingMachine {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_CLUSTER_STATUS_DRAINING_MACHINE;
@@ -5550,12 +5854,13 @@ recorded!(crate::v1::maintenance::cluster_status::DrainingMachine);
 static MESOS_V1_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Schedule",
     fields: &[
-        FieldDescriptor { name: "windows", key: "\"windows\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_WINDOW), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "windows", key: "\"windows\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MAINTENANCE_WINDOW), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::maintenance::Schedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_SCHEDULE;
@@ -5564,13 +5869,14 @@ recorded!(crate::v1::maintenance::Schedule);
 static MESOS_V1_MAINTENANCE_WINDOW: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.maintenance.Window",
     fields: &[
-        FieldDescriptor { name: "machine_ids", key: "\"machine_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "machine_ids", key: "\"machine_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unavailability", key: "\"unavailability\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_UNAVAILABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x2,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::maintenance::Window {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MAINTENANCE_WINDOW;
@@ -5579,34 +5885,35 @@ recorded!(crate::v1::maintenance::Window);
 static MESOS_V1_MASTER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_weights", key: "\"update_weights\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reserve_resources", key: "\"reserve_resources\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_RESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unreserve_resources", key: "\"unreserve_resources\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "create_volumes", key: "\"create_volumes\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_CREATE_VOLUMES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "destroy_volumes", key: "\"destroy_volumes\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DESTROY_VOLUMES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GROW_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_maintenance_schedule", key: "\"update_maintenance_schedule\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "start_maintenance", key: "\"start_maintenance\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_START_MAINTENANCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "stop_maintenance", key: "\"stop_maintenance\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_STOP_MAINTENANCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "drain_agent", key: "\"drain_agent\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DRAIN_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "deactivate_agent", key: "\"deactivate_agent\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reactivate_agent", key: "\"reactivate_agent\":", number: 23, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_quota", key: "\"update_quota\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_QUOTA), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "teardown", key: "\"teardown\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_TEARDOWN), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mark_agent_gone", key: "\"mark_agent_gone\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_MARK_AGENT_GONE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "set_quota", key: "\"set_quota\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_QUOTA), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "remove_quota", key: "\"remove_quota\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REMOVE_QUOTA), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_CALL_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GET_METRICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set_logging_level", key: "\"set_logging_level\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_LIST_FILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_READ_FILE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_weights", key: "\"update_weights\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reserve_resources", key: "\"reserve_resources\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_RESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unreserve_resources", key: "\"unreserve_resources\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "create_volumes", key: "\"create_volumes\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_CREATE_VOLUMES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "destroy_volumes", key: "\"destroy_volumes\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DESTROY_VOLUMES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "grow_volume", key: "\"grow_volume\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_GROW_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shrink_volume", key: "\"shrink_volume\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SHRINK_VOLUME), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_maintenance_schedule", key: "\"update_maintenance_schedule\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "start_maintenance", key: "\"start_maintenance\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_START_MAINTENANCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "stop_maintenance", key: "\"stop_maintenance\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_STOP_MAINTENANCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "drain_agent", key: "\"drain_agent\":", number: 21, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DRAIN_AGENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "deactivate_agent", key: "\"deactivate_agent\":", number: 22, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reactivate_agent", key: "\"reactivate_agent\":", number: 23, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REACTIVATE_AGENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_quota", key: "\"update_quota\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_UPDATE_QUOTA), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "teardown", key: "\"teardown\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_TEARDOWN), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mark_agent_gone", key: "\"mark_agent_gone\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_MARK_AGENT_GONE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "set_quota", key: "\"set_quota\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_SET_QUOTA), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "remove_quota", key: "\"remove_quota\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_CALL_REMOVE_QUOTA), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 21, 22, 19, 20, 10, 11, 18, 15, 16, 17],
     by_name: &[8, 16, 9, 15, 1, 10, 3, 20, 17, 4, 22, 6, 2, 21, 11, 13, 14, 19, 0, 7, 12, 18, 5],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL;
@@ -5615,13 +5922,14 @@ recorded!(crate::v1::master::Call);
 static MESOS_V1_MASTER_CALL_CREATE_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.CreateVolumes",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::CreateVolumes {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_CREATE_VOLUMES;
@@ -5630,12 +5938,13 @@ recorded!(crate::v1::master::call::CreateVolumes);
 static MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DeactivateAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::DeactivateAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DEACTIVATE_AGENT;
@@ -5644,13 +5953,14 @@ recorded!(crate::v1::master::call::DeactivateAgent);
 static MESOS_V1_MASTER_CALL_DESTROY_VOLUMES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DestroyVolumes",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volumes", key: "\"volumes\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::DestroyVolumes {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DESTROY_VOLUMES;
@@ -5659,14 +5969,15 @@ recorded!(crate::v1::master::call::DestroyVolumes);
 static MESOS_V1_MASTER_CALL_DRAIN_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.DrainAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 2, label: Label::Optional, kind: Kind::Message(&GOOGLE_PROTOBUF_DURATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "max_grace_period", key: "\"max_grace_period\":", number: 2, label: Label::Optional, kind: Kind::Message(&GOOGLE_PROTOBUF_DURATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "mark_gone", key: "\"mark_gone\":", number: 3, label: Label::Optional, kind: Kind::Bool, default: Some("false"), deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::DrainAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_DRAIN_AGENT;
@@ -5675,12 +5986,13 @@ recorded!(crate::v1::master::call::DrainAgent);
 static MESOS_V1_MASTER_CALL_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "timeout", key: "\"timeout\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_GET_METRICS;
@@ -5689,14 +6001,15 @@ recorded!(crate::v1::master::call::GetMetrics);
 static MESOS_V1_MASTER_CALL_GROW_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.GrowVolume",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "addition", key: "\"addition\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "addition", key: "\"addition\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x6,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::GrowVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_GROW_VOLUME;
@@ -5705,12 +6018,13 @@ recorded!(crate::v1::master::call::GrowVolume);
 static MESOS_V1_MASTER_CALL_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ListFiles",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_LIST_FILES;
@@ -5719,12 +6033,13 @@ recorded!(crate::v1::master::call::ListFiles);
 static MESOS_V1_MASTER_CALL_MARK_AGENT_GONE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.MarkAgentGone",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::MarkAgentGone {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_MARK_AGENT_GONE;
@@ -5733,12 +6048,13 @@ recorded!(crate::v1::master::call::MarkAgentGone);
 static MESOS_V1_MASTER_CALL_REACTIVATE_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReactivateAgent",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::ReactivateAgent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_REACTIVATE_AGENT;
@@ -5747,14 +6063,15 @@ recorded!(crate::v1::master::call::ReactivateAgent);
 static MESOS_V1_MASTER_CALL_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReadFile",
     fields: &[
-        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "path", key: "\"path\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offset", key: "\"offset\":", number: 2, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "length", key: "\"length\":", number: 3, label: Label::Optional, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_READ_FILE;
@@ -5763,12 +6080,13 @@ recorded!(crate::v1::master::call::ReadFile);
 static MESOS_V1_MASTER_CALL_REMOVE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.RemoveQuota",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::RemoveQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_REMOVE_QUOTA;
@@ -5777,14 +6095,15 @@ recorded!(crate::v1::master::call::RemoveQuota);
 static MESOS_V1_MASTER_CALL_RESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ReserveResources",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "source", key: "\"source\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 2, 1],
     by_name: &[0, 2, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::ReserveResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_RESERVE_RESOURCES;
@@ -5793,13 +6112,14 @@ recorded!(crate::v1::master::call::ReserveResources);
 static MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "duration", key: "\"duration\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_DURATION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::SetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SET_LOGGING_LEVEL;
@@ -5808,12 +6128,13 @@ recorded!(crate::v1::master::call::SetLoggingLevel);
 static MESOS_V1_MASTER_CALL_SET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.SetQuota",
     fields: &[
-        FieldDescriptor { name: "quota_request", key: "\"quota_request\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "quota_request", key: "\"quota_request\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_REQUEST), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::SetQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SET_QUOTA;
@@ -5822,14 +6143,15 @@ recorded!(crate::v1::master::call::SetQuota);
 static MESOS_V1_MASTER_CALL_SHRINK_VOLUME: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.ShrinkVolume",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "volume", key: "\"volume\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subtract", key: "\"subtract\":", number: 3, label: Label::Required, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x6,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::ShrinkVolume {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_SHRINK_VOLUME;
@@ -5838,12 +6160,13 @@ recorded!(crate::v1::master::call::ShrinkVolume);
 static MESOS_V1_MASTER_CALL_START_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StartMaintenance",
     fields: &[
-        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::StartMaintenance {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_START_MAINTENANCE;
@@ -5852,12 +6175,13 @@ recorded!(crate::v1::master::call::StartMaintenance);
 static MESOS_V1_MASTER_CALL_STOP_MAINTENANCE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.StopMaintenance",
     fields: &[
-        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "machines", key: "\"machines\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MACHINE_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::StopMaintenance {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_STOP_MAINTENANCE;
@@ -5866,12 +6190,13 @@ recorded!(crate::v1::master::call::StopMaintenance);
 static MESOS_V1_MASTER_CALL_TEARDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.Teardown",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::Teardown {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_TEARDOWN;
@@ -5880,13 +6205,14 @@ recorded!(crate::v1::master::call::Teardown);
 static MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UnreserveResources",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resources", key: "\"resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::call::UnreserveResources {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UNRESERVE_RESOURCES;
@@ -5895,12 +6221,13 @@ recorded!(crate::v1::master::call::UnreserveResources);
 static MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateMaintenanceSchedule",
     fields: &[
-        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::UpdateMaintenanceSchedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_MAINTENANCE_SCHEDULE;
@@ -5909,13 +6236,14 @@ recorded!(crate::v1::master::call::UpdateMaintenanceSchedule);
 static MESOS_V1_MASTER_CALL_UPDATE_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateQuota",
     fields: &[
-        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "quota_configs", key: "\"quota_configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "quota_configs", key: "\"quota_configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::UpdateQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_QUOTA;
@@ -5924,12 +6252,13 @@ recorded!(crate::v1::master::call::UpdateQuota);
 static MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Call.UpdateWeights",
     fields: &[
-        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::call::UpdateWeights {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_CALL_UPDATE_WEIGHTS;
@@ -5938,20 +6267,21 @@ recorded!(crate::v1::master::call::UpdateWeights);
 static MESOS_V1_MASTER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_added", key: "\"task_added\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_updated", key: "\"task_updated\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_UPDATED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_added", key: "\"agent_added\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_removed", key: "\"agent_removed\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_REMOVED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_added", key: "\"framework_added\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_updated", key: "\"framework_updated\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "framework_removed", key: "\"framework_removed\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_added", key: "\"task_added\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_ADDED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_updated", key: "\"task_updated\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_TASK_UPDATED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_added", key: "\"agent_added\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_ADDED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_removed", key: "\"agent_removed\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_AGENT_REMOVED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_added", key: "\"framework_added\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_updated", key: "\"framework_updated\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "framework_removed", key: "\"framework_removed\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
     by_name: &[4, 5, 6, 8, 7, 1, 2, 3, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT;
@@ -5960,12 +6290,13 @@ recorded!(crate::v1::master::Event);
 static MESOS_V1_MASTER_EVENT_AGENT_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentAdded",
     fields: &[
-        FieldDescriptor { name: "agent", key: "\"agent\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent", key: "\"agent\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::AgentAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_AGENT_ADDED;
@@ -5974,12 +6305,13 @@ recorded!(crate::v1::master::event::AgentAdded);
 static MESOS_V1_MASTER_EVENT_AGENT_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.AgentRemoved",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::event::AgentRemoved {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_AGENT_REMOVED;
@@ -5988,12 +6320,13 @@ recorded!(crate::v1::master::event::AgentRemoved);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkAdded",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::FrameworkAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_ADDED;
@@ -6002,12 +6335,13 @@ recorded!(crate::v1::master::event::FrameworkAdded);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkRemoved",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::event::FrameworkRemoved {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_REMOVED;
@@ -6016,12 +6350,13 @@ recorded!(crate::v1::master::event::FrameworkRemoved);
 static MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.FrameworkUpdated",
     fields: &[
-        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework", key: "\"framework\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::FrameworkUpdated {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_FRAMEWORK_UPDATED;
@@ -6030,13 +6365,14 @@ recorded!(crate::v1::master::event::FrameworkUpdated);
 static MESOS_V1_MASTER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_SUBSCRIBED;
@@ -6045,12 +6381,13 @@ recorded!(crate::v1::master::event::Subscribed);
 static MESOS_V1_MASTER_EVENT_TASK_ADDED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskAdded",
     fields: &[
-        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task", key: "\"task\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::TaskAdded {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_TASK_ADDED;
@@ -6059,14 +6396,15 @@ recorded!(crate::v1::master::event::TaskAdded);
 static MESOS_V1_MASTER_EVENT_TASK_UPDATED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Event.TaskUpdated",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "state", key: "\"state\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "state", key: "\"state\":", number: 3, label: Label::Required, kind: Kind::Enum(&MESOS_V1_TASK_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x7,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::event::TaskUpdated {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_EVENT_TASK_UPDATED;
@@ -6075,31 +6413,32 @@ recorded!(crate::v1::master::event::TaskUpdated);
 static MESOS_V1_MASTER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_roles", key: "\"get_roles\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_ROLES), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_weights", key: "\"get_weights\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_master", key: "\"get_master\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MASTER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_maintenance_status", key: "\"get_maintenance_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_maintenance_schedule", key: "\"get_maintenance_schedule\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_quota", key: "\"get_quota\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_QUOTA), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_MASTER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_health", key: "\"get_health\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_HEALTH), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_flags", key: "\"get_flags\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FLAGS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_version", key: "\"get_version\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_VERSION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_metrics", key: "\"get_metrics\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_METRICS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_logging_level", key: "\"get_logging_level\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "list_files", key: "\"list_files\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_LIST_FILES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "read_file", key: "\"read_file\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_READ_FILE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_state", key: "\"get_state\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_STATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_operations", key: "\"get_operations\":", number: 20, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_roles", key: "\"get_roles\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_ROLES), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_weights", key: "\"get_weights\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_master", key: "\"get_master\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MASTER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_maintenance_status", key: "\"get_maintenance_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_maintenance_schedule", key: "\"get_maintenance_schedule\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_quota", key: "\"get_quota\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_QUOTA), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 12],
     by_name: &[9, 11, 2, 10, 1, 5, 18, 17, 16, 4, 12, 19, 14, 8, 13, 3, 15, 6, 7, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE;
@@ -6108,13 +6447,14 @@ recorded!(crate::v1::master::Response);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents",
     fields: &[
-        FieldDescriptor { name: "agents", key: "\"agents\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "recovered_agents", key: "\"recovered_agents\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: true, oneof: None },
+        FieldDescriptor { name: "agents", key: "\"agents\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "recovered_agents", key: "\"recovered_agents\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetAgents {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS;
@@ -6123,25 +6463,26 @@ recorded!(crate::v1::master::response::GetAgents);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent",
     fields: &[
-        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "deactivated", key: "\"deactivated\":", number: 12, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "version", key: "\"version\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 11, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "drain_info", key: "\"drain_info\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_info", key: "\"agent_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "deactivated", key: "\"deactivated\":", number: 12, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "version", key: "\"version\":", number: 3, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "pid", key: "\"pid\":", number: 4, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "capabilities", key: "\"capabilities\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_AGENT_INFO_CAPABILITY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_providers", key: "\"resource_providers\":", number: 11, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "drain_info", key: "\"drain_info\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_DRAIN_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "estimated_drain_start_time", key: "\"estimated_drain_start_time\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 2, 12, 13],
     by_name: &[1, 0, 8, 10, 2, 12, 13, 9, 4, 5, 6, 11, 7, 3],
     required: 0xb,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::get_agents::Agent {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT;
@@ -6150,13 +6491,14 @@ recorded!(crate::v1::master::response::get_agents::Agent);
 static MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetAgents.Agent.ResourceProvider",
     fields: &[
-        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_info", key: "\"resource_provider_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "total_resources", key: "\"total_resources\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::get_agents::agent::ResourceProvider {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_AGENTS_AGENT_RESOURCE_PROVIDER;
@@ -6165,13 +6507,14 @@ recorded!(crate::v1::master::response::get_agents::agent::ResourceProvider);
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors",
     fields: &[
-        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "orphan_executors", key: "\"orphan_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executors", key: "\"executors\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "orphan_executors", key: "\"orphan_executors\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetExecutors {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS;
@@ -6180,13 +6523,14 @@ recorded!(crate::v1::master::response::GetExecutors);
 static MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetExecutors.Executor",
     fields: &[
-        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_info", key: "\"executor_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::get_executors::Executor {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS_EXECUTOR;
@@ -6195,12 +6539,13 @@ recorded!(crate::v1::master::response::get_executors::Executor);
 static MESOS_V1_MASTER_RESPONSE_GET_FLAGS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFlags",
     fields: &[
-        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "flags", key: "\"flags\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FLAG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetFlags {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FLAGS;
@@ -6209,14 +6554,15 @@ recorded!(crate::v1::master::response::GetFlags);
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks",
     fields: &[
-        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "recovered_frameworks", key: "\"recovered_frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "frameworks", key: "\"frameworks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_frameworks", key: "\"completed_frameworks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "recovered_frameworks", key: "\"recovered_frameworks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetFrameworks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS;
@@ -6225,23 +6571,24 @@ recorded!(crate::v1::master::response::GetFrameworks);
 static MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetFrameworks.Framework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "connected", key: "\"connected\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "recovered", key: "\"recovered\":", number: 11, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "unregistered_time", key: "\"unregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "active", key: "\"active\":", number: 2, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "connected", key: "\"connected\":", number: 3, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "recovered", key: "\"recovered\":", number: 11, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "registered_time", key: "\"registered_time\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reregistered_time", key: "\"reregistered_time\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "unregistered_time", key: "\"unregistered_time\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_TIME_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 7, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 8, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "allocated_resources", key: "\"allocated_resources\":", number: 9, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offered_resources", key: "\"offered_resources\":", number: 10, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 12, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 3, 11],
     by_name: &[1, 9, 2, 0, 8, 11, 10, 7, 3, 4, 5, 6],
     required: 0xf,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::get_frameworks::Framework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS_FRAMEWORK;
@@ -6250,12 +6597,13 @@ recorded!(crate::v1::master::response::get_frameworks::Framework);
 static MESOS_V1_MASTER_RESPONSE_GET_HEALTH: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetHealth",
     fields: &[
-        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "healthy", key: "\"healthy\":", number: 1, label: Label::Required, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetHealth {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_HEALTH;
@@ -6264,12 +6612,13 @@ recorded!(crate::v1::master::response::GetHealth);
 static MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetLoggingLevel",
     fields: &[
-        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "level", key: "\"level\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetLoggingLevel {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_LOGGING_LEVEL;
@@ -6278,12 +6627,13 @@ recorded!(crate::v1::master::response::GetLoggingLevel);
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceSchedule",
     fields: &[
-        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "schedule", key: "\"schedule\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_SCHEDULE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetMaintenanceSchedule {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_SCHEDULE;
@@ -6292,12 +6642,13 @@ recorded!(crate::v1::master::response::GetMaintenanceSchedule);
 static MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaintenanceStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_MAINTENANCE_CLUSTER_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetMaintenanceStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MAINTENANCE_STATUS;
@@ -6306,14 +6657,15 @@ recorded!(crate::v1::master::response::GetMaintenanceStatus);
 static MESOS_V1_MASTER_RESPONSE_GET_MASTER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMaster",
     fields: &[
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "start_time", key: "\"start_time\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "elected_time", key: "\"elected_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "start_time", key: "\"start_time\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "elected_time", key: "\"elected_time\":", number: 3, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetMaster {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_MASTER;
@@ -6322,12 +6674,13 @@ recorded!(crate::v1::master::response::GetMaster);
 static MESOS_V1_MASTER_RESPONSE_GET_METRICS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetMetrics",
     fields: &[
-        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "metrics", key: "\"metrics\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_METRIC), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetMetrics {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_METRICS;
@@ -6336,12 +6689,13 @@ recorded!(crate::v1::master::response::GetMetrics);
 static MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_OPERATIONS;
@@ -6350,12 +6704,13 @@ recorded!(crate::v1::master::response::GetOperations);
 static MESOS_V1_MASTER_RESPONSE_GET_QUOTA: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetQuota",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetQuota {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_QUOTA;
@@ -6364,12 +6719,13 @@ recorded!(crate::v1::master::response::GetQuota);
 static MESOS_V1_MASTER_RESPONSE_GET_ROLES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetRoles",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ROLE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_ROLE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetRoles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_ROLES;
@@ -6378,15 +6734,16 @@ recorded!(crate::v1::master::response::GetRoles);
 static MESOS_V1_MASTER_RESPONSE_GET_STATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetState",
     fields: &[
-        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "get_tasks", key: "\"get_tasks\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_TASKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_executors", key: "\"get_executors\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_EXECUTORS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_frameworks", key: "\"get_frameworks\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_FRAMEWORKS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "get_agents", key: "\"get_agents\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_RESPONSE_GET_AGENTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[3, 1, 2, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetState {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_STATE;
@@ -6395,16 +6752,17 @@ recorded!(crate::v1::master::response::GetState);
 static MESOS_V1_MASTER_RESPONSE_GET_TASKS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetTasks",
     fields: &[
-        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "unreachable_tasks", key: "\"unreachable_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, oneof: None },
-        FieldDescriptor { name: "orphan_tasks", key: "\"orphan_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "pending_tasks", key: "\"pending_tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "unreachable_tasks", key: "\"unreachable_tasks\":", number: 5, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "completed_tasks", key: "\"completed_tasks\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: false, written_empty: true, secret: false, oneof: None },
+        FieldDescriptor { name: "orphan_tasks", key: "\"orphan_tasks\":", number: 4, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_TASK), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 3, 4, 2],
     by_name: &[3, 4, 0, 1, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::master::response::GetTasks {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_TASKS;
@@ -6413,12 +6771,13 @@ recorded!(crate::v1::master::response::GetTasks);
 static MESOS_V1_MASTER_RESPONSE_GET_VERSION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetVersion",
     fields: &[
-        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "version_info", key: "\"version_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_VERSION_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetVersion {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_VERSION;
@@ -6427,12 +6786,13 @@ recorded!(crate::v1::master::response::GetVersion);
 static MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.GetWeights",
     fields: &[
-        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "weight_infos", key: "\"weight_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_WEIGHT_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::GetWeights {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_GET_WEIGHTS;
@@ -6441,12 +6801,13 @@ recorded!(crate::v1::master::response::GetWeights);
 static MESOS_V1_MASTER_RESPONSE_LIST_FILES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ListFiles",
     fields: &[
-        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "file_infos", key: "\"file_infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_FILE_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::ListFiles {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_LIST_FILES;
@@ -6455,13 +6816,14 @@ recorded!(crate::v1::master::response::ListFiles);
 static MESOS_V1_MASTER_RESPONSE_READ_FILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.master.Response.ReadFile",
     fields: &[
-        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "size", key: "\"size\":", number: 1, label: Label::Required, kind: Kind::Uint64, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 2, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::master::response::ReadFile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_MASTER_RESPONSE_READ_FILE;
@@ -6470,14 +6832,15 @@ recorded!(crate::v1::master::response::ReadFile);
 static MESOS_V1_QUOTA_QUOTA_CONFIG: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaConfig",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "guarantees", key: "\"guarantees\":", number: 2, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "limits", key: "\"limits\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "guarantees", key: "\"guarantees\":", number: 2, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "limits", key: "\"limits\":", number: 3, label: Label::Map, kind: Kind::Message(&MESOS_V1_VALUE_SCALAR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::quota::QuotaConfig {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_CONFIG;
@@ -6486,14 +6849,15 @@ recorded!(crate::v1::quota::QuotaConfig);
 static MESOS_V1_QUOTA_QUOTA_INFO: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaInfo",
     fields: &[
-        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 1, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "principal", key: "\"principal\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::quota::QuotaInfo {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_INFO;
@@ -6502,14 +6866,15 @@ recorded!(crate::v1::quota::QuotaInfo);
 static MESOS_V1_QUOTA_QUOTA_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaRequest",
     fields: &[
-        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "force", key: "\"force\":", number: 1, label: Label::Optional, kind: Kind::Bool, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "role", key: "\"role\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "guarantee", key: "\"guarantee\":", number: 3, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_RESOURCE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::quota::QuotaRequest {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_REQUEST;
@@ -6518,13 +6883,14 @@ recorded!(crate::v1::quota::QuotaRequest);
 static MESOS_V1_QUOTA_QUOTA_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.quota.QuotaStatus",
     fields: &[
-        FieldDescriptor { name: "infos", key: "\"infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_INFO), default: None, deprecated: true, written_empty: false, oneof: None },
-        FieldDescriptor { name: "configs", key: "\"configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "infos", key: "\"infos\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_INFO), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "configs", key: "\"configs\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_QUOTA_QUOTA_CONFIG), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::quota::QuotaStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_QUOTA_QUOTA_STATUS;
@@ -6533,14 +6899,15 @@ recorded!(crate::v1::quota::QuotaStatus);
 static MESOS_V1_SCHEDULER_API_RESULT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.APIResult",
     fields: &[
-        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "response", key: "\"response\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status_code", key: "\"status_code\":", number: 1, label: Label::Required, kind: Kind::Uint32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "response", key: "\"response\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 3, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::ApiResult {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_API_RESULT;
@@ -6549,13 +6916,14 @@ recorded!(crate::v1::scheduler::ApiResult);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint",
     fields: &[
-        FieldDescriptor { name: "selector", key: "\"selector\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "predicate", key: "\"predicate\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "selector", key: "\"selector\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "predicate", key: "\"predicate\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::AttributeConstraint {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT;
@@ -6564,17 +6932,18 @@ recorded!(crate::v1::scheduler::AttributeConstraint);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate",
     fields: &[
-        FieldDescriptor { name: "exists", key: "\"exists\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "not_exists", key: "\"not_exists\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_equals", key: "\"text_equals\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_not_equals", key: "\"text_not_equals\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_matches", key: "\"text_matches\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
-        FieldDescriptor { name: "text_not_matches", key: "\"text_not_matches\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES), default: None, deprecated: false, written_empty: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "exists", key: "\"exists\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "not_exists", key: "\"not_exists\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_equals", key: "\"text_equals\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_not_equals", key: "\"text_not_equals\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_matches", key: "\"text_matches\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
+        FieldDescriptor { name: "text_not_matches", key: "\"text_not_matches\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("predicate") },
     ],
     by_number: &[0, 1, 2, 3, 4, 5],
     by_name: &[0, 1, 2, 4, 3, 5],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::Predicate {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE;
@@ -6588,6 +6957,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS: MessageDescript
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::Exists {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_EXISTS;
@@ -6601,6 +6971,7 @@ static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS: MessageDesc
     by_name: &[],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::NotExists {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_NOT_EXISTS;
@@ -6609,12 +6980,13 @@ recorded!(crate::v1::scheduler::attribute_constraint::predicate::NotExists);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextEquals",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextEquals {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_EQUALS;
@@ -6623,12 +6995,13 @@ recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextEquals);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextMatches",
     fields: &[
-        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextMatches {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_MATCHES;
@@ -6637,12 +7010,13 @@ recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextMatches);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotEquals",
     fields: &[
-        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "value", key: "\"value\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotEquals {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_EQUALS;
@@ -6651,12 +7025,13 @@ recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextNotEquals);
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Predicate.TextNotMatches",
     fields: &[
-        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "regex", key: "\"regex\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::predicate::TextNotMatches {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_PREDICATE_TEXT_NOT_MATCHES;
@@ -6665,13 +7040,14 @@ recorded!(crate::v1::scheduler::attribute_constraint::predicate::TextNotMatches)
 static MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.AttributeConstraint.Selector",
     fields: &[
-        FieldDescriptor { name: "pseudoattribute_type", key: "\"pseudoattribute_type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR_PSEUDOATTRIBUTE_TYPE), default: None, deprecated: false, written_empty: false, oneof: Some("selector") },
-        FieldDescriptor { name: "attribute_name", key: "\"attribute_name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: Some("selector") },
+        FieldDescriptor { name: "pseudoattribute_type", key: "\"pseudoattribute_type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR_PSEUDOATTRIBUTE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("selector") },
+        FieldDescriptor { name: "attribute_name", key: "\"attribute_name\":", number: 2, label: Label::Optional, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: Some("selector") },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::attribute_constraint::Selector {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT_SELECTOR;
@@ -6680,29 +7056,30 @@ recorded!(crate::v1::scheduler::attribute_constraint::Selector);
 static MESOS_V1_SCHEDULER_CALL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_CALL_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "accept", key: "\"accept\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "decline", key: "\"decline\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "accept_inverse_offers", key: "\"accept_inverse_offers\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "decline_inverse_offers", key: "\"decline_inverse_offers\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "revive", key: "\"revive\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REVIVE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill", key: "\"kill\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_KILL), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "shutdown", key: "\"shutdown\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SHUTDOWN), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "acknowledge", key: "\"acknowledge\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "acknowledge_operation_status", key: "\"acknowledge_operation_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reconcile", key: "\"reconcile\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "request", key: "\"request\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "suppress", key: "\"suppress\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUPPRESS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_framework", key: "\"update_framework\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 2, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_CALL_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subscribe", key: "\"subscribe\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUBSCRIBE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "accept", key: "\"accept\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "decline", key: "\"decline\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "accept_inverse_offers", key: "\"accept_inverse_offers\":", number: 13, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "decline_inverse_offers", key: "\"decline_inverse_offers\":", number: 14, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "revive", key: "\"revive\":", number: 15, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REVIVE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill", key: "\"kill\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_KILL), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "shutdown", key: "\"shutdown\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SHUTDOWN), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "acknowledge", key: "\"acknowledge\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "acknowledge_operation_status", key: "\"acknowledge_operation_status\":", number: 17, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reconcile", key: "\"reconcile\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 18, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "request", key: "\"request\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_REQUEST), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "suppress", key: "\"suppress\":", number: 16, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_SUPPRESS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_framework", key: "\"update_framework\":", number: 19, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3, 4, 8, 9, 10, 12, 14, 15, 5, 6, 7, 16, 11, 13, 17],
     by_name: &[3, 5, 10, 11, 4, 6, 0, 8, 14, 12, 13, 15, 7, 9, 2, 16, 1, 17],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::Call {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL;
@@ -6711,14 +7088,15 @@ recorded!(crate::v1::scheduler::Call);
 static MESOS_V1_SCHEDULER_CALL_ACCEPT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Accept",
     fields: &[
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 2, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[2, 0, 1],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::call::Accept {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACCEPT;
@@ -6727,13 +7105,14 @@ recorded!(crate::v1::scheduler::call::Accept);
 static MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcceptInverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::AcceptInverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACCEPT_INVERSE_OFFERS;
@@ -6742,14 +7121,15 @@ recorded!(crate::v1::scheduler::call::AcceptInverseOffers);
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Acknowledge",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x7,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Acknowledge {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE;
@@ -6758,15 +7138,16 @@ recorded!(crate::v1::scheduler::call::Acknowledge);
 static MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.AcknowledgeOperationStatus",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "uuid", key: "\"uuid\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 4, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 3],
     by_name: &[0, 3, 1, 2],
     required: 0xc,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::AcknowledgeOperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_ACKNOWLEDGE_OPERATION_STATUS;
@@ -6775,13 +7156,14 @@ recorded!(crate::v1::scheduler::call::AcknowledgeOperationStatus);
 static MESOS_V1_SCHEDULER_CALL_DECLINE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Decline",
     fields: &[
-        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_ids", key: "\"offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Decline {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_DECLINE;
@@ -6790,13 +7172,14 @@ recorded!(crate::v1::scheduler::call::Decline);
 static MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.DeclineInverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_ids", key: "\"inverse_offer_ids\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "filters", key: "\"filters\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_FILTERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::DeclineInverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_DECLINE_INVERSE_OFFERS;
@@ -6805,14 +7188,15 @@ recorded!(crate::v1::scheduler::call::DeclineInverseOffers);
 static MESOS_V1_SCHEDULER_CALL_KILL: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Kill",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "kill_policy", key: "\"kill_policy\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_KILL_POLICY), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 2, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Kill {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_KILL;
@@ -6821,14 +7205,15 @@ recorded!(crate::v1::scheduler::call::Kill);
 static MESOS_V1_SCHEDULER_CALL_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Message",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x7,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_MESSAGE;
@@ -6837,12 +7222,13 @@ recorded!(crate::v1::scheduler::call::Message);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile",
     fields: &[
-        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "tasks", key: "\"tasks\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Reconcile {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE;
@@ -6851,13 +7237,14 @@ recorded!(crate::v1::scheduler::call::Reconcile);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Reconcile.Task",
     fields: &[
-        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "task_id", key: "\"task_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::reconcile::Task {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_TASK;
@@ -6866,12 +7253,13 @@ recorded!(crate::v1::scheduler::call::reconcile::Task);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations",
     fields: &[
-        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operations", key: "\"operations\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::ReconcileOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS;
@@ -6880,14 +7268,15 @@ recorded!(crate::v1::scheduler::call::ReconcileOperations);
 static MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.ReconcileOperations.Operation",
     fields: &[
-        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_id", key: "\"operation_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "resource_provider_id", key: "\"resource_provider_id\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_RESOURCE_PROVIDER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[1, 0, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::reconcile_operations::Operation {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION;
@@ -6896,12 +7285,13 @@ recorded!(crate::v1::scheduler::call::reconcile_operations::Operation);
 static MESOS_V1_SCHEDULER_CALL_REQUEST: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Request",
     fields: &[
-        FieldDescriptor { name: "requests", key: "\"requests\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "requests", key: "\"requests\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_REQUEST), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::call::Request {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_REQUEST;
@@ -6910,12 +7300,13 @@ recorded!(crate::v1::scheduler::call::Request);
 static MESOS_V1_SCHEDULER_CALL_REVIVE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Revive",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Revive {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_REVIVE;
@@ -6924,13 +7315,14 @@ recorded!(crate::v1::scheduler::call::Revive);
 static MESOS_V1_SCHEDULER_CALL_SHUTDOWN: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Shutdown",
     fields: &[
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x3,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Shutdown {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SHUTDOWN;
@@ -6939,14 +7331,15 @@ recorded!(crate::v1::scheduler::call::Shutdown);
 static MESOS_V1_SCHEDULER_CALL_SUBSCRIBE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Subscribe",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Subscribe {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SUBSCRIBE;
@@ -6955,12 +7348,13 @@ recorded!(crate::v1::scheduler::call::Subscribe);
 static MESOS_V1_SCHEDULER_CALL_SUPPRESS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.Suppress",
     fields: &[
-        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "roles", key: "\"roles\":", number: 1, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: false,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::Suppress {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_SUPPRESS;
@@ -6969,14 +7363,15 @@ recorded!(crate::v1::scheduler::call::Suppress);
 static MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Call.UpdateFramework",
     fields: &[
-        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_info", key: "\"framework_info\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "suppressed_roles", key: "\"suppressed_roles\":", number: 2, label: Label::Repeated, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offer_constraints", key: "\"offer_constraints\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::call::UpdateFramework {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_CALL_UPDATE_FRAMEWORK;
@@ -6985,22 +7380,23 @@ recorded!(crate::v1::scheduler::call::UpdateFramework);
 static MESOS_V1_SCHEDULER_EVENT: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rescind", key: "\"rescind\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "rescind_inverse_offer", key: "\"rescind_inverse_offer\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "update_operation_status", key: "\"update_operation_status\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "failure", key: "\"failure\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_FAILURE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "error", key: "\"error\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_ERROR), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_EVENT_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "subscribed", key: "\"subscribed\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_OFFERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 9, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rescind", key: "\"rescind\":", number: 4, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "rescind_inverse_offer", key: "\"rescind_inverse_offer\":", number: 10, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update", key: "\"update\":", number: 5, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "update_operation_status", key: "\"update_operation_status\":", number: 11, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 6, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_MESSAGE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "failure", key: "\"failure\":", number: 7, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_FAILURE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "error", key: "\"error\":", number: 8, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_EVENT_ERROR), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2, 4, 6, 8, 9, 10, 3, 5, 7],
     by_name: &[10, 9, 3, 8, 2, 4, 5, 1, 0, 6, 7],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::Event {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT;
@@ -7009,12 +7405,13 @@ recorded!(crate::v1::scheduler::Event);
 static MESOS_V1_SCHEDULER_EVENT_ERROR: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Error",
     fields: &[
-        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "message", key: "\"message\":", number: 1, label: Label::Required, kind: Kind::String, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::Error {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_ERROR;
@@ -7023,14 +7420,15 @@ recorded!(crate::v1::scheduler::event::Error);
 static MESOS_V1_SCHEDULER_EVENT_FAILURE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Failure",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Optional, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 3, label: Label::Optional, kind: Kind::Int32, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::Failure {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_FAILURE;
@@ -7039,12 +7437,13 @@ recorded!(crate::v1::scheduler::event::Failure);
 static MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.InverseOffers",
     fields: &[
-        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offers", key: "\"inverse_offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_INVERSE_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::event::InverseOffers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_INVERSE_OFFERS;
@@ -7053,14 +7452,15 @@ recorded!(crate::v1::scheduler::event::InverseOffers);
 static MESOS_V1_SCHEDULER_EVENT_MESSAGE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Message",
     fields: &[
-        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "agent_id", key: "\"agent_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_AGENT_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "executor_id", key: "\"executor_id\":", number: 2, label: Label::Required, kind: Kind::Message(&MESOS_V1_EXECUTOR_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "data", key: "\"data\":", number: 3, label: Label::Required, kind: Kind::Bytes, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 2, 1],
     required: 0x7,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::Message {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_MESSAGE;
@@ -7069,12 +7469,13 @@ recorded!(crate::v1::scheduler::event::Message);
 static MESOS_V1_SCHEDULER_EVENT_OFFERS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Offers",
     fields: &[
-        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offers", key: "\"offers\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OFFER), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::event::Offers {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_OFFERS;
@@ -7083,12 +7484,13 @@ recorded!(crate::v1::scheduler::event::Offers);
 static MESOS_V1_SCHEDULER_EVENT_RESCIND: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Rescind",
     fields: &[
-        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "offer_id", key: "\"offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::Rescind {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_RESCIND;
@@ -7097,12 +7499,13 @@ recorded!(crate::v1::scheduler::event::Rescind);
 static MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.RescindInverseOffer",
     fields: &[
-        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "inverse_offer_id", key: "\"inverse_offer_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OFFER_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::RescindInverseOffer {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_RESCIND_INVERSE_OFFER;
@@ -7111,14 +7514,15 @@ recorded!(crate::v1::scheduler::event::RescindInverseOffer);
 static MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Subscribed",
     fields: &[
-        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "framework_id", key: "\"framework_id\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_FRAMEWORK_ID), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "heartbeat_interval_seconds", key: "\"heartbeat_interval_seconds\":", number: 2, label: Label::Optional, kind: Kind::Double, default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "master_info", key: "\"master_info\":", number: 3, label: Label::Optional, kind: Kind::Message(&MESOS_V1_MASTER_INFO), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1, 2],
     by_name: &[0, 1, 2],
     required: 0x1,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::event::Subscribed {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_SUBSCRIBED;
@@ -7127,12 +7531,13 @@ recorded!(crate::v1::scheduler::event::Subscribed);
 static MESOS_V1_SCHEDULER_EVENT_UPDATE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.Update",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_TASK_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::event::Update {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_UPDATE;
@@ -7141,12 +7546,13 @@ recorded!(crate::v1::scheduler::event::Update);
 static MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Event.UpdateOperationStatus",
     fields: &[
-        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "status", key: "\"status\":", number: 1, label: Label::Required, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x1,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::event::UpdateOperationStatus {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_EVENT_UPDATE_OPERATION_STATUS;
@@ -7155,12 +7561,13 @@ recorded!(crate::v1::scheduler::event::UpdateOperationStatus);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints",
     fields: &[
-        FieldDescriptor { name: "role_constraints", key: "\"role_constraints\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "role_constraints", key: "\"role_constraints\":", number: 1, label: Label::Map, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::OfferConstraints {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS;
@@ -7169,12 +7576,13 @@ recorded!(crate::v1::scheduler::OfferConstraints);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints",
     fields: &[
-        FieldDescriptor { name: "groups", key: "\"groups\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "groups", key: "\"groups\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::offer_constraints::RoleConstraints {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS;
@@ -7183,12 +7591,13 @@ recorded!(crate::v1::scheduler::offer_constraints::RoleConstraints);
 static MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.OfferConstraints.RoleConstraints.Group",
     fields: &[
-        FieldDescriptor { name: "attribute_constraints", key: "\"attribute_constraints\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT), default: None, deprecated: false, written_empty: false, oneof: None },
+        FieldDescriptor { name: "attribute_constraints", key: "\"attribute_constraints\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_SCHEDULER_ATTRIBUTE_CONSTRAINT), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: false,
 };
 impl Described for crate::v1::scheduler::offer_constraints::role_constraints::Group {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_OFFER_CONSTRAINTS_ROLE_CONSTRAINTS_GROUP;
@@ -7197,13 +7606,14 @@ recorded!(crate::v1::scheduler::offer_constraints::role_constraints::Group);
 static MESOS_V1_SCHEDULER_RESPONSE: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response",
     fields: &[
-        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, oneof: None },
-        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "type", key: "\"type\":", number: 1, label: Label::Optional, kind: Kind::Enum(&MESOS_V1_SCHEDULER_RESPONSE_TYPE), default: None, deprecated: false, written_empty: false, secret: false, oneof: None },
+        FieldDescriptor { name: "reconcile_operations", key: "\"reconcile_operations\":", number: 2, label: Label::Optional, kind: Kind::Message(&MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0, 1],
     by_name: &[1, 0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::Response {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_RESPONSE;
@@ -7212,12 +7622,13 @@ recorded!(crate::v1::scheduler::Response);
 static MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS: MessageDescriptor = MessageDescriptor {
     name: "mesos.v1.scheduler.Response.ReconcileOperations",
     fields: &[
-        FieldDescriptor { name: "operation_statuses", key: "\"operation_statuses\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: true, written_empty: false, oneof: None },
+        FieldDescriptor { name: "operation_statuses", key: "\"operation_statuses\":", number: 1, label: Label::Repeated, kind: Kind::Message(&MESOS_V1_OPERATION_STATUS), default: None, deprecated: true, written_empty: false, secret: false, oneof: None },
     ],
     by_number: &[0],
     by_name: &[0],
     required: 0x0,
     has_required: true,
+    holds_secrets: true,
 };
 impl Described for crate::v1::scheduler::response::ReconcileOperations {
     const DESCRIPTOR: &'static MessageDescriptor = &MESOS_V1_SCHEDULER_RESPONSE_RECONCILE_OPERATIONS;

@@ -77,6 +77,14 @@ impl Agent {
     }
 }
 
+/// An agent of the registry that has not come back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RecoveredAgent {
+    pub(crate) info: Arc<internal::SlaveInfo>,
+    /// Where it was, if that is known.
+    pub(crate) pid: Option<Upid>,
+}
+
 /// The v1 form of an agent's info.
 pub(crate) fn agent_info(info: &internal::SlaveInfo) -> v1::AgentInfo {
     v1::AgentInfo {

@@ -50,12 +50,7 @@ impl Drain {
 impl Master {
     /// Whether and how an agent was taken out of use.
     pub fn deactivation(&self, id: &str) -> Option<Deactivation> {
-        self.deactivated.get(id).copied()
-    }
-
-    /// Whether an agent is there and its resources may be offered.
-    pub(crate) fn is_active(&self, agent: &Agent) -> bool {
-        agent.is_connected() && !self.deactivated.contains_key(&agent.id)
+        self.books.deactivated().get(id).copied()
     }
 }
 

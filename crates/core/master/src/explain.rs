@@ -149,13 +149,13 @@ impl From<Deactivation> for OutOfUse {
 
 /// Why a framework has no (more) offers. None if there is no such framework.
 pub(crate) fn framework(master: &Master, id: &str) -> Option<Explanation> {
-    let ended = master.completed_frameworks.iter().find(|framework| framework.id.as_str() == id);
+    let ended = master.books.completed_frameworks().iter().find(|framework| framework.id.as_str() == id);
     let facts = match ended {
         Some(framework) => {
             let (id, name) = (framework.id.clone(), framework.info.name.clone());
             vec![Fact::FrameworkEnded { id, name }]
         }
-        None => about_framework(master, master.frameworks.get(id)?),
+        None => about_framework(master, master.books.frameworks().get(id)?),
     };
     Some(Explanation { at: master.now, facts })
 }
@@ -187,7 +187,7 @@ fn about_framework(master: &Master, framework: &Framework) -> Vec<Fact> {
 /// Where a task is and why it is not further; without a framework, of all that have such a task. None if nobody has.
 pub(crate) fn task(master: &Master, framework: Option<&str>, id: &str) -> Option<Explanation> {
     let mut facts = Vec::new();
-    let frameworks = master.frameworks.values().chain(&master.completed_frameworks);
+    let frameworks = master.books.frameworks().values().chain(master.books.completed_frameworks());
     for framework in frameworks.filter(|known| framework.is_none_or(|id| known.id.as_str() == id)) {
         let live = framework.tasks.get(id).or_else(|| framework.unreachable_tasks.get(id));
         let done = || framework.completed_tasks.iter().rev().find(|task| task.id.as_str() == id);
@@ -223,7 +223,7 @@ fn about_task(master: &Master, framework: &Framework, task: &Task, facts: &mut V
 
 fn hindrances(master: &Master, framework: &FrameworkId, task: &Task, facts: &mut Vec<Fact>) {
     let agent_id = task.agent_id.clone();
-    match master.agents.get(&agent_id) {
+    match master.books.agents().get(&agent_id) {
         Some(agent) if agent.is_connected() => {
             facts.extend((task.state == TaskState::Staging).then_some(Fact::Starting));
         }
@@ -233,7 +233,7 @@ fn hindrances(master: &Master, framework: &FrameworkId, task: &Task, facts: &mut
     if master.deactivation(agent_id.as_str()).and_then(|it| it.drain).is_some_and(|drain| !drain.drained) {
         facts.push(Fact::AgentDraining { agent_id });
     }
-    if master.frameworks.get(framework).is_some_and(|framework| !framework.is_connected()) {
+    if master.books.frameworks().get(framework).is_some_and(|framework| !framework.is_connected()) {
         facts.push(Fact::SchedulerAway);
     }
 }
@@ -241,7 +241,9 @@ fn hindrances(master: &Master, framework: &FrameworkId, task: &Task, facts: &mut
 /// Agents that are there and not offered, by why.
 fn out_of_use(master: &Master) -> impl Iterator<Item = Fact> {
     let mut counts: BTreeMap<OutOfUse, usize> = BTreeMap::new();
-    for (_, deactivation) in master.deactivated.iter().filter(|(id, _)| master.agents.contains_key(*id)) {
+    for (_, deactivation) in
+        master.books.deactivated().iter().filter(|(id, _)| master.books.agents().contains_key(*id))
+    {
         *counts.entry(OutOfUse::from(*deactivation)).or_default() += 1;
     }
     counts.into_iter().map(|(how, agents)| Fact::OutOfUse { how, agents })

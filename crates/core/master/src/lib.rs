@@ -7,6 +7,8 @@
 //! who is offered what (that is `core/allocator`).
 
 mod agent;
+mod audience;
+mod books;
 mod config;
 mod counters;
 mod deactivation;
@@ -15,10 +17,12 @@ mod event;
 mod explain;
 mod framework;
 mod handlers;
+mod ids;
 mod invariants;
 mod master;
 mod offer;
 mod operators;
+mod registrar;
 mod registry;
 mod snapshot;
 mod status;

@@ -1,22 +1,23 @@
 //! The state machine: its state, what happens to it, and where each event goes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tepui_core_allocator::Allocator;
 use tepui_core_kit::{Chance, Core, Outbox, Timers, Write};
-use tepui_model::{AgentId, ConnectionId, ExecutorId, FrameworkId, OfferId, Outcome, TaskId, Tick};
+use tepui_model::{AgentId, ConnectionId, FrameworkId, OfferId, Outcome, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use crate::{
-    Agent, Config, Counters, Deactivation, Effect, Event, Explanation, Framework, Snapshot, Start, explain,
-    handlers::{self, Pending, recovery::RecoveredAgent},
-    offer::{self, Offer},
-    operators::Operators,
+    Config, Counters, Effect, Event, Explanation, Snapshot, Start,
+    audience::Audience,
+    books::Books,
+    explain,
+    handlers::{self, Pending},
+    ids::Ids,
+    offer,
+    registrar::Registrar,
     registry,
 };
 
@@ -39,20 +40,6 @@ pub(crate) enum Timer {
     RegistryGc,
 }
 
-/// What a connection has become.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stream {
-    /// A SUBSCRIBE whose framework is being written; `closed` once the other side has gone.
-    Subscribing {
-        /// Whether the scheduler went before it was subscribed.
-        closed: bool,
-    },
-    /// A scheduler's events.
-    Scheduler(FrameworkId),
-    /// An operator's events.
-    Operator,
-}
-
 /// The master: brokers resources between agents and frameworks.
 ///
 /// See the crate's documentation for how to drive it.
@@ -67,35 +54,10 @@ pub struct Master {
     pub(crate) counters: Counters,
     pub(crate) allocator: Allocator,
 
-    pub(crate) frameworks: BTreeMap<FrameworkId, Arc<Framework>>,
-    pub(crate) completed_frameworks: VecDeque<Arc<Framework>>,
-    /// Frameworks whose end is being written.
-    pub(crate) ending: BTreeSet<FrameworkId>,
-    pub(crate) streams: BTreeMap<ConnectionId, Stream>,
-    pub(crate) operators: Operators,
-
-    pub(crate) agents: BTreeMap<AgentId, Arc<Agent>>,
-    /// Where registered agents are.
-    pub(crate) agent_at: BTreeMap<Upid, AgentId>,
-    /// Live tasks by agent.
-    pub(crate) agent_tasks: BTreeMap<AgentId, BTreeSet<(FrameworkId, TaskId)>>,
-    pub(crate) agent_executors: BTreeMap<AgentId, BTreeSet<(FrameworkId, ExecutorId)>>,
-    pub(crate) agent_offers: BTreeMap<AgentId, BTreeSet<OfferId>>,
-    pub(crate) recovered_agents: BTreeMap<AgentId, RecoveredAgent>,
-    pub(crate) unreachable: BTreeMap<AgentId, Tick>,
-    pub(crate) gone: BTreeMap<AgentId, Tick>,
-    /// Agents that an operator took out of use: registered, recovered or unreachable ones.
-    pub(crate) deactivated: BTreeMap<AgentId, Deactivation>,
-    /// Agents whose (re-)registration or removal is being written.
-    pub(crate) registering: BTreeSet<Upid>,
-    pub(crate) removing: BTreeSet<AgentId>,
-
-    pub(crate) offers: BTreeMap<OfferId, Offer>,
-
-    pub(crate) next_framework: u64,
-    pub(crate) next_agent: u64,
-    pub(crate) next_offer: u64,
-    pub(crate) next_observer: u64,
+    pub(crate) books: Books,
+    pub(crate) registrar: Registrar,
+    pub(crate) audience: Audience,
+    pub(crate) ids: Ids,
 }
 
 impl Core for Master {
@@ -107,6 +69,7 @@ impl Core for Master {
     /// A master that continues what earlier masters knew.
     fn start(now: Tick, start: Start) -> Self {
         let Start { config, seed, restored } = start;
+        let id = config.info.id.clone();
         let mut chance = Chance::new(seed);
         let allocator = offer::new_allocator(&config, chance.seed());
         let mut master = Self {
@@ -118,30 +81,12 @@ impl Core for Master {
             timers: Timers::new(),
             counters: Counters::new(),
             allocator,
-            frameworks: BTreeMap::new(),
-            completed_frameworks: VecDeque::new(),
-            ending: BTreeSet::new(),
-            streams: BTreeMap::new(),
-            operators: Operators::default(),
-            agents: BTreeMap::new(),
-            agent_at: BTreeMap::new(),
-            agent_tasks: BTreeMap::new(),
-            agent_executors: BTreeMap::new(),
-            agent_offers: BTreeMap::new(),
-            recovered_agents: BTreeMap::new(),
-            unreachable: BTreeMap::new(),
-            gone: BTreeMap::new(),
-            deactivated: BTreeMap::new(),
-            registering: BTreeSet::new(),
-            removing: BTreeSet::new(),
-            offers: BTreeMap::new(),
-            next_framework: 0,
-            next_agent: 0,
-            next_offer: 0,
-            next_observer: 0,
+            books: Books::default(),
+            registrar: Registrar::default(),
+            audience: Audience::default(),
+            ids: Ids::new(id.clone()),
         };
         handlers::recovery::restore(&mut master, restored);
-        let id = master.config.info.id.clone();
         master.write([registry::write_master(&id)]);
         master
     }
@@ -200,18 +145,19 @@ impl Master {
             now: self.now,
             started: self.started,
             config: Arc::clone(&self.config),
-            frameworks: self.frameworks.clone(),
-            completed_frameworks: self.completed_frameworks.clone(),
-            agents: self.agents.clone(),
+            frameworks: self.books.frameworks().clone(),
+            completed_frameworks: self.books.completed_frameworks().clone(),
+            agents: self.books.agents().clone(),
             recovered_agents: self
-                .recovered_agents
+                .books
+                .recovered_agents()
                 .iter()
                 .map(|(id, agent)| (id.clone(), Arc::clone(&agent.info)))
                 .collect(),
-            unreachable_agents: self.unreachable.clone(),
-            deactivated_agents: self.deactivated.clone(),
-            offers: self.offers.values().map(|offer| Arc::clone(&offer.wire)).collect(),
-            operator_subscribers: self.operators.len(),
+            unreachable_agents: self.books.unreachable().clone(),
+            deactivated_agents: self.books.deactivated().clone(),
+            offers: self.books.offers().values().map(|offer| Arc::clone(&offer.wire)).collect(),
+            operator_subscribers: self.audience.operators().len(),
             weights: self.config.weights.clone(),
             counters: self.counters.clone(),
         }

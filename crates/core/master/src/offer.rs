@@ -97,26 +97,22 @@ pub(crate) fn allocate(master: &mut Master) {
 /// Turns a grant into an offer; nothing if the framework or the agent is not there, which the allocator is told
 /// of in time.
 fn make(master: &mut Master, grant: &Grant) -> Option<v1::Offer> {
-    let agent = master.agents.get(&grant.agent).filter(|agent| master.is_active(agent))?;
-    let framework =
-        master.frameworks.get_mut(&grant.framework).filter(|framework| framework.is_connected())?;
-    let id = OfferId::from(format!("{}-O{}", master.config.info.id, master.next_offer));
-    master.next_offer += 1;
+    let books = &master.books;
+    let agent = books.agents().get(&grant.agent).filter(|agent| books.is_active(agent))?;
+    let framework = books.frameworks().get(&grant.framework).filter(|framework| framework.is_connected())?;
+    let id = master.ids.offer();
     let wire = to_wire(&id, framework, agent, grant);
-    Arc::make_mut(framework).offers.insert(id.clone());
-    master.agent_offers.entry(grant.agent.clone()).or_default().insert(id.clone());
     if let Some(timeout) = master.config.offer_timeout {
         master.timers.set(Timer::Offer(id.clone()), master.now + timeout);
     }
-    let offer = Offer {
-        id: id.clone(),
+    master.books.add_offer(Offer {
+        id,
         framework_id: grant.framework.clone(),
         agent_id: grant.agent.clone(),
         role: grant.role.clone(),
         resources: grant.resources.clone(),
         wire: Arc::new(wire.clone()),
-    };
-    master.offers.insert(id, offer);
+    });
     Some(wire)
 }
 
@@ -151,16 +147,7 @@ fn to_wire(id: &OfferId, framework: &Framework, agent: &Agent, grant: &Grant) ->
 
 /// Takes an offer out of all books but the allocator's.
 pub(crate) fn remove(master: &mut Master, id: &str) -> Option<Offer> {
-    let offer = master.offers.remove(id)?;
-    if let Some(framework) = master.frameworks.get_mut(&offer.framework_id) {
-        Arc::make_mut(framework).offers.remove(id);
-    }
-    if let Some(offers) = master.agent_offers.get_mut(&offer.agent_id) {
-        offers.remove(id);
-        if offers.is_empty() {
-            master.agent_offers.remove(&offer.agent_id);
-        }
-    }
+    let offer = master.books.remove_offer(id)?;
     master.timers.cancel(&Timer::Offer(offer.id.clone()));
     Some(offer)
 }
@@ -191,14 +178,14 @@ pub(crate) fn suppress(master: &mut Master, id: &FrameworkId, roles: &[Role]) {
 
 /// A framework is new; it gets offers once it is activated.
 pub(crate) fn framework_added(master: &mut Master, id: &FrameworkId) {
-    if let Some(framework) = master.frameworks.get(id) {
+    if let Some(framework) = master.books.frameworks().get(id) {
         master.allocator.add_framework(id.clone(), for_allocator(framework), &BTreeMap::new());
     }
 }
 
 /// A framework's roles or capabilities changed.
 pub(crate) fn framework_updated(master: &mut Master, id: &FrameworkId) {
-    if let Some(framework) = master.frameworks.get(id) {
+    if let Some(framework) = master.books.frameworks().get(id) {
         master.allocator.update_framework(id, for_allocator(framework));
     }
 }
@@ -246,13 +233,13 @@ fn for_allocator(framework: &Framework) -> allocator::Framework {
 
 /// An agent (re-)registered, with what already runs there.
 pub(crate) fn agent_added(master: &mut Master, id: &AgentId, used: &BTreeMap<FrameworkId, Resources>) {
-    if let Some(agent) = master.agents.get(id) {
+    if let Some(agent) = master.books.agents().get(id) {
         let agent = allocator::Agent {
             total: (*agent.total).clone(),
             capabilities: agent_capabilities(agent),
             domain: agent.info.domain.as_ref().and_then(fault_domain),
             hostname: agent.info.hostname.clone(),
-            active: master.is_active(agent),
+            active: master.books.is_active(agent),
         };
         master.allocator.add_agent(id.clone(), agent, used);
     }
@@ -260,11 +247,11 @@ pub(crate) fn agent_added(master: &mut Master, id: &AgentId, used: &BTreeMap<Fra
 
 /// An agent that stayed known came back, perhaps as a newer program.
 pub(crate) fn agent_updated(master: &mut Master, id: &AgentId) {
-    if let Some(agent) = master.agents.get(id) {
+    if let Some(agent) = master.books.agents().get(id) {
         let domain = agent.info.domain.as_ref().and_then(fault_domain);
         let total = (*agent.total).clone();
         let capabilities = agent_capabilities(agent);
-        let active = master.is_active(agent);
+        let active = master.books.is_active(agent);
         master.allocator.update_agent(id, capabilities, domain);
         if master.allocator.agent_total(id) != Some(&total) {
             master.allocator.update_agent_total(id, total);

@@ -1,42 +1,22 @@
 //! Who watches the master's events.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tepui_model::ConnectionId;
 use tepui_wire_mesos::v1::{
     self, TaskStatus,
     master::{Event, event},
 };
 
-use crate::{
-    Agent, Effect, Framework, Master, OperatorEvent, Task,
-    master::{Stream, Timer},
-    views,
-};
-
-/// The operators' streams, oldest first.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Operators {
-    streams: VecDeque<ConnectionId>,
-}
-
-impl Operators {
-    pub(crate) fn len(&self) -> usize {
-        self.streams.len()
-    }
-}
+use crate::{Agent, Effect, Framework, Master, OperatorEvent, Task, master::Timer, views};
 
 /// Opens an operator's stream; the oldest one makes room if there are too many.
 pub(crate) fn subscribe(master: &mut Master, connection: ConnectionId) {
-    while master.operators.len() >= master.config.max_operator_event_stream_subscribers.max(1) {
-        let Some(oldest) = master.operators.streams.pop_front() else { break };
-        master.streams.remove(&oldest);
+    let limit = master.config.max_operator_event_stream_subscribers;
+    for oldest in master.audience.add_operator(connection, limit) {
         master.out.push(Effect::CloseStream { to: oldest });
     }
     master.out.push(Effect::OpenStream { to: connection, stream_id: None });
-    master.operators.streams.push_back(connection);
-    master.streams.insert(connection, Stream::Operator);
     let snapshot = Box::new(master.snapshot());
     master.out.push(Effect::SendOperatorEvent {
         to: vec![connection],
@@ -49,17 +29,16 @@ pub(crate) fn subscribe(master: &mut Master, connection: ConnectionId) {
     }
 }
 
-/// Forgets an operator whose stream was closed.
-pub(crate) fn closed(master: &mut Master, connection: ConnectionId) {
-    master.operators.streams.retain(|stream| *stream != connection);
-    if master.operators.len() == 0 {
+/// An operator has gone.
+pub(crate) fn left(master: &mut Master) {
+    if master.audience.operators().is_empty() {
         master.timers.cancel(&Timer::OperatorHeartbeat);
     }
 }
 
 /// The next HEARTBEAT is due.
 pub(crate) fn heartbeat(master: &mut Master) {
-    if master.operators.len() > 0 {
+    if !master.audience.operators().is_empty() {
         publish(master, || typed(event::Type::Heartbeat));
         master.timers.set(Timer::OperatorHeartbeat, master.now + master.config.heartbeat_interval);
     }
@@ -84,7 +63,7 @@ pub(crate) fn task_updated(master: &mut Master, task: &Task, status: &TaskStatus
 }
 
 pub(crate) fn agent_added(master: &mut Master, agent: &Agent) {
-    let deactivation = master.deactivated.get(&agent.id).copied();
+    let deactivation = master.books.deactivated().get(&agent.id).copied();
     publish(master, || Event {
         agent_added: Some(event::AgentAdded { agent: views::new_agent(agent, deactivation.as_ref()) }),
         ..typed(event::Type::AgentAdded)
@@ -121,8 +100,8 @@ pub(crate) fn framework_removed(master: &mut Master, framework: &Framework) {
 
 /// Sends an event to everybody who watches; makes it only if somebody does.
 fn publish(master: &mut Master, event: impl FnOnce() -> Event) {
-    if master.operators.len() > 0 {
-        let to = master.operators.streams.iter().copied().collect();
+    if !master.audience.operators().is_empty() {
+        let to = master.audience.operators().iter().copied().collect();
         let event = OperatorEvent::Event(Arc::new(event()));
         master.out.push(Effect::SendOperatorEvent { to, event });
     }

@@ -40,6 +40,15 @@ pub struct Task {
     statuses: Vec<(TaskState, Bytes)>,
 }
 
+/// What an update changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The task was live before.
+    pub(crate) ended: bool,
+    /// An agent repeats what nobody has acknowledged yet. That is no news to operators.
+    pub(crate) repeated: bool,
+}
+
 /// A KILL that the scheduler sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KillWish {
@@ -142,6 +151,37 @@ impl Task {
     pub fn last_status(&self) -> Option<v1::TaskStatus> {
         let (_, status) = self.statuses.last()?;
         v1::TaskStatus::decode(status.clone()).ok()
+    }
+
+    /// Takes over what an agent's update says.
+    pub(crate) fn take_update(
+        &mut self,
+        state: TaskState,
+        status: &v1::TaskStatus,
+        uuid: Option<&Bytes>,
+        latest: Option<TaskState>,
+    ) -> Change {
+        let was_terminal = self.state.is_terminal();
+        if !was_terminal {
+            // Later updates may wait at the agent for the acknowledgement of this one: it names the latest state.
+            self.state = latest.unwrap_or(state);
+        }
+        self.add_status(status);
+        let repeated = uuid.is_some() && self.forwarded.as_ref().map(|(_, known)| known) == uuid;
+        if let Some(uuid) = uuid {
+            self.forwarded = Some((state, uuid.clone()));
+        }
+        Change { ended: !was_terminal && self.state.is_terminal(), repeated }
+    }
+
+    /// Takes over a state that the master itself decides on; whether the task was live before.
+    pub(crate) fn settle(&mut self, state: TaskState, status: &v1::TaskStatus) -> bool {
+        let was_live = !self.state.is_terminal();
+        if was_live {
+            self.state = state;
+        }
+        self.add_status(status);
+        was_live
     }
 
     /// Remembers a status: the last one of each run of equal states.

@@ -70,7 +70,7 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
     for offer in &taken {
         pool.left += &offer.resources;
     }
-    if !master.agents.get(&pool.agent_id).is_some_and(|agent| agent.is_connected()) {
+    if !master.books.agents().get(&pool.agent_id).is_some_and(|agent| agent.is_connected()) {
         // Offers of such an agent are rescinded, so this is only a second line of defence.
         offer::recover(master, id, &pool.agent_id, &pool.left, Refusal::None);
         let text = format!("agent {} that is not connected", pool.agent_id);
@@ -132,7 +132,7 @@ fn launch(master: &mut Master, pool: &mut Pool, mut task: TaskInfo) {
     }
     add_task(master, pool, &task, executor_id, checked.task_resources);
     let (Some(framework), Some(agent)) =
-        (master.frameworks.get(&pool.framework_id), master.agents.get(&pool.agent_id))
+        (master.books.frameworks().get(&pool.framework_id), master.books.agents().get(&pool.agent_id))
     else {
         return;
     };
@@ -171,7 +171,7 @@ fn add_task(
     };
     let task = Task::launched(pool.framework_id.clone(), pool.agent_id.clone(), info, executor_id, resources);
     operators::task_added(master, &task);
-    updates::insert_task(master, task);
+    master.books.add_task(task);
 }
 
 /// Launches all tasks of a group, or none.
@@ -203,7 +203,7 @@ fn launch_group(master: &mut Master, pool: &mut Pool, mut executor: ExecutorInfo
         task.executor = Some(Box::new(executor.clone()));
     }
     let (Some(framework), Some(agent)) =
-        (master.frameworks.get(&pool.framework_id), master.agents.get(&pool.agent_id))
+        (master.books.frameworks().get(&pool.framework_id), master.books.agents().get(&pool.agent_id))
     else {
         return;
     };
@@ -256,7 +256,8 @@ fn refuse(
 
 /// No operation of an ACCEPT can be done: every task of it is reported.
 fn drop_all(master: &mut Master, id: &FrameworkId, operations: Vec<Operation>, reason: Reason, with: &str) {
-    let aware = master.frameworks.get(id).is_some_and(|framework| framework.has(Capability::PartitionAware));
+    let aware =
+        master.books.frameworks().get(id).is_some_and(|framework| framework.has(Capability::PartitionAware));
     let state = TaskState::Dropped.as_seen_by(aware);
     for operation in operations {
         let text = format!("Operation attempted with {with}");

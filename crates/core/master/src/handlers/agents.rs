@@ -69,10 +69,10 @@ impl Silence {
 /// RegisterSlave: a new agent.
 pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::RegisterSlaveMessage) {
     master.counters.add(Counter::MessagesRegisterSlave);
-    if master.registering.contains(from) {
+    if master.registrar.is_registering(from) {
         return;
     }
-    if let Some(known) = master.agent_at.get(from).and_then(|id| master.agents.get(id)) {
+    if let Some(known) = master.books.agent_at(from) {
         if known.is_connected() {
             // It has not heard that it is registered.
             let id = known.id.clone();
@@ -83,7 +83,8 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
     }
     // One that an earlier master admitted and that never heard of it, or was forgotten there, does not come back.
     let recovered: Vec<AgentId> = master
-        .recovered_agents
+        .books
+        .recovered_agents()
         .iter()
         .filter(|(_, agent)| agent.pid.as_ref() == Some(from))
         .map(|(id, _)| id.clone())
@@ -95,12 +96,11 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
         master.counters.add(Counter::DroppedMessages);
         return master.warn(format!("Dropping the registration of the agent at {from}: {reason}"));
     }
-    let id = AgentId::from(format!("{}-S{}", master.config.info.id, master.next_agent));
-    master.next_agent += 1;
+    let id = master.ids.agent();
     let mut message = Box::new(message);
     message.slave.id = Some(v1::AgentId { value: id.as_str().to_owned() });
     let write = registry::write_agent(id.as_str(), message.slave.clone(), from);
-    master.registering.insert(from.clone());
+    master.registrar.begin_registration(from.clone());
     master.write_then([write], Pending::AdmitAgent { id, pid: from.clone(), message });
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn admitted(
     pid: &Upid,
     message: internal::RegisterSlaveMessage,
 ) {
-    master.registering.remove(pid);
+    master.registrar.registered(pid);
     let total = convert::resources(&message.slave.resources).unwrap_or_default();
     let agent = Agent {
         id: id.clone(),
@@ -134,7 +134,7 @@ pub(crate) fn admitted(
         reregistered: None,
         total: Arc::new(total),
         resource_version: message.resource_version_uuid,
-        observer: new_observer(master),
+        observer: master.ids.observer(),
         unanswered_pings: 0,
     };
     master.counters.add(Counter::SlaveRegistrations);
@@ -145,21 +145,15 @@ pub(crate) fn admitted(
     ping_due(master, &id);
 }
 
-pub(crate) fn new_observer(master: &mut Master) -> Arc<str> {
-    master.next_observer += 1;
-    format!("slave-observer({})", master.next_observer).into()
-}
-
 /// Enters an agent into the books and keeps a connection to it.
 pub(crate) fn insert(master: &mut Master, agent: Agent) {
     operators::agent_added(master, &agent);
     master.out.push(Effect::Link { to: agent.pid.clone() });
-    master.agent_at.insert(agent.pid.clone(), agent.id.clone());
-    master.agents.insert(agent.id.clone(), Arc::new(agent));
+    master.books.add_agent(agent);
 }
 
 fn welcome(master: &mut Master, id: &AgentId) {
-    let Some(agent) = master.agents.get(id) else { return };
+    let Some(agent) = master.books.agents().get(id) else { return };
     let message =
         internal::SlaveRegisteredMessage { slave_id: agent.wire_id(), connection: Some(connection(master)) };
     let pid = agent.pid.clone();
@@ -174,14 +168,14 @@ pub(crate) fn connection(master: &Master) -> internal::MasterSlaveConnection {
 
 /// A ping is due, or too many went unanswered.
 pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
-    let (to, from_id, connected) = if let Some(agent) = master.agents.get_mut(id) {
+    let (to, from_id, connected) = if let Some(agent) = master.books.agents().get(id) {
         if agent.unanswered_pings >= master.config.max_agent_ping_timeouts {
             return mark_unreachable(master, id, Silence::Pings);
         }
-        let agent = Arc::make_mut(agent);
-        agent.unanswered_pings += 1;
-        (agent.pid.clone(), agent.observer.to_string(), agent.is_connected())
-    } else if let Some(pid) = master.recovered_agents.get(id).and_then(|agent| agent.pid.clone()) {
+        let ping = (agent.pid.clone(), agent.observer.to_string(), agent.is_connected());
+        master.books.count_ping(id);
+        ping
+    } else if let Some(pid) = master.books.recovered_agents().get(id).and_then(|agent| agent.pid.clone()) {
         // It may not have noticed that its master was started anew: this makes it re-register.
         (pid, "slave-observer(0)".to_owned(), false)
     } else {
@@ -194,11 +188,7 @@ pub(crate) fn ping_due(master: &mut Master, id: &AgentId) {
 
 /// PongSlave.
 pub(crate) fn pong(master: &mut Master, from: &Upid) {
-    if let Some(agent) = master.agent_at.get(from).and_then(|id| master.agents.get_mut(id))
-        && agent.unanswered_pings > 0
-    {
-        Arc::make_mut(agent).unanswered_pings = 0;
-    }
+    master.books.pong(from);
 }
 
 /// Tells somebody who takes itself for a registered agent that it is not one.
@@ -209,20 +199,16 @@ pub(crate) fn prompt_reregistration(master: &mut Master, to: &Upid) {
 
 /// The link to `peer` broke.
 pub(crate) fn exited(master: &mut Master, peer: &Upid) {
-    let Some(agent) = master.agent_at.get(peer).and_then(|id| master.agents.get_mut(id)) else { return };
-    if !agent.is_connected() {
-        return;
-    }
-    let agent = Arc::make_mut(agent);
-    agent.state = AgentState::Disconnected;
+    let Some(agent) = master.books.agent_at(peer).filter(|agent| agent.is_connected()) else { return };
     let (id, hostname, checkpoint) = (agent.id.clone(), agent.info.hostname.clone(), agent.info.checkpoint);
+    master.books.disconnect_agent(&id);
     master.log(format!("Agent {id} at {peer} disconnected"));
     master.allocator.deactivate_agent(&id);
     offers::rescind_all_of_agent(master, &id);
     master.timers.set(Timer::Reregistration(id.clone()), master.now + master.config.agent_reregister_timeout);
     // What is not checkpointed does not outlive a restart of the agent.
-    for (framework_id, task_id) in tasks_of(master, &id) {
-        let Some(framework) = master.frameworks.get(&framework_id) else { continue };
+    for (framework_id, task_id) in master.books.tasks_of(&id) {
+        let Some(framework) = master.books.frameworks().get(&framework_id) else { continue };
         if framework.checkpoint() && checkpoint.unwrap_or(true) {
             continue;
         }
@@ -235,7 +221,8 @@ pub(crate) fn exited(master: &mut Master, peer: &Upid) {
         lose_task(master, &framework_id, &task_id, &lost);
     }
     let frameworks: Vec<FrameworkId> = master
-        .frameworks
+        .books
+        .frameworks()
         .values()
         .filter(|framework| !(framework.checkpoint() && checkpoint.unwrap_or(true)))
         .map(|framework| framework.id.clone())
@@ -247,16 +234,16 @@ pub(crate) fn exited(master: &mut Master, peer: &Upid) {
 
 /// A disconnected or recovered agent has not come back in time.
 pub(crate) fn reregistration_timeout(master: &mut Master, id: &AgentId) {
-    if master.recovered_agents.contains_key(id) {
+    if master.books.recovered_agents().contains_key(id) {
         master.counters.add(Counter::RecoverySlaveRemovals);
         mark_unreachable(master, id, Silence::Failover);
-    } else if master.agents.get(id).is_some_and(|agent| !agent.is_connected()) {
+    } else if master.books.agents().get(id).is_some_and(|agent| !agent.is_connected()) {
         mark_unreachable(master, id, Silence::Disconnected);
     }
 }
 
 fn mark_unreachable(master: &mut Master, id: &AgentId, why: Silence) {
-    if !master.removing.insert(id.clone()) {
+    if !master.registrar.begin_removal(id.clone()) {
         return;
     }
     master.counters.add(Counter::SlaveUnreachableScheduled);
@@ -268,8 +255,8 @@ fn mark_unreachable(master: &mut Master, id: &AgentId, why: Silence) {
 
 /// It is written that an agent is unreachable: now everybody hears of it.
 pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick, why: Silence) {
-    master.removing.remove(id);
-    master.unreachable.insert(id.clone(), since);
+    master.registrar.removed(id);
+    master.books.mark_unreachable(id.clone(), since);
     master.counters.add(Counter::SlaveUnreachableCompleted);
     master.counters.add(Counter::SlaveRemovals);
     master.counters.add(Counter::SlaveRemovalsReasonUnhealthy);
@@ -286,7 +273,8 @@ pub(crate) fn marked_unreachable(master: &mut Master, id: &AgentId, since: Tick,
 /// UnregisterSlave.
 pub(crate) fn unregister(master: &mut Master, from: &Upid, message: &internal::UnregisterSlaveMessage) {
     master.counters.add(Counter::MessagesUnregisterSlave);
-    let Some(agent) = master.agents.get(message.slave_id.value.as_str()).filter(|agent| agent.pid == *from)
+    let Some(agent) =
+        master.books.agents().get(message.slave_id.value.as_str()).filter(|agent| agent.pid == *from)
     else {
         let text = format!(
             "Ignoring that agent {} unregisters from {from}: it is not registered there",
@@ -300,7 +288,7 @@ pub(crate) fn unregister(master: &mut Master, from: &Upid, message: &internal::U
 
 /// Removes an agent for good; `reply` is answered when that is written.
 pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option<tepui_model::ConnectionId>) {
-    let fresh = master.removing.insert(id.clone());
+    let fresh = master.registrar.begin_removal(id.clone());
     if !fresh && why != Removal::Gone {
         return;
     }
@@ -315,16 +303,15 @@ pub(crate) fn end(master: &mut Master, id: &AgentId, why: Removal, reply: Option
 
 /// The removal is written.
 pub(crate) fn removed(master: &mut Master, id: &AgentId, why: Removal) {
-    master.removing.remove(id);
-    master.deactivated.remove(id);
+    master.registrar.removed(id);
+    master.books.reactivate(id);
     master.counters.add(Counter::SlaveRemovals);
     match why {
         Removal::Unregistered => master.counters.add(Counter::SlaveRemovalsReasonUnregistered),
         Removal::Replaced => master.counters.add(Counter::SlaveRemovalsReasonRegistered),
         Removal::Gone => {
-            master.unreachable.remove(id);
-            master.gone.insert(id.clone(), master.now);
-            if let Some(agent) = master.agents.get(id) {
+            master.books.mark_gone(id.clone(), master.now);
+            if let Some(agent) = master.books.agents().get(id) {
                 let pid = agent.pid.clone();
                 let message = Some("Agent has been marked gone".to_owned());
                 master.send(pid, internal::ShutdownMessage { message });
@@ -342,8 +329,8 @@ pub(crate) fn removed(master: &mut Master, id: &AgentId, why: Removal) {
 }
 
 fn hostname(master: &Master, id: &AgentId) -> String {
-    let registered = master.agents.get(id).map(|agent| agent.info.hostname.clone());
-    let recovered = || master.recovered_agents.get(id).map(|agent| agent.info.hostname.clone());
+    let registered = master.books.agents().get(id).map(|agent| agent.info.hostname.clone());
+    let recovered = || master.books.recovered_agents().get(id).map(|agent| agent.info.hostname.clone());
     registered.or_else(recovered).unwrap_or_else(|| id.to_string())
 }
 
@@ -353,33 +340,28 @@ fn take_out(master: &mut Master, id: &AgentId, lost: &Lost) {
     for timer in [Timer::Ping(id.clone()), Timer::Reregistration(id.clone())] {
         master.timers.cancel(&timer);
     }
-    let recovered = master.recovered_agents.remove(id).is_some();
+    let recovered = master.books.remove_recovered_agent(id);
     master.allocator.deactivate_agent(id);
-    for (framework, task) in tasks_of(master, id) {
+    for (framework, task) in master.books.tasks_of(id) {
         lose_task(master, &framework, &task, lost);
     }
     executors::remove_all_of_agent(master, id, None);
     offers::rescind_all_of_agent(master, id);
     master.allocator.remove_agent(id);
-    if let Some(agent) = master.agents.remove(id) {
-        if master.agent_at.get(&agent.pid) == Some(id) {
-            master.agent_at.remove(&agent.pid);
+    if let Some((agent, was_there)) = master.books.remove_agent(id) {
+        if was_there {
             master.out.push(Effect::Unlink { to: agent.pid.clone() });
         }
         operators::agent_removed(master, &agent);
     } else if !recovered {
         return;
     }
-    let frameworks: Vec<FrameworkId> = master.frameworks.keys().cloned().collect();
+    let frameworks: Vec<FrameworkId> = master.books.frameworks().keys().cloned().collect();
     for framework in frameworks {
         let agent_id = Some(v1::AgentId { value: id.as_str().to_owned() });
         let failure = event::Failure { agent_id, ..event::Failure::default() };
         send_event(master, &framework, Event { failure: Some(failure), ..typed(event::Type::Failure) });
     }
-}
-
-pub(crate) fn tasks_of(master: &Master, id: &AgentId) -> Vec<(FrameworkId, TaskId)> {
-    master.agent_tasks.get(id).map_or_else(Vec::new, |tasks| tasks.iter().cloned().collect())
 }
 
 /// What becomes of the tasks of an agent that goes.
@@ -393,7 +375,7 @@ struct Lost {
 }
 
 fn lose_task(master: &mut Master, framework_id: &FrameworkId, id: &TaskId, lost: &Lost) {
-    let Some(framework) = master.frameworks.get(framework_id) else { return };
+    let Some(framework) = master.books.frameworks().get(framework_id) else { return };
     let Some(task) = framework.tasks.get(id).cloned() else { return };
     let aware = framework.has(Capability::PartitionAware);
     // A task that has ended keeps its end; as nobody can repeat the update now, the scheduler gets it from here.
@@ -422,22 +404,19 @@ fn park(master: &mut Master, framework_id: &FrameworkId, task: &Task, status: &v
     task.add_status(status);
     operators::task_updated(master, task, status);
     updates::count_end(master, status);
-    if let Some(framework) = master.frameworks.get_mut(framework_id) {
-        Arc::make_mut(framework).remember_unreachable(parked, limit);
-    }
+    master.books.remember_unreachable(framework_id, parked, limit);
 }
 
 /// UpdateSlave: what the agent has changed.
 pub(crate) fn update(master: &mut Master, from: &Upid, message: &internal::UpdateSlaveMessage) {
     master.counters.add(Counter::MessagesUpdateSlave);
-    let Some(agent) = master.agents.get_mut(message.slave_id.value.as_str()) else {
+    let Some(agent) = master.books.agents().get(message.slave_id.value.as_str()).map(Arc::clone) else {
         master
             .warn(format!("Ignoring an update of agent {}, which is not registered", message.slave_id.value));
         return prompt_reregistration(master, from);
     };
-    let agent = Arc::make_mut(agent);
     if let Some(uuid) = &message.resource_version_uuid {
-        agent.resource_version = Some(uuid.clone());
+        master.books.set_resource_version(&agent.id, uuid.clone());
     }
     if message.update_oversubscribed_resources != Some(true) {
         return;
@@ -452,8 +431,7 @@ pub(crate) fn update(master: &mut Master, from: &Upid, message: &internal::Updat
     if *agent.total == total {
         return;
     }
-    agent.total = Arc::new(total.clone());
-    let id = agent.id.clone();
-    offers::rescind_all_of_agent(master, &id);
-    master.allocator.update_agent_total(&id, total);
+    master.books.set_total(&agent.id, total.clone());
+    offers::rescind_all_of_agent(master, &agent.id);
+    master.allocator.update_agent_total(&agent.id, total);
 }

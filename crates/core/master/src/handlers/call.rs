@@ -41,7 +41,8 @@ pub(crate) fn handle(master: &mut Master, caller: &Caller, call: Call) {
 fn admit(master: &Master, caller: &Caller, call: &Call) -> Result<FrameworkId, Refusal> {
     let id = call.framework_id.as_ref().map_or("", |id| id.value.as_str());
     // One whose end is being written is as good as gone.
-    let Some(framework) = master.frameworks.get(id).filter(|_| !master.ending.contains(id)) else {
+    let Some(framework) = master.books.frameworks().get(id).filter(|_| !master.registrar.is_ending(id))
+    else {
         return Err(RefusalKind::Invalid.because("Framework cannot be found"));
     };
     if let Some(principal) = caller.principal.as_deref()

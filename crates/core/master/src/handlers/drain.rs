@@ -13,7 +13,7 @@ use super::{
     agents::{self, Removal},
     offers,
 };
-use crate::{Deactivation, Drain, Master, registry};
+use crate::{Drain, Master, registry};
 use tepui_core_kit::Write;
 
 /// What an operator does to an agent.
@@ -31,11 +31,11 @@ pub(crate) enum Retirement {
 pub(crate) fn drain_agent(master: &mut Master, from: ConnectionId, call: &Call) {
     let Some(drain) = &call.drain_agent else { return missing(master, from, "drain_agent") };
     let id = AgentId::new(drain.agent_id.value.as_str());
-    if master.agents.get(&id).is_some_and(|agent| !agent.has(Capability::AgentDraining)) {
+    if master.books.agents().get(&id).is_some_and(|agent| !agent.has(Capability::AgentDraining)) {
         return master
             .reply(from, RefusalKind::Invalid.because(format!("Agent {id} is not capable of draining")));
     }
-    if !is_known(master, &id) {
+    if !master.books.knows_agent(&id) {
         return master.reply(from, RefusalKind::Invalid.because("Unknown agent"));
     }
     if is_being_marked_gone(master, &id) {
@@ -59,7 +59,7 @@ pub(crate) fn deactivate_agent(master: &mut Master, from: ConnectionId, call: &C
         return missing(master, from, "deactivate_agent");
     };
     let id = AgentId::new(deactivate.agent_id.value.as_str());
-    if !is_known(master, &id) {
+    if !master.books.knows_agent(&id) {
         return master.reply(from, RefusalKind::Invalid.because("Unknown agent"));
     }
     let writes = vec![registry::write_deactivated(id.as_str())];
@@ -72,7 +72,7 @@ pub(crate) fn reactivate_agent(master: &mut Master, from: ConnectionId, call: &C
         return missing(master, from, "reactivate_agent");
     };
     let id = AgentId::new(reactivate.agent_id.value.as_str());
-    let Some(deactivation) = master.deactivated.get(&id) else {
+    let Some(deactivation) = master.books.deactivated().get(&id) else {
         return master.reply(from, RefusalKind::Invalid.because("Agent is not deactivated"));
     };
     if deactivation.drain.is_some_and(|drain| !drain.drained) {
@@ -87,15 +87,8 @@ fn missing(master: &mut Master, from: ConnectionId, field: &str) {
     master.reply(from, RefusalKind::Invalid.because(text));
 }
 
-/// Whether an agent is registered, expected back, or unreachable.
-fn is_known(master: &Master, id: &AgentId) -> bool {
-    master.agents.contains_key(id)
-        || master.recovered_agents.contains_key(id)
-        || master.unreachable.contains_key(id)
-}
-
 fn is_being_marked_gone(master: &Master, id: &AgentId) -> bool {
-    master.removing.contains(id)
+    master.registrar.is_removing(id)
         && master.out.waiting().any(|pending| {
             matches!(pending, Pending::RemoveAgent { id: removed, why: Removal::Gone, .. } if removed == id)
         })
@@ -107,30 +100,29 @@ fn retire(master: &mut Master, reply: ConnectionId, id: AgentId, what: Retiremen
 
 /// It is written: now it holds, and the operator hears of it.
 pub(crate) fn retired(master: &mut Master, id: &AgentId, what: Retirement, reply: ConnectionId) {
-    if !is_known(master, id) {
+    if !master.books.knows_agent(id) {
         // Nobody would ever remove what was written about it.
-        master.deactivated.remove(id);
+        master.books.reactivate(id);
         master.write(registry::remove_deactivation(id.as_str()));
         return master.reply(reply, RefusalKind::Conflict.because("Agent removed while processing the call"));
     }
     match what {
         Retirement::Drain(config) => {
             master.log(format!("Draining agent {id}"));
-            let drain = Some(Drain { config, drained: false, started: None });
-            master.deactivated.insert(id.clone(), Deactivation { drain });
+            master.books.set_drain(id.clone(), Drain { config, drained: false, started: None });
             deactivate(master, id);
             tell(master, id);
             check(master, id);
         }
         Retirement::Deactivate => {
             master.log(format!("Agent {id} is deactivated"));
-            master.deactivated.entry(id.clone()).or_default();
+            master.books.deactivate(id.clone());
             deactivate(master, id);
         }
         Retirement::Reactivate => {
             master.log(format!("Agent {id} is in use again"));
-            master.deactivated.remove(id);
-            match master.agents.get(id) {
+            master.books.reactivate(id);
+            match master.books.agents().get(id) {
                 Some(agent) if agent.is_connected() => master.allocator.activate_agent(id),
                 Some(_) => {}
                 None => {
@@ -150,14 +142,13 @@ fn deactivate(master: &mut Master, id: &AgentId) {
 
 /// Sends DrainSlave. What was launched there before arrives before it.
 fn tell(master: &mut Master, id: &AgentId) {
-    let Some(pid) = master.agents.get(id).filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone())
+    let Some(pid) =
+        master.books.agents().get(id).filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone())
     else {
         return;
     };
-    let now = master.now;
-    let Some(drain) = master.deactivated.get_mut(id).and_then(|it| it.drain.as_mut()) else { return };
-    drain.started.get_or_insert(now);
-    let message = internal::DrainSlaveMessage { config: drain.config };
+    let Some(config) = master.books.begin_drain(id, master.now) else { return };
+    let message = internal::DrainSlaveMessage { config };
     master.send(pid, message);
 }
 
@@ -170,10 +161,10 @@ pub(crate) fn agent_is_back(master: &mut Master, id: &AgentId) {
 /// A drain is over once no task of the agent is left, those whose end its scheduler has not acknowledged included.
 /// To be asked whenever a task went from an agent.
 pub(crate) fn check(master: &mut Master, id: &AgentId) {
-    let drain = master.deactivated.get(id).and_then(|it| it.drain);
+    let drain = master.books.deactivated().get(id).and_then(|it| it.drain);
     let Some(drain) = drain.filter(|drain| !drain.drained) else { return };
-    let connected = master.agents.get(id).is_some_and(|agent| agent.is_connected());
-    if !connected || master.agent_tasks.contains_key(id) || master.removing.contains(id) {
+    let connected = master.books.agents().get(id).is_some_and(|agent| agent.is_connected());
+    if !connected || master.books.has_tasks(id) || master.registrar.is_removing(id) {
         return;
     }
     let in_hand = |pending: &Pending| match pending {
@@ -195,7 +186,7 @@ pub(crate) fn check(master: &mut Master, id: &AgentId) {
 
 /// It is written that an agent is drained.
 pub(crate) fn marked_drained(master: &mut Master, id: &AgentId) {
-    let Some(drain) = master.deactivated.get_mut(id).and_then(|it| it.drain.as_mut()) else { return };
-    drain.drained = true;
-    master.log(format!("Agent {id} is drained"));
+    if master.books.end_drain(id) {
+        master.log(format!("Agent {id} is drained"));
+    }
 }

@@ -26,12 +26,8 @@ pub(crate) fn add(
     info: ExecutorInfo,
     resources: Resources,
 ) {
-    let id = ExecutorId::new(info.executor_id.value.as_str());
     let executor = Executor { info: Arc::new(info), resources: Arc::new(resources), shutdown: false };
-    if let Some(framework) = master.frameworks.get_mut(framework) {
-        Arc::make_mut(framework).executors.insert((agent.clone(), id.clone()), Arc::new(executor));
-    }
-    master.agent_executors.entry(agent.clone()).or_default().insert((framework.clone(), id));
+    master.books.add_executor(framework, agent, executor);
 }
 
 /// Forgets an executor and gives its resources back.
@@ -41,18 +37,7 @@ pub(crate) fn remove(
     agent: &AgentId,
     id: &ExecutorId,
 ) -> bool {
-    if let Some(executors) = master.agent_executors.get_mut(agent) {
-        executors.remove(&(framework_id.clone(), id.clone()));
-        if executors.is_empty() {
-            master.agent_executors.remove(agent);
-        }
-    }
-    let key = (agent.clone(), id.clone());
-    let Some(framework) = master.frameworks.get_mut(framework_id) else { return false };
-    if !framework.executors.contains_key(&key) {
-        return false;
-    }
-    let Some(executor) = Arc::make_mut(framework).executors.remove(&key) else { return false };
+    let Some(executor) = master.books.remove_executor(framework_id, agent, id) else { return false };
     offer::recover(master, framework_id, agent, &executor.resources, Refusal::None);
     true
 }
@@ -60,7 +45,8 @@ pub(crate) fn remove(
 /// Forgets all executors of a framework.
 pub(crate) fn remove_all_of_framework(master: &mut Master, id: &FrameworkId) {
     let keys: Vec<_> = master
-        .frameworks
+        .books
+        .frameworks()
         .get(id)
         .map_or_else(Vec::new, |framework| framework.executors.keys().cloned().collect());
     for (agent, executor) in keys {
@@ -71,10 +57,8 @@ pub(crate) fn remove_all_of_framework(master: &mut Master, id: &FrameworkId) {
 /// Forgets all executors of an agent, or those of one framework.
 pub(crate) fn remove_all_of_agent(master: &mut Master, agent: &AgentId, only: Option<&FrameworkId>) {
     let keys: Vec<_> = master
-        .agent_executors
-        .get(agent)
-        .into_iter()
-        .flatten()
+        .books
+        .executors_of(agent)
         .filter(|(framework, _)| only.is_none_or(|only| only == framework))
         .cloned()
         .collect();
@@ -87,7 +71,7 @@ pub(crate) fn remove_all_of_agent(master: &mut Master, agent: &AgentId, only: Op
 pub(crate) fn exited(master: &mut Master, message: &internal::ExitedExecutorMessage) {
     master.counters.add(Counter::MessagesExitedExecutor);
     let agent = AgentId::new(message.slave_id.value.as_str());
-    if !master.agents.contains_key(&agent) {
+    if !master.books.agents().contains_key(&agent) {
         master.warn(format!(
             "Ignoring the end of executor '{}' of framework {} on agent {agent}, which is not registered",
             message.executor_id.value, message.framework_id.value
@@ -108,8 +92,12 @@ pub(crate) fn exited(master: &mut Master, message: &internal::ExitedExecutorMess
 /// ExecutorToFramework: a MESSAGE for the scheduler; best effort.
 pub(crate) fn message(master: &mut Master, message: internal::ExecutorToFrameworkMessage) {
     master.counters.add(Counter::MessagesExecutorToFramework);
-    let known = master.agents.contains_key(message.slave_id.value.as_str())
-        && master.frameworks.get(message.framework_id.value.as_str()).is_some_and(|f| f.is_connected());
+    let known = master.books.agents().contains_key(message.slave_id.value.as_str())
+        && master
+            .books
+            .frameworks()
+            .get(message.framework_id.value.as_str())
+            .is_some_and(|f| f.is_connected());
     if !known {
         master.counters.add(Counter::InvalidExecutorToFrameworkMessages);
         return;

@@ -1,13 +1,11 @@
 //! The end of a framework: TEARDOWN and the failover timeout.
 
-use std::{collections::BTreeSet, sync::Arc};
-
 use serde::{Deserialize, Serialize};
-use tepui_model::{AgentId, ConnectionId, FrameworkId, Outcome, Reason, TaskState};
+use tepui_model::{ConnectionId, FrameworkId, Outcome, Reason, TaskState};
 use tepui_wire_mesos::internal;
 
 use super::{Pending, drain, executors, offers, subscribe, updates};
-use crate::{Framework, FrameworkState, Master, master::Timer, offer, operators, registry, status};
+use crate::{Master, master::Timer, offer, operators, registry, status};
 
 /// Why a framework ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +18,8 @@ pub(crate) enum End {
 
 /// Whether the framework has ended, or is being written as ended.
 pub(crate) fn is_completed(master: &Master, id: &str) -> bool {
-    master.ending.contains(id)
-        || master.completed_frameworks.iter().any(|framework| framework.id.as_str() == id)
+    master.registrar.is_ending(id)
+        || master.books.completed_frameworks().iter().any(|framework| framework.id.as_str() == id)
 }
 
 /// Ends a framework; `reply` goes out when that is written.
@@ -31,28 +29,28 @@ pub(crate) fn teardown(master: &mut Master, id: &FrameworkId, reply: Option<(Con
 
 /// The time of a framework to come back is over.
 pub(crate) fn failover_timeout(master: &mut Master, id: &FrameworkId) {
-    if master.frameworks.get(id).is_some_and(|framework| !framework.is_connected()) {
+    if master.books.frameworks().get(id).is_some_and(|framework| !framework.is_connected()) {
         master.log(format!("Framework {id} did not come back within its failover timeout: it is removed"));
         end(master, id, None, End::FailoverTimeout);
     }
 }
 
 fn end(master: &mut Master, id: &FrameworkId, reply: Option<(ConnectionId, Outcome)>, why: End) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let write = registry::write_framework(
         (*framework.info).clone(),
         framework.registered,
         framework.disconnected,
         Some(master.now),
     );
-    master.ending.insert(id.clone());
+    master.registrar.begin_end(id.clone());
     master.write_then([write], Pending::RemoveFramework { id: id.clone(), reply, why });
 }
 
 /// The end is written: everything of the framework goes.
 pub(crate) fn remove(master: &mut Master, id: &FrameworkId, why: End) {
-    master.ending.remove(id);
-    if !master.frameworks.contains_key(id) {
+    master.registrar.ended(id);
+    if !master.books.frameworks().contains_key(id) {
         return;
     }
     master.timers.cancel(&Timer::Failover(id.clone()));
@@ -62,27 +60,19 @@ pub(crate) fn remove(master: &mut Master, id: &FrameworkId, why: End) {
     executors::remove_all_of_framework(master, id);
     subscribe::leave_stream(master, id, None);
     offer::framework_removed(master, id);
-    let Some(mut framework) = master.frameworks.remove(id) else { return };
-    let ended = Arc::make_mut(&mut framework);
-    ended.state = FrameworkState::Completed;
-    ended.unregistered = Some(master.now);
+    let limit = master.config.max_completed_frameworks;
+    let Some((framework, forgotten)) = master.books.end_framework(id, master.now, limit) else { return };
     operators::framework_removed(master, &framework);
-    remember(master, framework);
+    master.write(forgotten.iter().map(|oldest| registry::remove_framework(oldest.as_str())));
 }
 
 /// Every agent that has something of the framework ends it. An agent that does not hear of it is told again
 /// when it comes back.
 fn shut_down_on_agents(master: &mut Master, id: &FrameworkId) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let message = internal::ShutdownFrameworkMessage { framework_id: framework.wire_id() };
-    let agents: BTreeSet<AgentId> = framework
-        .tasks
-        .values()
-        .map(|task| task.agent_id.clone())
-        .chain(framework.executors.keys().map(|(agent, _)| agent.clone()))
-        .collect();
-    for agent in agents {
-        if let Some(agent) = master.agents.get(&agent) {
+    for agent in master.books.agents_with(id) {
+        if let Some(agent) = master.books.agents().get(&agent) {
             let pid = agent.pid.clone();
             master.send(pid, message.clone());
         }
@@ -92,7 +82,7 @@ fn shut_down_on_agents(master: &mut Master, id: &FrameworkId) {
 /// Tasks of an ended framework count as killed; nobody is left to be told, but operators watch.
 fn end_tasks(master: &mut Master, id: &FrameworkId, why: End) {
     let tasks: Vec<_> =
-        master.frameworks.get(id).map_or_else(Vec::new, |f| f.tasks.values().cloned().collect());
+        master.books.frameworks().get(id).map_or_else(Vec::new, |f| f.tasks.values().cloned().collect());
     let message = match why {
         End::Teardown => format!("Framework {id} removed"),
         End::FailoverTimeout => format!("Framework {id} removed: its scheduler did not come back"),
@@ -111,19 +101,5 @@ fn end_tasks(master: &mut Master, id: &FrameworkId, why: End) {
         }
         updates::complete(master, id, &task.id);
         drain::check(master, &task.agent_id);
-    }
-}
-
-/// Keeps an ended framework for readers, as many as the settings say, and forgets the oldest everywhere.
-fn remember(master: &mut Master, framework: Arc<Framework>) {
-    master.completed_frameworks.push_back(framework);
-    let mut forgotten = Vec::new();
-    while master.completed_frameworks.len() > master.config.max_completed_frameworks {
-        if let Some(oldest) = master.completed_frameworks.pop_front() {
-            forgotten.push(registry::remove_framework(oldest.id.as_str()));
-        }
-    }
-    if !forgotten.is_empty() {
-        master.write(forgotten);
     }
 }

@@ -1,17 +1,15 @@
 //! KILL, SHUTDOWN, ACKNOWLEDGE and MESSAGE: what goes through to an agent.
 
-use std::sync::Arc;
-
 use tepui_model::{ExecutorId, FrameworkId};
 use tepui_wire_mesos::{internal, v1::scheduler::call};
 
 use super::{drain, reconcile, updates};
-use crate::{Counter, Master, task::KillWish};
+use crate::{Counter, Master};
 
 /// KILL. The wish is remembered with the task, so that it is not lost with a broken link.
 pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
     master.counters.add(Counter::MessagesKillTask);
-    let Some(framework) = master.frameworks.get_mut(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let Some(task) = framework.tasks.get(kill.task_id.value.as_str()) else {
         // The scheduler learns what is known instead.
         return reconcile::one(
@@ -34,11 +32,9 @@ pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
     let agent_id = task.agent_id.clone();
     if !task.state.is_terminal() {
         let task_id = task.id.clone();
-        if let Some(task) = Arc::make_mut(framework).tasks.get_mut(&task_id) {
-            Arc::make_mut(task).kill = Some(Box::new(KillWish { policy: kill.kill_policy }));
-        }
+        master.books.wish_kill(id, &task_id, kill.kill_policy);
     }
-    if let Some(agent) = master.agents.get(&agent_id)
+    if let Some(agent) = master.books.agents().get(&agent_id)
         && agent.is_connected()
     {
         let pid = agent.pid.clone();
@@ -53,7 +49,7 @@ pub(crate) fn kill(master: &mut Master, id: &FrameworkId, kill: call::Kill) {
 
 /// SHUTDOWN of an executor; remembered with it, like a kill.
 pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown: &call::Shutdown) {
-    let Some(agent) = master.agents.get(shutdown.agent_id.value.as_str()) else {
+    let Some(agent) = master.books.agents().get(shutdown.agent_id.value.as_str()) else {
         let text = format!(
             "Dropping SHUTDOWN of executor '{}' of framework {id}: agent {} is not registered",
             shutdown.executor_id.value, shutdown.agent_id.value
@@ -62,11 +58,7 @@ pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown:
     };
     let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_connected());
     let key = (agent_id, ExecutorId::new(shutdown.executor_id.value.as_str()));
-    if let Some(framework) = master.frameworks.get_mut(id)
-        && let Some(executor) = Arc::make_mut(framework).executors.get_mut(&key)
-    {
-        Arc::make_mut(executor).shutdown = true;
-    }
+    master.books.wish_shutdown(id, &key);
     if active {
         let message = internal::ShutdownExecutorMessage {
             executor_id: Some(shutdown.executor_id.clone()),
@@ -83,13 +75,14 @@ pub(crate) fn shutdown_executor(master: &mut Master, id: &FrameworkId, shutdown:
 /// agent comes back without that update (it had no log for it), it is asked about the task and makes a second end.
 pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: call::Acknowledge) {
     master.counters.add(Counter::MessagesStatusUpdateAcknowledgement);
-    let Some(agent) = master.agents.get(acknowledge.agent_id.value.as_str()) else {
+    let Some(agent) = master.books.agents().get(acknowledge.agent_id.value.as_str()) else {
         master.counters.add(Counter::InvalidStatusUpdateAcknowledgements);
         return;
     };
     let (agent_id, pid, active) = (agent.id.clone(), agent.pid.clone(), agent.is_connected());
     let task = master
-        .frameworks
+        .books
+        .frameworks()
         .get(id)
         .and_then(|framework| framework.tasks.get(acknowledge.task_id.value.as_str()));
     if let Some(task) = task
@@ -120,7 +113,8 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
 /// MESSAGE: passed on to the executor's agent; best effort.
 pub(crate) fn message(master: &mut Master, id: &FrameworkId, message: call::Message) {
     master.counters.add(Counter::MessagesFrameworkToExecutor);
-    let agent = master.agents.get(message.agent_id.value.as_str()).filter(|agent| agent.is_connected());
+    let agent =
+        master.books.agents().get(message.agent_id.value.as_str()).filter(|agent| agent.is_connected());
     let Some(pid) = agent.map(|agent| agent.pid.clone()) else {
         master.counters.add(Counter::InvalidFrameworkToExecutorMessages);
         return;

@@ -41,7 +41,7 @@ pub(crate) fn decline(master: &mut Master, id: &FrameworkId, decline: &call::Dec
 
 /// Takes an offer out, if it is this framework's.
 pub(crate) fn take(master: &mut Master, id: &FrameworkId, offer_id: &str) -> Option<Offer> {
-    if master.offers.get(offer_id)?.framework_id != *id {
+    if master.books.offers().get(offer_id)?.framework_id != *id {
         return None;
     }
     offer::remove(master, offer_id)
@@ -51,10 +51,7 @@ pub(crate) fn take(master: &mut Master, id: &FrameworkId, offer_id: &str) -> Opt
 pub(crate) fn revive(master: &mut Master, id: &FrameworkId, roles: Vec<String>) {
     master.counters.add(Counter::MessagesReviveOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
-    if let Some(framework) = master.frameworks.get_mut(id) {
-        let framework = std::sync::Arc::make_mut(framework);
-        framework.suppressed.retain(|role| !roles.contains(role));
-    }
+    master.books.revive(id, &roles);
     offer::revive(master, id, &roles);
 }
 
@@ -62,16 +59,14 @@ pub(crate) fn revive(master: &mut Master, id: &FrameworkId, roles: Vec<String>) 
 pub(crate) fn suppress(master: &mut Master, id: &FrameworkId, roles: Vec<String>) {
     master.counters.add(Counter::MessagesSuppressOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
-    if let Some(framework) = master.frameworks.get_mut(id) {
-        std::sync::Arc::make_mut(framework).suppressed.extend(roles.iter().cloned());
-    }
+    master.books.suppress(id, &roles);
     offer::suppress(master, id, &roles);
 }
 
 /// The roles that a call is about: all of the framework's if it names none. A call that names a role which is
 /// not the framework's is dropped.
 fn own_roles(master: &mut Master, id: &FrameworkId, roles: Vec<String>) -> Option<Vec<Role>> {
-    let framework = master.frameworks.get(id)?;
+    let framework = master.books.frameworks().get(id)?;
     if roles.is_empty() {
         return Some(framework.roles.iter().cloned().collect());
     }
@@ -100,31 +95,27 @@ fn tell(master: &mut Master, offer: &Offer) {
 
 /// Takes back all offers of a framework.
 pub(crate) fn discard_all_of_framework(master: &mut Master, id: &FrameworkId, rescind: bool) {
-    let offers: Vec<OfferId> = master
-        .frameworks
-        .get(id)
-        .map_or_else(Vec::new, |framework| framework.offers.iter().cloned().collect());
-    for offer in offers {
+    for offer in master.books.offers_for(id) {
         discard(master, &offer, rescind);
     }
 }
 
 /// Takes back all offers of an agent.
 pub(crate) fn rescind_all_of_agent(master: &mut Master, id: &AgentId) {
-    let offers: Vec<OfferId> =
-        master.agent_offers.get(id).map_or_else(Vec::new, |offers| offers.iter().cloned().collect());
-    for offer in offers {
+    for offer in master.books.offers_on(id) {
         discard(master, &offer, true);
     }
 }
 
 /// Takes back the offers that a framework has for roles that it gave up.
 pub(crate) fn rescind_of_foreign_roles(master: &mut Master, id: &FrameworkId) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let foreign: Vec<OfferId> = framework
         .offers
         .iter()
-        .filter(|offer| master.offers.get(*offer).is_some_and(|offer| !framework.roles.contains(&offer.role)))
+        .filter(|offer| {
+            master.books.offers().get(*offer).is_some_and(|offer| !framework.roles.contains(&offer.role))
+        })
         .cloned()
         .collect();
     for offer in foreign {

@@ -42,7 +42,7 @@ fn teardown(master: &mut Master, from: ConnectionId, call: &Call) {
         return master.reply(from, RefusalKind::Invalid.because(text));
     };
     let id = FrameworkId::new(teardown.framework_id.value.as_str());
-    if !master.frameworks.contains_key(&id) {
+    if !master.books.frameworks().contains_key(&id) {
         return master.reply(from, RefusalKind::Invalid.because("No framework found with specified ID"));
     }
     framework::teardown(master, &id, Some((from, Outcome::Done)));
@@ -53,7 +53,8 @@ fn teardown(master: &mut Master, from: ConnectionId, call: &Call) {
 pub(crate) fn kill_task(master: &mut Master, caller: &Caller, id: &FrameworkId, task_id: &TaskId) {
     let from = caller.connection;
     let live = master
-        .frameworks
+        .books
+        .frameworks()
         .get(id)
         .and_then(|framework| framework.tasks.get(task_id))
         .is_some_and(|task| !task.state.is_terminal());
@@ -72,13 +73,10 @@ fn mark_agent_gone(master: &mut Master, from: ConnectionId, call: &Call) {
         return master.reply(from, RefusalKind::Invalid.because(text));
     };
     let id = AgentId::new(mark.agent_id.value.as_str());
-    if master.gone.contains_key(&id) {
+    if master.books.gone().contains_key(&id) {
         return master.reply(from, Outcome::Done);
     }
-    let known = master.agents.contains_key(&id)
-        || master.recovered_agents.contains_key(&id)
-        || master.unreachable.contains_key(&id);
-    if !known {
+    if !master.books.knows_agent(&id) {
         return master.reply(from, RefusalKind::NotFound.because("Agent not found"));
     }
     agents::end(master, &id, Removal::Gone, Some(from));

@@ -25,7 +25,7 @@ pub(crate) fn reconcile(master: &mut Master, id: &FrameworkId, reconcile: &call:
 }
 
 fn implicit(master: &mut Master, id: &FrameworkId) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let statuses: Vec<TaskStatus> = framework.tasks.values().map(|task| latest(master, task)).collect();
     for status in statuses {
         updates::send_status(master, id, status);
@@ -34,7 +34,7 @@ fn implicit(master: &mut Master, id: &FrameworkId) {
 
 /// Tells a framework what is known about one task; nothing if that is not known yet.
 pub(crate) fn one(master: &mut Master, id: &FrameworkId, task: &str, agent: Option<&str>) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let agent = agent.filter(|agent| !agent.is_empty());
     if let Some(status) = answer(master, framework, task, agent) {
         updates::send_status(master, id, status);
@@ -64,20 +64,24 @@ fn answer(master: &Master, framework: &Framework, task: &str, agent: Option<&str
             return Some(unreachable(master, framework, task));
         }
         // Any agent that has not come back yet may have it.
-        return master.recovered_agents.is_empty().then(|| about(TaskState::Unknown, "Task is unknown"));
+        return master
+            .books
+            .recovered_agents()
+            .is_empty()
+            .then(|| about(TaskState::Unknown, "Task is unknown"));
     };
-    if master.recovered_agents.contains_key(agent) {
+    if master.books.recovered_agents().contains_key(agent) {
         return None;
     }
-    if master.agents.contains_key(agent) {
+    if master.books.agents().contains_key(agent) {
         return Some(about(TaskState::Gone, "Task is unknown to the agent"));
     }
-    if let Some(since) = master.unreachable.get(agent) {
+    if let Some(since) = master.books.unreachable().get(agent) {
         let mut status = about(TaskState::Unreachable, "Task is unreachable");
         status.unreachable_time = Some(time_info(*since));
         return Some(status);
     }
-    if master.gone.contains_key(agent) {
+    if master.books.gone().contains_key(agent) {
         return Some(about(TaskState::GoneByOperator, "Task is gone"));
     }
     Some(about(TaskState::Unknown, "Task is unknown"))
@@ -93,7 +97,7 @@ fn unreachable(master: &Master, framework: &Framework, task: &Task) -> TaskStatu
         "Reconciliation: Task is unreachable",
         master.now,
     );
-    status.unreachable_time = master.unreachable.get(&task.agent_id).map(|since| time_info(*since));
+    status.unreachable_time = master.books.unreachable().get(&task.agent_id).map(|since| time_info(*since));
     status
 }
 

@@ -2,65 +2,62 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tepui_core_kit::Write;
 use tepui_model::{AgentId, FrameworkId, Tick};
-use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{internal, v1};
+use tepui_wire_mesos::v1;
 
 use super::{agents, framework};
 use crate::{
-    Deactivation, Drain, Framework, FrameworkState, Master, Registry, master::Timer, offer, registry,
-    registry::FrameworkRecord,
+    Drain, Framework, FrameworkState, Master, Registry, agent::RecoveredAgent, master::Timer, offer,
+    registry, registry::FrameworkRecord,
 };
-
-/// An agent of the registry that has not come back.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct RecoveredAgent {
-    pub(crate) info: Arc<internal::SlaveInfo>,
-    /// Where it was, if that is known.
-    pub(crate) pid: Option<Upid>,
-}
 
 /// Takes over the registry.
 pub(crate) fn restore(master: &mut Master, registry: Registry) {
-    for (id, record) in registry.frameworks {
-        restore_framework(master, &id, record);
-    }
-    let mut completed: Vec<_> = std::mem::take(&mut master.completed_frameworks).into();
+    let restored = registry.frameworks.into_iter().map(|(id, record)| restore_framework(&id, record));
+    let (mut completed, live): (Vec<Framework>, Vec<Framework>) =
+        restored.partition(|framework| framework.state == FrameworkState::Completed);
     completed.sort_by_key(|framework| framework.unregistered);
-    master.completed_frameworks = completed.into();
+    for framework in completed {
+        master.books.add_completed_framework(framework);
+    }
+    for framework in live {
+        enter(master, framework);
+    }
     for (id, record) in registry.agents {
         let id = AgentId::from(id);
         let agent = RecoveredAgent { info: Arc::new(record.info), pid: record.pid.parse().ok() };
-        master.recovered_agents.insert(id.clone(), agent);
+        master.books.add_recovered_agent(id.clone(), agent);
         master
             .timers
             .set(Timer::Reregistration(id.clone()), master.now + master.config.agent_reregister_timeout);
         agents::ping_due(master, &id);
     }
-    master.unreachable = registry.unreachable.into_iter().map(|(id, since)| (id.into(), since)).collect();
-    master.deactivated =
-        registry.deactivated.into_iter().map(|id| (id.into(), Deactivation::default())).collect();
-    for (id, info) in registry.draining {
-        master.deactivated.entry(id.into()).or_default().drain = Some(Drain::from_wire(&info));
+    for (id, since) in registry.unreachable {
+        master.books.mark_unreachable(id.into(), since);
     }
-    master.gone = registry.gone.into_iter().map(|(id, since)| (id.into(), since)).collect();
+    for id in registry.deactivated {
+        master.books.deactivate(id.into());
+    }
+    for (id, info) in registry.draining {
+        master.books.set_drain(id.into(), Drain::from_wire(&info));
+    }
+    for (id, since) in registry.gone {
+        master.books.mark_gone(id.into(), since);
+    }
     master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
 }
 
-fn restore_framework(master: &mut Master, id: &str, record: FrameworkRecord) {
-    let id = FrameworkId::new(id);
+fn restore_framework(id: &str, record: FrameworkRecord) -> Framework {
     let registered = Tick::from_nanos(record.registered);
-    let mut framework = Framework::new(id, record.info, FrameworkState::Recovered, registered);
+    let mut framework =
+        Framework::new(FrameworkId::new(id), record.info, FrameworkState::Recovered, registered);
     framework.disconnected = record.disconnected.map(Tick::from_nanos);
     if let Some(completed) = record.completed {
         framework.state = FrameworkState::Completed;
         framework.unregistered = Some(Tick::from_nanos(completed));
-        master.completed_frameworks.push_back(Arc::new(framework));
-        return;
     }
-    enter(master, framework);
+    framework
 }
 
 /// Enters a framework whose scheduler is not here, with the time that it has to come.
@@ -72,7 +69,7 @@ fn enter(master: &mut Master, framework: Framework) {
         // It was the master that went away: nobody's scheduler is to be punished for that.
         None => master.now + framework.failover_timeout().max(master.config.agent_reregister_timeout),
     };
-    master.frameworks.insert(id.clone(), Arc::new(framework));
+    master.books.add_framework(framework);
     offer::framework_added(master, &id);
     master.timers.set(Timer::Failover(id), deadline);
 }
@@ -80,7 +77,8 @@ fn enter(master: &mut Master, framework: Framework) {
 /// An agent runs something of a framework; if the registry has lost it, it is known again from here on.
 pub(crate) fn framework_reported(master: &mut Master, info: &v1::FrameworkInfo) {
     let Some(id) = info.id.as_ref().filter(|id| tepui_model::validate_id(&id.value).is_ok()) else { return };
-    if master.frameworks.contains_key(id.value.as_str()) || framework::is_completed(master, &id.value) {
+    if master.books.frameworks().contains_key(id.value.as_str()) || framework::is_completed(master, &id.value)
+    {
         return;
     }
     let id = FrameworkId::new(id.value.as_str());
@@ -95,15 +93,14 @@ pub(crate) fn prune(master: &mut Master) {
     master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
     let mut writes: Vec<Write> = Vec::new();
     let (age, count) = (master.config.registry_max_agent_age, master.config.registry_max_agent_count);
-    for id in expired(&master.unreachable, master.now, age, count) {
-        master.unreachable.remove(&id);
+    for id in expired(master.books.unreachable(), master.now, age, count) {
         writes.push(registry::remove_unreachable(id.as_str()));
-        if master.deactivated.remove(&id).is_some() {
+        if master.books.forget_unreachable_agent(&id) {
             writes.extend(registry::remove_deactivation(id.as_str()));
         }
     }
-    for id in expired(&master.gone, master.now, age, count) {
-        master.gone.remove(&id);
+    for id in expired(master.books.gone(), master.now, age, count) {
+        master.books.forget_gone_agent(&id);
         writes.push(registry::remove_gone(id.as_str()));
     }
     if !writes.is_empty() {

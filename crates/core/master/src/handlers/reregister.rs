@@ -15,7 +15,8 @@ use super::{
     drain, executors, framework, offers, recovery, updates,
 };
 use crate::{
-    Agent, AgentState, Counter, Effect, Master, Task, master::Timer, offer, operators, registry, status,
+    Agent, AgentState, Counter, Effect, Master, Task, books::Returned, master::Timer, offer, operators,
+    registry, status,
 };
 
 /// ReregisterSlave.
@@ -27,11 +28,11 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
         return master.warn(format!("Dropping the re-registration of the agent at {from}: {error}"));
     }
     let id = AgentId::new(id);
-    if master.registering.contains(from) || master.removing.contains(&id) {
+    if master.registrar.is_registering(from) || master.registrar.is_removing(&id) {
         // It tries again.
         return;
     }
-    if master.gone.contains_key(&id) {
+    if master.books.gone().contains_key(&id) {
         master.log(format!("Refusing the re-registration of agent {id}, which has been marked gone"));
         let message = Some("Agent has been marked gone".to_owned());
         return master.send(from.clone(), internal::ShutdownMessage { message });
@@ -40,28 +41,30 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
         master.counters.add(Counter::DroppedMessages);
         return master.warn(format!("Dropping the re-registration of agent {id} at {from}: {reason}"));
     }
-    if let Some(other) = master.agent_at.get(from).filter(|other| **other != id).cloned() {
+    if let Some(other) =
+        master.books.agent_at(from).map(|other| other.id.clone()).filter(|other| *other != id)
+    {
         agents::end(master, &other, Removal::Replaced, None);
     }
-    let known = master.agents.get(&id).map(|agent| (&agent.pid, &*agent.info));
-    let recovered = master.recovered_agents.get(&id);
+    let known = master.books.agents().get(&id).map(|agent| (&agent.pid, &*agent.info));
+    let recovered = master.books.recovered_agents().get(&id);
     let known = known.or_else(|| Some((recovered?.pid.as_ref()?, &*recovered?.info)));
     if known == Some((from, &message.slave)) {
         return readmitted(master, from, message);
     }
     let mut writes = vec![registry::write_agent(id.as_str(), message.slave.clone(), from)];
-    if master.unreachable.contains_key(&id) {
+    if master.books.unreachable().contains_key(&id) {
         writes.push(registry::remove_unreachable(id.as_str()));
     }
-    master.registering.insert(from.clone());
+    master.registrar.begin_registration(from.clone());
     master.write_then(writes, Pending::ReadmitAgent { pid: from.clone(), message: Box::new(message) });
 }
 
 /// What the registry says fits: the agent is registered again.
 pub(crate) fn readmitted(master: &mut Master, pid: &Upid, message: internal::ReregisterSlaveMessage) {
-    master.registering.remove(pid);
+    master.registrar.registered(pid);
     let id = AgentId::new(message.slave.id.as_ref().map_or("", |id| id.value.as_str()));
-    if master.removing.contains(&id) || master.gone.contains_key(&id) {
+    if master.registrar.is_removing(&id) || master.books.gone().contains_key(&id) {
         return;
     }
     master.counters.add(Counter::SlaveReregistrations);
@@ -69,7 +72,7 @@ pub(crate) fn readmitted(master: &mut Master, pid: &Upid, message: internal::Rer
     for info in &message.frameworks {
         recovery::framework_reported(master, info);
     }
-    if master.agents.contains_key(&id) {
+    if master.books.agents().contains_key(&id) {
         known(master, &id, pid, message);
     } else {
         unknown(master, &id, pid, message);
@@ -87,8 +90,7 @@ struct Orders {
 
 /// An agent that this master does not have: everything that it runs is new here.
 fn unknown(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::ReregisterSlaveMessage) {
-    let was_unreachable = master.unreachable.remove(id).is_some();
-    master.recovered_agents.remove(id);
+    let was_unreachable = master.books.unreachable().contains_key(id);
     master.timers.cancel(&Timer::Reregistration(id.clone()));
     let total = convert::resources(&message.slave.resources).unwrap_or_default();
     let agent = Agent {
@@ -102,7 +104,7 @@ fn unknown(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rer
         reregistered: Some(master.now),
         total: Arc::new(total),
         resource_version: message.resource_version_uuid,
-        observer: agents::new_observer(master),
+        observer: master.ids.observer(),
         unanswered_pings: 0,
     };
     agents::insert(master, agent);
@@ -137,7 +139,7 @@ fn add_executor(
 }
 
 fn is_alive(master: &Master, id: &FrameworkId) -> bool {
-    master.frameworks.contains_key(id) && !framework::is_completed(master, id.as_str())
+    master.books.frameworks().contains_key(id) && !framework::is_completed(master, id.as_str())
 }
 
 fn add_task(
@@ -157,13 +159,12 @@ fn add_task(
     let Some(mut task) = Task::reported(framework_id.clone(), task, Arc::new(resources)) else { return };
     task.agent_id = agent.clone();
     let given_up = was_unreachable && !outlives_disconnection(master, &framework_id, agent);
-    let Some(framework) = master.frameworks.get_mut(&framework_id) else { return };
-    if framework.tasks.contains_key(&task.id) {
+    if master.books.task(&framework_id, task.id.as_str()).is_some() {
         // Used again elsewhere while this agent was away: the older copy has to go.
         orders.kills.push(kill_message(&framework_id, &task.id, None));
         return;
     }
-    match Arc::make_mut(framework).forget_unreachable(&task.id) {
+    match master.books.forget_unreachable(&framework_id, &task.id) {
         Some(parked) => task.kill.clone_from(&parked.kill),
         // Its scheduler was told its end when the link broke, before the agent was out of reach.
         None if given_up && !task.state.is_terminal() => {
@@ -192,7 +193,7 @@ fn add_task(
     } else {
         operators::task_added(master, &task);
     }
-    updates::insert_task(master, task);
+    master.books.add_task(task);
 }
 
 fn kill_message(
@@ -210,25 +211,16 @@ fn kill_message(
 /// An agent that this master has, after a break of the link or a restart.
 fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::ReregisterSlaveMessage) {
     master.timers.cancel(&Timer::Reregistration(id.clone()));
-    let Some(agent) = master.agents.get_mut(id) else { return };
-    let agent = Arc::make_mut(agent);
-    let total = convert::resources(&message.slave.resources).unwrap_or_default();
-    let old_pid = std::mem::replace(&mut agent.pid, pid.clone());
-    agent.total = Arc::new(agent.total.revocable() + &total);
-    agent.info = Arc::new(message.slave);
-    agent.state = AgentState::Connected;
-    agent.version = message.version.unwrap_or_default();
-    agent.capabilities = message.agent_capabilities;
-    agent.reregistered = Some(master.now);
-    agent.unanswered_pings = 0;
-    if message.resource_version_uuid.is_some() {
-        agent.resource_version = message.resource_version_uuid;
+    let returned = Returned {
+        total: convert::resources(&message.slave.resources).unwrap_or_default(),
+        info: message.slave,
+        version: message.version.unwrap_or_default(),
+        capabilities: message.agent_capabilities,
+        resource_version: message.resource_version_uuid,
+    };
+    if let Some(left) = master.books.agent_returned(id, pid, master.now, returned) {
+        master.out.push(Effect::Unlink { to: left });
     }
-    if old_pid != *pid && master.agent_at.get(&old_pid) == Some(id) {
-        master.agent_at.remove(&old_pid);
-        master.out.push(Effect::Unlink { to: old_pid });
-    }
-    master.agent_at.insert(pid.clone(), id.clone());
     master.out.push(Effect::Link { to: pid.clone() });
 
     let mut orders = Orders::default();
@@ -241,9 +233,9 @@ fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rereg
 /// Whether a framework keeps what runs on an agent when the link to that breaks. One that has ended keeps nothing,
 /// but is ended as a whole.
 fn outlives_disconnection(master: &Master, framework: &FrameworkId, agent: &AgentId) -> bool {
-    let agent = master.agents.get(agent).is_none_or(|agent| agent.info.checkpoint.unwrap_or(true));
+    let agent = master.books.agents().get(agent).is_none_or(|agent| agent.info.checkpoint.unwrap_or(true));
     !is_alive(master, framework)
-        || agent && master.frameworks.get(framework).is_none_or(|framework| framework.checkpoint())
+        || agent && master.books.frameworks().get(framework).is_none_or(|framework| framework.checkpoint())
 }
 
 fn compare_executors(
@@ -257,7 +249,7 @@ fn compare_executors(
         let framework_id = FrameworkId::new(info.framework_id.as_ref().map_or("", |id| id.value.as_str()));
         let executor_id = ExecutorId::new(info.executor_id.value.as_str());
         there.insert((framework_id.clone(), executor_id.clone()));
-        let known = master.frameworks.get(&framework_id).and_then(|framework| {
+        let known = master.books.frameworks().get(&framework_id).and_then(|framework| {
             framework.executors.get(&(agent.clone(), executor_id.clone())).map(|executor| executor.shutdown)
         });
         match known {
@@ -278,14 +270,8 @@ fn compare_executors(
             }
         }
     }
-    let gone: Vec<_> = master
-        .agent_executors
-        .get(agent)
-        .into_iter()
-        .flatten()
-        .filter(|executor| !there.contains(*executor))
-        .cloned()
-        .collect();
+    let gone: Vec<_> =
+        master.books.executors_of(agent).filter(|executor| !there.contains(*executor)).cloned().collect();
     for (framework, executor) in gone {
         executors::remove(master, &framework, agent, &executor);
     }
@@ -301,7 +287,8 @@ fn compare_tasks(master: &mut Master, agent: &AgentId, reported: &[v1::Task], or
             orders.shut_down.insert(framework_id);
             continue;
         }
-        let known = master.frameworks.get(&framework_id).and_then(|framework| framework.tasks.get(&id));
+        let known =
+            master.books.frameworks().get(&framework_id).and_then(|framework| framework.tasks.get(&id));
         let ended =
             tepui_model::TaskState::from_number(task.state).is_none_or(tepui_model::TaskState::is_terminal);
         match known.filter(|known| known.agent_id == *agent) {
@@ -316,11 +303,12 @@ fn compare_tasks(master: &mut Master, agent: &AgentId, reported: &[v1::Task], or
             None => {}
         }
     }
-    for (framework_id, id) in agents::tasks_of(master, agent) {
+    for (framework_id, id) in master.books.tasks_of(agent) {
         if there.contains(&(framework_id.clone(), id.clone())) {
             continue;
         }
-        let Some(task) = master.frameworks.get(&framework_id).and_then(|framework| framework.tasks.get(&id))
+        let Some(task) =
+            master.books.frameworks().get(&framework_id).and_then(|framework| framework.tasks.get(&id))
         else {
             continue;
         };
@@ -340,13 +328,13 @@ fn compare_tasks(master: &mut Master, agent: &AgentId, reported: &[v1::Task], or
 
 /// Tells the agent that it is registered again, and then what it has to do.
 fn finish(master: &mut Master, id: &AgentId, frameworks: &[v1::FrameworkInfo], orders: Orders) {
-    let Some(agent) = master.agents.get(id) else { return };
+    let Some(agent) = master.books.agents().get(id) else { return };
     let pid = agent.pid.clone();
     let reconciliation =
         |(id, statuses): (FrameworkId, Vec<v1::TaskStatus>)| internal::ReconcileTasksMessage {
             framework_id: v1::FrameworkId { value: id.as_str().to_owned() },
             statuses,
-            framework: master.frameworks.get(&id).map(|framework| (*framework.info).clone()),
+            framework: master.books.frameworks().get(&id).map(|framework| (*framework.info).clone()),
         };
     let message = internal::SlaveReregisteredMessage {
         slave_id: agent.wire_id(),
@@ -369,7 +357,9 @@ fn finish(master: &mut Master, id: &AgentId, frameworks: &[v1::FrameworkInfo], o
         master.send(pid.clone(), message);
     }
     for info in frameworks {
-        let Some(framework) = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str())) else {
+        let Some(framework) =
+            info.id.as_ref().and_then(|id| master.books.frameworks().get(id.value.as_str()))
+        else {
             continue;
         };
         let message = internal::UpdateFrameworkMessage {

@@ -1,6 +1,6 @@
 //! SUBSCRIBE and UPDATE_FRAMEWORK, heartbeats, and the loss of a scheduler.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tepui_model::{ConnectionId, FrameworkId, Outcome, RefusalKind, Role};
@@ -16,8 +16,9 @@ use tepui_wire_mesos::{
 use super::{Pending, framework, offers};
 use crate::{
     Counter, Effect, Framework, FrameworkState, Master,
-    framework::roles,
-    master::{Stream, Timer},
+    audience::Leaver,
+    books::Description,
+    master::Timer,
     offer, operators, registry,
     validate::{self, Invalid, invalid},
 };
@@ -48,7 +49,7 @@ pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call
         master.out.push(Effect::OpenStream { to: from, stream_id });
         return dismiss(master, from, text);
     }
-    let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
+    let known = info.id.as_ref().and_then(|id| master.books.frameworks().get(id.value.as_str()));
     let registered = known.map_or(master.now, |known| known.registered);
     let was_connected = known.is_some_and(|known| known.is_connected());
     if let Some(known) = known {
@@ -57,11 +58,9 @@ pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call
         info.checkpoint = known.info.checkpoint;
     }
     if info.id.is_none() {
-        let id = format!("{}-{:04}", master.config.info.id, master.next_framework);
-        master.next_framework += 1;
-        info.id = Some(v1::FrameworkId { value: id });
+        info.id = Some(v1::FrameworkId { value: master.ids.framework().as_str().to_owned() });
     }
-    master.streams.insert(from, Stream::Subscribing { closed: false });
+    master.audience.expect_scheduler(from);
     let write = registry::write_framework(info.clone(), registered, None, None);
     let subscription = Subscription {
         connection: from,
@@ -81,7 +80,7 @@ fn check(master: &Master, info: &FrameworkInfo, suppressed: &[String]) -> Result
         return invalid("Framework has been removed");
     }
     validate::framework::check_suppressed(info, suppressed)?;
-    let known = info.id.as_ref().and_then(|id| master.frameworks.get(id.value.as_str()));
+    let known = info.id.as_ref().and_then(|id| master.books.frameworks().get(id.value.as_str()));
     if let Some(known) = known
         && known.info.principal != info.principal
     {
@@ -93,14 +92,14 @@ fn check(master: &Master, info: &FrameworkInfo, suppressed: &[String]) -> Result
 /// The framework is written: it is subscribed.
 pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
     let connection = subscription.connection;
-    let closed = !matches!(master.streams.get(&connection), Some(Stream::Subscribing { closed: false }));
+    let closed = !master.audience.is_expected(connection);
     let value = subscription.info.id.as_ref().map_or("", |id| id.value.as_str());
     let id = FrameworkId::new(value);
-    let new = !master.frameworks.contains_key(&id);
+    let new = !master.books.frameworks().contains_key(&id);
     if new {
         let framework =
             Framework::new(id.clone(), subscription.info.clone(), FrameworkState::Disconnected, master.now);
-        master.frameworks.insert(id.clone(), Arc::new(framework));
+        master.books.add_framework(framework);
         offer::framework_added(master, &id);
     } else {
         if subscription.was_connected {
@@ -110,18 +109,11 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         offers::discard_all_of_framework(master, &id, false);
     }
     let stream_id = master.chance.uuid();
-    let now = master.now;
-    let apply = |framework: &mut Framework| {
-        framework.reregistered = (!new).then_some(now);
-        framework.state = FrameworkState::Active;
-        framework.disconnected = None;
-        framework.connection = Some(connection);
-        framework.stream_id = Some(stream_id);
-    };
-    adopt(master, &id, subscription, apply);
+    master.books.connect_framework(&id, connection, stream_id, (!new).then_some(master.now));
+    adopt(master, &id, subscription);
     master.timers.cancel(&Timer::Failover(id.clone()));
     offer::framework_activated(master, &id);
-    let Some(framework) = master.frameworks.get(&id).cloned() else { return };
+    let Some(framework) = master.books.frameworks().get(&id).cloned() else { return };
     if new {
         operators::framework_added(master, &framework);
     } else {
@@ -129,10 +121,10 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         tell_agents(master, &framework);
     }
     if closed {
-        master.streams.remove(&connection);
+        master.audience.remove_scheduler(connection);
         return disconnect(master, &id);
     }
-    master.streams.insert(connection, Stream::Scheduler(id));
+    master.audience.add_scheduler(connection, id);
     master.out.push(Effect::OpenStream { to: connection, stream_id: Some(stream_id) });
     let subscribed = event::Subscribed {
         framework_id: framework.wire_id(),
@@ -147,7 +139,7 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
 /// The old scheduler went while the new one was being written: that it went was then written last, and is not
 /// what a later master is to read.
 fn rewrite_if_disconnected(master: &mut Master, id: &FrameworkId, info: &FrameworkInfo) {
-    let Some(framework) = master.frameworks.get(id) else { return };
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     if !framework.is_connected() {
         let write = registry::write_framework(info.clone(), framework.registered, None, None);
         master.write([write]);
@@ -155,20 +147,9 @@ fn rewrite_if_disconnected(master: &mut Master, id: &FrameworkId, info: &Framewo
 }
 
 /// Takes over what the scheduler says about its framework.
-fn adopt(
-    master: &mut Master,
-    id: &FrameworkId,
-    subscription: Subscription,
-    apply: impl FnOnce(&mut Framework),
-) {
-    if let Some(framework) = master.frameworks.get_mut(id) {
-        let framework = Arc::make_mut(framework);
-        framework.roles = roles(&subscription.info);
-        framework.info = Arc::new(subscription.info);
-        framework.suppressed = subscription.suppressed;
-        framework.offer_constraints = subscription.constraints.map(Arc::new);
-        apply(framework);
-    }
+fn adopt(master: &mut Master, id: &FrameworkId, subscription: Subscription) {
+    let Subscription { info, suppressed, constraints, .. } = subscription;
+    master.books.describe_framework(id, Description { info, suppressed, constraints });
     offers::rescind_of_foreign_roles(master, id);
     offer::framework_updated(master, id);
 }
@@ -181,8 +162,13 @@ fn tell_agents(master: &mut Master, framework: &Framework) {
         pid: Some(Upid::NOBODY.to_owned()),
         framework_info: Some((*framework.info).clone()),
     };
-    let connected: Vec<_> =
-        master.agents.values().filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone()).collect();
+    let connected: Vec<_> = master
+        .books
+        .agents()
+        .values()
+        .filter(|agent| agent.is_connected())
+        .map(|agent| agent.pid.clone())
+        .collect();
     for pid in connected {
         master.send(pid, message.clone());
     }
@@ -195,7 +181,7 @@ pub(crate) fn update_framework(
     id: &FrameworkId,
     update: call::UpdateFramework,
 ) {
-    let Some(known) = master.frameworks.get(id).cloned() else { return };
+    let Some(known) = master.books.frameworks().get(id).cloned() else { return };
     let info = update.framework_info;
     let checked = validate::framework::check(&master.config, &info)
         .and_then(|()| validate::framework::check_suppressed(&info, &update.suppressed_roles))
@@ -218,8 +204,8 @@ pub(crate) fn update_framework(
 /// The update is written: it holds.
 pub(crate) fn updated(master: &mut Master, to: ConnectionId, update: Subscription) {
     let id = FrameworkId::new(update.info.id.as_ref().map_or("", |id| id.value.as_str()));
-    adopt(master, &id, update, |_| {});
-    if let Some(framework) = master.frameworks.get(&id).cloned() {
+    adopt(master, &id, update);
+    if let Some(framework) = master.books.frameworks().get(&id).cloned() {
         operators::framework_updated(master, &framework);
         tell_agents(master, &framework);
     }
@@ -234,15 +220,12 @@ pub(crate) fn heartbeat(master: &mut Master, connection: ConnectionId) {
 
 /// The other side of a stream has gone.
 pub(crate) fn stream_closed(master: &mut Master, connection: ConnectionId) {
-    match master.streams.remove(&connection) {
-        Some(Stream::Subscribing { .. }) => {
-            master.streams.insert(connection, Stream::Subscribing { closed: true });
-        }
-        Some(Stream::Scheduler(id)) => {
+    match master.audience.leave(connection) {
+        Some(Leaver::Scheduler(id)) => {
             master.timers.cancel(&Timer::Heartbeat(connection));
             disconnect(master, &id);
         }
-        Some(Stream::Operator) => operators::closed(master, connection),
+        Some(Leaver::Operator) => operators::left(master),
         None => {}
     }
 }
@@ -251,12 +234,8 @@ pub(crate) fn stream_closed(master: &mut Master, connection: ConnectionId) {
 fn disconnect(master: &mut Master, id: &FrameworkId) {
     offers::discard_all_of_framework(master, id, false);
     offer::framework_deactivated(master, id);
-    let Some(framework) = master.frameworks.get_mut(id) else { return };
-    let framework = Arc::make_mut(framework);
-    framework.state = FrameworkState::Disconnected;
-    framework.disconnected = Some(master.now);
-    framework.connection = None;
-    framework.stream_id = None;
+    master.books.disconnect_framework(id, master.now);
+    let Some(framework) = master.books.frameworks().get(id) else { return };
     let deadline = master.now + framework.failover_timeout();
     let write = registry::write_framework(
         (*framework.info).clone(),
@@ -264,7 +243,7 @@ fn disconnect(master: &mut Master, id: &FrameworkId) {
         framework.disconnected,
         None,
     );
-    if master.ending.contains(id) {
+    if master.registrar.is_ending(id.as_str()) {
         // Its end is already being written; nothing may be written after that.
         return;
     }
@@ -274,12 +253,8 @@ fn disconnect(master: &mut Master, id: &FrameworkId) {
 
 /// Ends a framework's stream, if it has one, with an ERROR if there is something to say.
 pub(crate) fn leave_stream(master: &mut Master, id: &FrameworkId, error: Option<&str>) {
-    let Some(framework) = master.frameworks.get_mut(id) else { return };
-    let Some(connection) = framework.connection else { return };
-    let framework = Arc::make_mut(framework);
-    framework.connection = None;
-    framework.stream_id = None;
-    master.streams.remove(&connection);
+    let Some(connection) = master.books.leave_stream(id) else { return };
+    master.audience.remove_scheduler(connection);
     master.timers.cancel(&Timer::Heartbeat(connection));
     match error {
         Some(error) => dismiss(master, connection, error.to_owned()),
@@ -301,7 +276,7 @@ pub(crate) fn typed(r#type: event::Type) -> Event {
 
 /// Sends an event to a framework's scheduler; lost if that is not there.
 pub(crate) fn send_event(master: &mut Master, id: &FrameworkId, event: Event) {
-    if let Some(to) = master.frameworks.get(id).and_then(|framework| framework.connection) {
+    if let Some(to) = master.books.frameworks().get(id).and_then(|framework| framework.connection) {
         master.out.push(Effect::SendEvent { to, event: Box::new(event) });
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
     master.counters.add(Counter::MessagesStatusUpdate);
     let update = message.update;
     let agent_id = update.slave_id.as_ref().map_or("", |id| id.value.as_str());
-    let Some(agent) = master.agents.get(agent_id) else {
+    let Some(agent) = master.books.agents().get(agent_id) else {
         master.counters.add(Counter::InvalidStatusUpdates);
         master.warn(format!(
             "Ignoring an update of task '{}' from agent {agent_id} at {from}, which is not registered",
@@ -38,7 +38,7 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
         return super::agents::prompt_reregistration(master, from);
     };
     let agent_id = agent.id.clone();
-    let Some(framework) = master.frameworks.get(update.framework_id.value.as_str()) else {
+    let Some(framework) = master.books.frameworks().get(update.framework_id.value.as_str()) else {
         master.counters.add(Counter::InvalidStatusUpdates);
         master.warn(format!(
             "Ignoring an update of task '{}' of framework {}, which is not known",
@@ -82,7 +82,7 @@ fn is_stale_copy(
     agent_id: &AgentId,
     status: &TaskStatus,
 ) -> bool {
-    let framework = master.frameworks.get(framework_id);
+    let framework = master.books.frameworks().get(framework_id);
     let task = framework.and_then(|framework| framework.tasks.get(status.task_id.value.as_str()));
     task.is_some_and(|task| task.agent_id != *agent_id)
 }
@@ -96,39 +96,21 @@ fn apply(
     uuid: Option<&Bytes>,
     latest: Option<i32>,
 ) -> bool {
-    let (Some(state), Some(framework)) =
-        (TaskState::from_number(status.state), master.frameworks.get_mut(framework_id))
-    else {
+    let latest = latest.and_then(TaskState::from_number);
+    let Some((task, change)) = master.books.take_update(framework_id, agent_id, status, uuid, latest) else {
         return false;
     };
-    let known = framework.tasks.get(status.task_id.value.as_str()).filter(|task| task.agent_id == *agent_id);
-    let Some(id) = known.map(|task| task.id.clone()) else { return false };
-    let Some(shared) = Arc::make_mut(framework).tasks.get_mut(&id) else { return false };
-    let task = Arc::make_mut(shared);
-    let was_terminal = task.state.is_terminal();
-    if !was_terminal {
-        // Later updates may wait at the agent for the acknowledgement of this one: it names the latest state.
-        task.state = latest.and_then(TaskState::from_number).unwrap_or(state);
-    }
-    task.add_status(status);
-    // An agent repeats what nobody has acknowledged yet. That is no news to operators.
-    let repeated = uuid.is_some() && task.forwarded.as_ref().map(|(_, known)| known) == uuid;
-    if let Some(uuid) = uuid {
-        task.forwarded = Some((state, uuid.clone()));
-    }
-    let ended = !was_terminal && task.state.is_terminal();
-    let task = Arc::clone(shared);
-    if ended {
+    if change.ended {
         release(master, &task);
     }
-    if !repeated {
+    if !change.repeated {
         operators::task_updated(master, &task, status);
     }
-    if ended {
+    if change.ended {
         count_end_as(master, task.state, status);
     }
     if uuid.is_none() && task.state.is_terminal() {
-        complete(master, framework_id, &id);
+        complete(master, framework_id, &task.id);
         drain::check(master, agent_id);
     }
     true
@@ -136,31 +118,13 @@ fn apply(
 
 /// A state that the master itself decides on, of a task that it knows.
 pub(crate) fn apply_from_master(master: &mut Master, task: &Task, status: &TaskStatus) {
-    let Some(state) = TaskState::from_number(status.state) else { return };
-    let Some(framework) = master.frameworks.get_mut(&task.framework_id) else { return };
-    let Some(shared) = Arc::make_mut(framework).tasks.get_mut(&task.id) else { return };
-    let task = Arc::make_mut(shared);
-    let was_terminal = task.state.is_terminal();
-    if !was_terminal {
-        task.state = state;
-    }
-    task.add_status(status);
-    let task = Arc::clone(shared);
-    if !was_terminal {
+    let Some((task, was_live)) = master.books.settle_task(&task.framework_id, &task.id, status) else {
+        return;
+    };
+    if was_live {
         release(master, &task);
         operators::task_updated(master, &task, status);
         count_end(master, status);
-    }
-}
-
-/// Adds a task; its resources are already counted as used.
-pub(crate) fn insert_task(master: &mut Master, task: Task) {
-    let key = (task.framework_id.clone(), task.id.clone());
-    master.agent_tasks.entry(task.agent_id.clone()).or_default().insert(key);
-    if let Some(framework) = master.frameworks.get_mut(&task.framework_id) {
-        let framework = Arc::make_mut(framework);
-        framework.forget_unreachable(&task.id);
-        framework.tasks.insert(task.id.clone(), Arc::new(task));
     }
 }
 
@@ -171,14 +135,7 @@ fn release(master: &mut Master, task: &Task) {
 
 /// Takes a task out of the framework's live ones; gives back what it still holds.
 pub(crate) fn take(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) -> Option<Arc<Task>> {
-    let framework = master.frameworks.get_mut(framework_id)?;
-    let task = Arc::make_mut(framework).tasks.remove(id)?;
-    if let Some(tasks) = master.agent_tasks.get_mut(&task.agent_id) {
-        tasks.remove(&(framework_id.clone(), id.clone()));
-        if tasks.is_empty() {
-            master.agent_tasks.remove(&task.agent_id);
-        }
-    }
+    let task = master.books.remove_task(framework_id, id)?;
     if !task.state.is_terminal() && !task.state.is_unreachable() {
         release(master, &task);
     }
@@ -189,9 +146,7 @@ pub(crate) fn take(master: &mut Master, framework_id: &FrameworkId, id: &TaskId)
 pub(crate) fn complete(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) {
     let Some(task) = take(master, framework_id, id) else { return };
     let limit = master.config.max_completed_tasks_per_framework;
-    if let Some(framework) = master.frameworks.get_mut(framework_id) {
-        Arc::make_mut(framework).remember_completed(task, limit);
-    }
+    master.books.remember_completed(framework_id, task, limit);
 }
 
 /// Sends a status to a framework's scheduler; lost if that is not there.

@@ -16,7 +16,7 @@ pub(crate) fn check(master: &Master, framework: &FrameworkId, ids: &[OfferId]) -
     check_unique(ids)?;
     let mut offers: Vec<&Offer> = Vec::with_capacity(ids.len());
     for id in ids {
-        match master.offers.get(id.value.as_str()) {
+        match master.books.offers().get(id.value.as_str()) {
             Some(offer) => offers.push(offer),
             None => return invalid(format!("Offer {} is no longer valid", id.value)),
         }

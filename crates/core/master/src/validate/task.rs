@@ -22,11 +22,11 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     pub(crate) fn framework(&self) -> Option<&Framework> {
-        self.master.frameworks.get(self.framework_id).map(|framework| &**framework)
+        self.master.books.frameworks().get(self.framework_id).map(|framework| &**framework)
     }
 
     pub(crate) fn agent(&self) -> Option<&Agent> {
-        self.master.agents.get(self.agent_id).map(|agent| &**agent)
+        self.master.books.agents().get(self.agent_id).map(|agent| &**agent)
     }
 
     /// The executor of this id that is already known on the agent.

@@ -350,12 +350,12 @@ pub(crate) enum Executor {
     Default,
 }
 
-/// A list of something.
+/// A question to the master.
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Print JSON instead of a table.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -463,10 +463,7 @@ pub(crate) struct Drain {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) query: Query,
     /// Id of a task or of a framework, or a framework's name.
     pub(crate) what: String,
-    /// Print what is known as JSON, with the facts behind the words.
-    #[arg(long)]
-    pub(crate) json: bool,
 }

@@ -112,7 +112,7 @@ pub(crate) async fn offers(query: &Query) -> Result<(), Failure> {
 
 /// `tepui explain`.
 pub(crate) async fn explain(explain: &Explain) -> Result<(), Failure> {
-    let api = Api::new(&explain.target.master);
+    let api = Api::new(&explain.query.target.master);
     let answer = match ask_why(&api, &explain.what).await? {
         Some(answer) => answer,
         // Not a whole id: perhaps a name, or the beginning of an id.
@@ -121,7 +121,7 @@ pub(crate) async fn explain(explain: &Explain) -> Result<(), Failure> {
             ask_why(&api, &id).await?.ok_or_else(|| Failure::fault("it has gone meanwhile"))?
         }
     };
-    if explain.json {
+    if explain.query.json {
         return print_json(&answer);
     }
     let mut out = std::io::stdout().lock();

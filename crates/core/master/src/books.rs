@@ -10,6 +10,8 @@ mod frameworks;
 mod invariants;
 mod offers;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Tick};
 use tepui_wire_libprocess::Upid;
 
-use crate::{Agent, Deactivation, Framework, agent::RecoveredAgent, offer::Offer};
+use crate::{Agent, Deactivation, Framework, agent::RecoveredAgent};
 
 pub(crate) use agents::Returned;
 pub(crate) use frameworks::Description;
+pub(crate) use offers::Offer;
 
 /// The books.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use tepui_model::Tick;
 use tepui_wire_mesos::v1;
 
-use crate::{Agent, Master, Snapshot};
-
 /// An agent of which nothing is offered, because an operator said so.
 ///
 /// ```text
@@ -44,19 +42,5 @@ impl Drain {
     pub(crate) fn from_wire(info: &v1::DrainInfo) -> Self {
         let drained = info.state == v1::DrainState::Drained as i32;
         Self { config: info.config, drained, started: None }
-    }
-}
-
-impl Master {
-    /// Whether and how an agent was taken out of use.
-    pub fn deactivation(&self, id: &str) -> Option<Deactivation> {
-        self.books.deactivated().get(id).copied()
-    }
-}
-
-impl Snapshot {
-    /// Whether an agent is there and its resources may be offered.
-    pub fn is_active(&self, agent: &Agent) -> bool {
-        agent.is_connected() && !self.deactivated_agents.contains_key(&agent.id)
     }
 }

@@ -5,9 +5,10 @@ use tepui_model::{AgentId, ConnectionId, FrameworkId, Outcome, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::internal;
 
-use crate::{Master, master::Timer, operators};
+use crate::{Master, master::Timer, publish};
 
 pub(crate) mod accept;
+pub(crate) mod acknowledge;
 pub(crate) mod agents;
 pub(crate) mod call;
 pub(crate) mod drain;
@@ -19,6 +20,7 @@ pub(crate) mod offers;
 pub(crate) mod operator;
 pub(crate) mod reconcile;
 pub(crate) mod recovery;
+pub(crate) mod removal;
 pub(crate) mod reregister;
 pub(crate) mod subscribe;
 pub(crate) mod updates;
@@ -37,9 +39,9 @@ pub(crate) enum Pending {
     /// An agent comes back with something that changes the registry.
     ReadmitAgent { pid: Upid, message: Box<internal::ReregisterSlaveMessage> },
     /// An agent is out of reach.
-    MarkUnreachable { id: AgentId, since: Tick, why: agents::Silence },
+    MarkUnreachable { id: AgentId, since: Tick, why: removal::Silence },
     /// An agent ends.
-    RemoveAgent { id: AgentId, why: agents::Removal, reply: Option<ConnectionId> },
+    RemoveAgent { id: AgentId, why: removal::Removal, reply: Option<ConnectionId> },
     /// An operator takes an agent out of use, or into use again.
     Retire { id: AgentId, what: drain::Retirement, reply: ConnectionId },
     /// Nothing runs any more on an agent that was drained.
@@ -59,9 +61,9 @@ pub(crate) fn persisted(master: &mut Master, pending: Pending) {
         }
         Pending::AdmitAgent { id, pid, message } => agents::admitted(master, id, &pid, *message),
         Pending::ReadmitAgent { pid, message } => reregister::readmitted(master, &pid, *message),
-        Pending::MarkUnreachable { id, since, why } => agents::marked_unreachable(master, &id, since, why),
+        Pending::MarkUnreachable { id, since, why } => removal::marked_unreachable(master, &id, since, why),
         Pending::RemoveAgent { id, why, reply } => {
-            agents::removed(master, &id, why);
+            removal::removed(master, &id, why);
             if let Some(to) = reply {
                 master.reply(to, Outcome::Done);
             }
@@ -75,9 +77,9 @@ pub(crate) fn persisted(master: &mut Master, pending: Pending) {
 pub(crate) fn timeout(master: &mut Master, timer: Timer) {
     match timer {
         Timer::Heartbeat(connection) => subscribe::heartbeat(master, connection),
-        Timer::OperatorHeartbeat => operators::heartbeat(master),
+        Timer::OperatorHeartbeat => publish::heartbeat(master),
         Timer::Ping(agent) => agents::ping_due(master, &agent),
-        Timer::Reregistration(agent) => agents::reregistration_timeout(master, &agent),
+        Timer::Reregistration(agent) => removal::reregistration_timeout(master, &agent),
         Timer::Failover(framework) => framework::failover_timeout(master, &framework),
         Timer::Offer(offer) => offers::timeout(master, &offer),
         Timer::RegistryGc => recovery::prune(master),

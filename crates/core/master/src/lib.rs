@@ -7,6 +7,7 @@
 //! who is offered what (that is `core/allocator`).
 
 mod agent;
+mod allocation;
 mod audience;
 mod books;
 mod config;
@@ -20,8 +21,7 @@ mod handlers;
 mod ids;
 mod invariants;
 mod master;
-mod offer;
-mod operators;
+mod publish;
 mod registrar;
 mod registry;
 mod snapshot;

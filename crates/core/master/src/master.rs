@@ -10,13 +10,12 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use crate::{
-    Config, Counters, Effect, Event, Explanation, Snapshot, Start,
+    Config, Counters, Deactivation, Effect, Event, Explanation, Snapshot, Start, allocation,
     audience::Audience,
     books::Books,
     explain,
     handlers::{self, Pending},
     ids::Ids,
-    offer,
     registrar::Registrar,
     registry,
 };
@@ -71,7 +70,7 @@ impl Core for Master {
         let Start { config, seed, restored } = start;
         let id = config.info.id.clone();
         let mut chance = Chance::new(seed);
-        let allocator = offer::new_allocator(&config, chance.seed());
+        let allocator = allocation::new_allocator(&config, chance.seed());
         let mut master = Self {
             config: Arc::new(config),
             chance,
@@ -101,7 +100,7 @@ impl Core for Master {
             }
             Event::ConnectionClosed(connection) => handlers::subscribe::stream_closed(self, connection),
             Event::Message { from, message } => handlers::message::handle(self, &from, message),
-            Event::Exited(peer) => handlers::agents::exited(self, &peer),
+            Event::Exited(peer) => handlers::removal::exited(self, &peer),
             Event::Persisted(token) => {
                 for pending in self.out.persisted(token) {
                     handlers::persisted(self, pending);
@@ -126,7 +125,7 @@ impl Core for Master {
     /// it polls, the fewer and larger the offers are.
     fn poll_effect(&mut self) -> Option<Effect> {
         if self.out.is_empty() {
-            offer::allocate(self);
+            allocation::allocate(self);
         }
         self.out.pop()
     }
@@ -177,6 +176,11 @@ impl Master {
     /// has.
     pub fn explain_task(&self, framework: Option<&str>, task: &str) -> Option<Explanation> {
         explain::task(self, framework, task)
+    }
+
+    /// Whether and how an agent was taken out of use.
+    pub fn deactivation(&self, id: &str) -> Option<Deactivation> {
+        self.books.deactivated().get(id).copied()
     }
 
     /// The settings.

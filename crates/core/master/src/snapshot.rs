@@ -43,3 +43,10 @@ pub struct Snapshot {
     /// Counters.
     pub counters: Counters,
 }
+
+impl Snapshot {
+    /// Whether an agent is there and its resources may be offered.
+    pub fn is_active(&self, agent: &Agent) -> bool {
+        agent.is_connected() && !self.deactivated_agents.contains_key(&agent.id)
+    }
+}

@@ -2,10 +2,24 @@
 
 use std::sync::Arc;
 
-use tepui_model::{AgentId, FrameworkId, OfferId};
+use serde::{Deserialize, Serialize};
+use tepui_model::{AgentId, FrameworkId, OfferId, Resources, Role};
+use tepui_wire_mesos::v1;
 
 use super::{Books, unlist};
-use crate::offer::Offer;
+
+/// Resources of one agent held for one framework, in one of its roles.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) id: OfferId,
+    pub(crate) framework_id: FrameworkId,
+    pub(crate) agent_id: AgentId,
+    pub(crate) role: Role,
+    /// Allocated to `role`.
+    pub(crate) resources: Resources,
+    /// As the scheduler got it.
+    pub(crate) wire: Arc<v1::Offer>,
+}
 
 impl Books {
     /// Offers of a framework.

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     Counter, Master, Task,
-    offer::{self, Refusal},
-    operators, status,
+    allocation::{self, Refusal},
+    publish, status,
     validate::{self, Invalid, task::Context},
 };
 
@@ -54,7 +54,13 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
     }
     if let Err(Invalid(reason)) = checked {
         for offer in taken {
-            offer::recover(master, &offer.framework_id, &offer.agent_id, &offer.resources, Refusal::None);
+            allocation::recover(
+                master,
+                &offer.framework_id,
+                &offer.agent_id,
+                &offer.resources,
+                Refusal::None,
+            );
         }
         let text = format!("invalid offers: {reason}");
         return drop_all(master, id, accept.operations, Reason::InvalidOffers, &text);
@@ -72,7 +78,7 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
     }
     if !master.books.agents().get(&pool.agent_id).is_some_and(|agent| agent.is_connected()) {
         // Offers of such an agent are rescinded, so this is only a second line of defence.
-        offer::recover(master, id, &pool.agent_id, &pool.left, Refusal::None);
+        allocation::recover(master, id, &pool.agent_id, &pool.left, Refusal::None);
         let text = format!("agent {} that is not connected", pool.agent_id);
         return drop_all(master, id, accept.operations, Reason::AgentDisconnected, &text);
     }
@@ -83,7 +89,7 @@ pub(crate) fn accept(master: &mut Master, id: &FrameworkId, accept: call::Accept
     let refusal = refusal(accept.filters.as_ref());
     // Without an operation this is a DECLINE.
     let refusal = if used { Refusal::Left(refusal) } else { Refusal::Declined(refusal) };
-    offer::recover(master, id, &pool.agent_id, &pool.left, refusal);
+    allocation::recover(master, id, &pool.agent_id, &pool.left, refusal);
 }
 
 fn apply(master: &mut Master, pool: &mut Pool, operation: Operation) {
@@ -170,7 +176,7 @@ fn add_task(
         }
     };
     let task = Task::launched(pool.framework_id.clone(), pool.agent_id.clone(), info, executor_id, resources);
-    operators::task_added(master, &task);
+    publish::task_added(master, &task);
     master.books.add_task(task);
 }
 

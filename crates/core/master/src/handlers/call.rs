@@ -6,7 +6,7 @@ use tepui_wire_mesos::v1::scheduler::{Call, call::Type};
 
 use crate::{
     Counter, Master,
-    handlers::{accept, framework, kill, offers, reconcile, subscribe},
+    handlers::{accept, acknowledge, framework, kill, offers, reconcile, subscribe},
     validate,
 };
 
@@ -114,7 +114,7 @@ fn dispatch(master: &mut Master, from: ConnectionId, id: &FrameworkId, kind: Typ
         }
         Type::Acknowledge => {
             if let Some(acknowledge) = call.acknowledge {
-                kill::acknowledge(master, id, acknowledge);
+                acknowledge::acknowledge(master, id, acknowledge);
             }
         }
         Type::Message => {

@@ -9,9 +9,8 @@ use tepui_wire_mesos::{
 };
 
 use super::{
-    Pending,
-    agents::{self, Removal},
-    offers,
+    Pending, offers,
+    removal::{self, Removal},
 };
 use crate::{Drain, Master, registry};
 use tepui_core_kit::Write;
@@ -178,7 +177,7 @@ pub(crate) fn check(master: &mut Master, id: &AgentId) {
     }
     if drain.config.mark_gone() {
         master.log(format!("Agent {id} is drained, and is marked gone"));
-        return agents::end(master, id, Removal::Gone, None);
+        return removal::end(master, id, Removal::Gone, None);
     }
     let info = Drain { drained: true, ..drain }.to_wire();
     master.write_then([registry::write_draining(id.as_str(), info)], Pending::MarkDrained { id: id.clone() });

@@ -14,7 +14,7 @@ use tepui_wire_mesos::{
 use super::subscribe::{send_event, typed};
 use crate::{
     Counter, Master,
-    offer::{self, Refusal},
+    allocation::{self, Refusal},
     task::Executor,
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn remove(
     id: &ExecutorId,
 ) -> bool {
     let Some(executor) = master.books.remove_executor(framework_id, agent, id) else { return false };
-    offer::recover(master, framework_id, agent, &executor.resources, Refusal::None);
+    allocation::recover(master, framework_id, agent, &executor.resources, Refusal::None);
     true
 }
 

@@ -5,7 +5,7 @@ use tepui_model::{ConnectionId, FrameworkId, Outcome, Reason, TaskState};
 use tepui_wire_mesos::internal;
 
 use super::{Pending, drain, executors, offers, subscribe, updates};
-use crate::{Master, master::Timer, offer, operators, registry, status};
+use crate::{Master, allocation, master::Timer, publish, registry, status};
 
 /// Why a framework ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +59,10 @@ pub(crate) fn remove(master: &mut Master, id: &FrameworkId, why: End) {
     end_tasks(master, id, why);
     executors::remove_all_of_framework(master, id);
     subscribe::leave_stream(master, id, None);
-    offer::framework_removed(master, id);
+    allocation::framework_removed(master, id);
     let limit = master.config.max_completed_frameworks;
     let Some((framework, forgotten)) = master.books.end_framework(id, master.now, limit) else { return };
-    operators::framework_removed(master, &framework);
+    publish::framework_removed(master, &framework);
     master.write(forgotten.iter().map(|oldest| registry::remove_framework(oldest.as_str())));
 }
 

@@ -3,7 +3,7 @@
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
-use super::{agents, executors, reregister, updates};
+use super::{agents, executors, removal, reregister, updates};
 use crate::{Counter, Master};
 
 /// Handles a message of an agent. Messages that are not for a master are dropped.
@@ -11,7 +11,7 @@ pub(crate) fn handle(master: &mut Master, from: &Upid, message: Message) {
     match message {
         Message::RegisterSlave(message) => agents::register(master, from, *message),
         Message::ReregisterSlave(message) => reregister::reregister(master, from, *message),
-        Message::UnregisterSlave(message) => agents::unregister(master, from, &message),
+        Message::UnregisterSlave(message) => removal::unregister(master, from, &message),
         Message::UpdateSlave(message) => agents::update(master, from, &message),
         Message::PongSlave(_) => agents::pong(master, from),
         Message::StatusUpdate(message) => updates::status_update(master, from, *message),

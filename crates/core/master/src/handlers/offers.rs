@@ -11,7 +11,8 @@ use tepui_wire_mesos::v1::{
 use super::subscribe::{send_event, typed};
 use crate::{
     Counter, Master,
-    offer::{self, Offer, Refusal},
+    allocation::{self, Refusal},
+    books::Offer,
 };
 
 /// For how long a declined offer is not made again, if the scheduler does not say.
@@ -34,7 +35,7 @@ pub(crate) fn decline(master: &mut Master, id: &FrameworkId, decline: &call::Dec
     let refusal = Refusal::Declined(refusal(decline.filters.as_ref()));
     for offer_id in &decline.offer_ids {
         if let Some(offer) = take(master, id, &offer_id.value) {
-            offer::recover(master, &offer.framework_id, &offer.agent_id, &offer.resources, refusal);
+            allocation::recover(master, &offer.framework_id, &offer.agent_id, &offer.resources, refusal);
         }
     }
 }
@@ -44,7 +45,7 @@ pub(crate) fn take(master: &mut Master, id: &FrameworkId, offer_id: &str) -> Opt
     if master.books.offers().get(offer_id)?.framework_id != *id {
         return None;
     }
-    offer::remove(master, offer_id)
+    allocation::remove(master, offer_id)
 }
 
 /// REVIVE: forget what was refused, for all roles or for these.
@@ -52,7 +53,7 @@ pub(crate) fn revive(master: &mut Master, id: &FrameworkId, roles: Vec<String>) 
     master.counters.add(Counter::MessagesReviveOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
     master.books.revive(id, &roles);
-    offer::revive(master, id, &roles);
+    allocation::revive(master, id, &roles);
 }
 
 /// SUPPRESS: no offers for all roles or for these.
@@ -60,7 +61,7 @@ pub(crate) fn suppress(master: &mut Master, id: &FrameworkId, roles: Vec<String>
     master.counters.add(Counter::MessagesSuppressOffers);
     let Some(roles) = own_roles(master, id, roles) else { return };
     master.books.suppress(id, &roles);
-    offer::suppress(master, id, &roles);
+    allocation::suppress(master, id, &roles);
 }
 
 /// The roles that a call is about: all of the framework's if it names none. A call that names a role which is
@@ -80,8 +81,8 @@ fn own_roles(master: &mut Master, id: &FrameworkId, roles: Vec<String>) -> Optio
 
 /// Takes back an offer and gives its resources back; with `rescind`, tells the scheduler.
 pub(crate) fn discard(master: &mut Master, offer_id: &OfferId, rescind: bool) {
-    let Some(offer) = offer::remove(master, offer_id.as_str()) else { return };
-    offer::recover(master, &offer.framework_id, &offer.agent_id, &offer.resources, Refusal::None);
+    let Some(offer) = allocation::remove(master, offer_id.as_str()) else { return };
+    allocation::recover(master, &offer.framework_id, &offer.agent_id, &offer.resources, Refusal::None);
     if rescind {
         tell(master, &offer);
     }

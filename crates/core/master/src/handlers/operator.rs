@@ -7,16 +7,16 @@ use tepui_wire_mesos::v1::{
 };
 
 use super::{
-    agents::{self, Removal},
     drain, framework, kill,
+    removal::{self, Removal},
 };
-use crate::{Master, operators};
+use crate::{Master, publish};
 
 /// Handles a call. Calls that only read are answered by the shell and never come here.
 pub(crate) fn handle(master: &mut Master, caller: &Caller, call: Call) {
     let from = caller.connection;
     match call.r#type.map(Type::try_from) {
-        Some(Ok(Type::Subscribe)) => operators::subscribe(master, from),
+        Some(Ok(Type::Subscribe)) => publish::subscribe(master, from),
         Some(Ok(Type::Teardown)) => teardown(master, from, &call),
         Some(Ok(Type::MarkAgentGone)) => mark_agent_gone(master, from, &call),
         Some(Ok(Type::DrainAgent)) => drain::drain_agent(master, from, &call),
@@ -79,5 +79,5 @@ fn mark_agent_gone(master: &mut Master, from: ConnectionId, call: &Call) {
     if !master.books.knows_agent(&id) {
         return master.reply(from, RefusalKind::NotFound.because("Agent not found"));
     }
-    agents::end(master, &id, Removal::Gone, Some(from));
+    removal::end(master, &id, Removal::Gone, Some(from));
 }

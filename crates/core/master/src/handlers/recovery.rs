@@ -8,7 +8,7 @@ use tepui_wire_mesos::v1;
 
 use super::{agents, framework};
 use crate::{
-    Drain, Framework, FrameworkState, Master, Registry, agent::RecoveredAgent, master::Timer, offer,
+    Drain, Framework, FrameworkState, Master, Registry, agent::RecoveredAgent, allocation, master::Timer,
     registry, registry::FrameworkRecord,
 };
 
@@ -70,7 +70,7 @@ fn enter(master: &mut Master, framework: Framework) {
         None => master.now + framework.failover_timeout().max(master.config.agent_reregister_timeout),
     };
     master.books.add_framework(framework);
-    offer::framework_added(master, &id);
+    allocation::framework_added(master, &id);
     master.timers.set(Timer::Failover(id), deadline);
 }
 

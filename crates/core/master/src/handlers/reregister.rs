@@ -10,12 +10,12 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{convert, internal, v1};
 
 use super::{
-    Pending,
-    agents::{self, Removal},
-    drain, executors, framework, offers, recovery, updates,
+    Pending, agents, drain, executors, framework, offers, recovery,
+    removal::{self, Removal},
+    updates,
 };
 use crate::{
-    Agent, AgentState, Counter, Effect, Master, Task, books::Returned, master::Timer, offer, operators,
+    Agent, AgentState, Counter, Effect, Master, Task, allocation, books::Returned, master::Timer, publish,
     registry, status,
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
     if let Some(other) =
         master.books.agent_at(from).map(|other| other.id.clone()).filter(|other| *other != id)
     {
-        agents::end(master, &other, Removal::Replaced, None);
+        removal::end(master, &other, Removal::Replaced, None);
     }
     let known = master.books.agents().get(&id).map(|agent| (&agent.pid, &*agent.info));
     let recovered = master.books.recovered_agents().get(&id);
@@ -116,7 +116,7 @@ fn unknown(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rer
     for task in message.tasks {
         add_task(master, id, task, was_unreachable, &mut used, &mut orders);
     }
-    offer::agent_added(master, id, &used);
+    allocation::agent_added(master, id, &used);
     finish(master, id, &message.frameworks, orders);
     agents::ping_due(master, id);
 }
@@ -188,10 +188,10 @@ fn add_task(
             "Unreachable agent re-registered",
             master.now,
         );
-        operators::task_updated(master, &task, &status);
+        publish::task_updated(master, &task, &status);
         updates::send_status(master, &framework_id, status);
     } else {
-        operators::task_added(master, &task);
+        publish::task_added(master, &task);
     }
     master.books.add_task(task);
 }
@@ -226,7 +226,7 @@ fn known(master: &mut Master, id: &AgentId, pid: &Upid, message: internal::Rereg
     let mut orders = Orders::default();
     compare_executors(master, id, message.executor_infos, &mut orders);
     compare_tasks(master, id, &message.tasks, &mut orders);
-    offer::agent_updated(master, id);
+    allocation::agent_updated(master, id);
     finish(master, id, &message.frameworks, orders);
 }
 

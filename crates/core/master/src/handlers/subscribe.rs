@@ -15,11 +15,11 @@ use tepui_wire_mesos::{
 
 use super::{Pending, framework, offers};
 use crate::{
-    Counter, Effect, Framework, FrameworkState, Master,
+    Counter, Effect, Framework, FrameworkState, Master, allocation,
     audience::Leaver,
     books::Description,
     master::Timer,
-    offer, operators, registry,
+    publish, registry,
     validate::{self, Invalid, invalid},
 };
 
@@ -100,7 +100,7 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
         let framework =
             Framework::new(id.clone(), subscription.info.clone(), FrameworkState::Disconnected, master.now);
         master.books.add_framework(framework);
-        offer::framework_added(master, &id);
+        allocation::framework_added(master, &id);
     } else {
         if subscription.was_connected {
             rewrite_if_disconnected(master, &id, &subscription.info);
@@ -112,12 +112,12 @@ pub(crate) fn subscribed(master: &mut Master, subscription: Subscription) {
     master.books.connect_framework(&id, connection, stream_id, (!new).then_some(master.now));
     adopt(master, &id, subscription);
     master.timers.cancel(&Timer::Failover(id.clone()));
-    offer::framework_activated(master, &id);
+    allocation::framework_activated(master, &id);
     let Some(framework) = master.books.frameworks().get(&id).cloned() else { return };
     if new {
-        operators::framework_added(master, &framework);
+        publish::framework_added(master, &framework);
     } else {
-        operators::framework_updated(master, &framework);
+        publish::framework_updated(master, &framework);
         tell_agents(master, &framework);
     }
     if closed {
@@ -151,7 +151,7 @@ fn adopt(master: &mut Master, id: &FrameworkId, subscription: Subscription) {
     let Subscription { info, suppressed, constraints, .. } = subscription;
     master.books.describe_framework(id, Description { info, suppressed, constraints });
     offers::rescind_of_foreign_roles(master, id);
-    offer::framework_updated(master, id);
+    allocation::framework_updated(master, id);
 }
 
 /// Tells every agent where the framework's scheduler is now, and what changed about it.
@@ -206,7 +206,7 @@ pub(crate) fn updated(master: &mut Master, to: ConnectionId, update: Subscriptio
     let id = FrameworkId::new(update.info.id.as_ref().map_or("", |id| id.value.as_str()));
     adopt(master, &id, update);
     if let Some(framework) = master.books.frameworks().get(&id).cloned() {
-        operators::framework_updated(master, &framework);
+        publish::framework_updated(master, &framework);
         tell_agents(master, &framework);
     }
     master.reply(to, Outcome::Done);
@@ -225,7 +225,7 @@ pub(crate) fn stream_closed(master: &mut Master, connection: ConnectionId) {
             master.timers.cancel(&Timer::Heartbeat(connection));
             disconnect(master, &id);
         }
-        Some(Leaver::Operator) => operators::left(master),
+        Some(Leaver::Operator) => publish::left(master),
         None => {}
     }
 }
@@ -233,7 +233,7 @@ pub(crate) fn stream_closed(master: &mut Master, connection: ConnectionId) {
 /// The scheduler has gone: nothing is offered to it, and its time to come back runs.
 fn disconnect(master: &mut Master, id: &FrameworkId) {
     offers::discard_all_of_framework(master, id, false);
-    offer::framework_deactivated(master, id);
+    allocation::framework_deactivated(master, id);
     master.books.disconnect_framework(id, master.now);
     let Some(framework) = master.books.frameworks().get(id) else { return };
     let deadline = master.now + framework.failover_timeout();

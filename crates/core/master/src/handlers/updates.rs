@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     Counter, Master, Task,
-    offer::{self, Refusal},
-    operators,
+    allocation::{self, Refusal},
+    publish,
 };
 
 /// StatusUpdate of an agent. It goes to the scheduler whether or not the task is known: only the scheduler's
@@ -104,7 +104,7 @@ fn apply(
         release(master, &task);
     }
     if !change.repeated {
-        operators::task_updated(master, &task, status);
+        publish::task_updated(master, &task, status);
     }
     if change.ended {
         count_end_as(master, task.state, status);
@@ -123,14 +123,14 @@ pub(crate) fn apply_from_master(master: &mut Master, task: &Task, status: &TaskS
     };
     if was_live {
         release(master, &task);
-        operators::task_updated(master, &task, status);
+        publish::task_updated(master, &task, status);
         count_end(master, status);
     }
 }
 
 /// Gives back what a task held that has just ended.
 fn release(master: &mut Master, task: &Task) {
-    offer::recover(master, &task.framework_id, &task.agent_id, &task.resources, Refusal::None);
+    allocation::recover(master, &task.framework_id, &task.agent_id, &task.resources, Refusal::None);
 }
 
 /// Takes a task out of the framework's live ones; gives back what it still holds.

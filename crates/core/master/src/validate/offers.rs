@@ -6,7 +6,7 @@ use tepui_model::FrameworkId;
 use tepui_wire_mesos::v1::OfferId;
 
 use super::{Invalid, invalid};
-use crate::{Master, offer::Offer};
+use crate::{Master, books::Offer};
 
 /// They are there, are this framework's, and are all of one agent and one role.
 pub(crate) fn check(master: &Master, framework: &FrameworkId, ids: &[OfferId]) -> Result<(), Invalid> {

@@ -1,4 +1,5 @@
-//! Offers, and the master's side of the allocator: what is free becomes offers, what comes back becomes free.
+//! The master's side of the allocator: what is free becomes offers, what comes back becomes free. Must not live here: who
+//! is offered what (`core/allocator`), and the book of offers (`books`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
 use tepui_core_allocator::{self as allocator, Allocator, Grant};
 use tepui_core_kit::Seed;
 use tepui_model::{
@@ -23,22 +23,10 @@ use tepui_wire_mesos::v1::{
 
 use crate::{
     Agent, Config, Framework, Master,
+    books::Offer,
     handlers::subscribe::{send_event, typed},
     master::Timer,
 };
-
-/// Resources of one agent held for one framework, in one of its roles.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Offer {
-    pub(crate) id: OfferId,
-    pub(crate) framework_id: FrameworkId,
-    pub(crate) agent_id: AgentId,
-    pub(crate) role: Role,
-    /// Allocated to `role`.
-    pub(crate) resources: Resources,
-    /// As the scheduler got it.
-    pub(crate) wire: Arc<v1::Offer>,
-}
 
 /// How resources come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Who watches the master's events.
+//! What operators that watch are told. Must not live here: who they are (`audience`), and their calls (`handlers/operator`).
 
 use std::sync::Arc;
 

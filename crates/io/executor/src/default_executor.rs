@@ -76,7 +76,7 @@ fn container_ip(env: &DriverEnv) -> String {
 
 struct Shell {
     core: DefaultExecutor,
-    clock: tepui_transport::Clock,
+    clock: tepui_shell::Clock,
     driver: ExecutorDriver,
     agent: Agent,
     sandbox: PathBuf,
@@ -97,7 +97,7 @@ impl Shell {
         let (tell, heard) = mpsc::channel(HEARD_MAX);
         Self {
             core,
-            clock: tepui_transport::Clock::new(),
+            clock: tepui_shell::Clock::new(),
             driver,
             agent: Agent::new(address, options),
             sandbox,

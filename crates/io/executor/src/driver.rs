@@ -13,7 +13,8 @@ use tepui_core_driver::{
     executor::{Callback, Config},
 };
 use tepui_model::Tick;
-use tepui_transport::{Clock, Ended, InvalidTls};
+use tepui_shell::{Clock, Ended};
+use tepui_transport::InvalidTls;
 use tepui_wire_mesos::{ContentType, v1};
 use tokio::sync::{Notify, mpsc};
 

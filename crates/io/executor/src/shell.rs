@@ -11,7 +11,7 @@ use tepui_core_driver::{
 };
 use tepui_libprocess::IncomingMessage;
 use tepui_model::{Loss, Tick};
-use tepui_transport::Backlog;
+use tepui_shell::Backlog;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{ContentType, v1::executor::Event};
 use tokio::{

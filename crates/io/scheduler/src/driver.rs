@@ -12,7 +12,7 @@ use tepui_core_driver::{
     scheduler::{self as core, Config, Event, Receipt, Refused, calls},
 };
 use tepui_model::Tick;
-use tepui_transport::{Clock, Ended};
+use tepui_shell::{Clock, Ended};
 use tepui_wire_libprocess::{Address, InvalidAddress};
 use tepui_wire_mesos::{
     ContentType,

@@ -7,8 +7,9 @@ use tepui_core_driver::{
     scheduler::{Effect, Event},
 };
 use tepui_model::Tick;
+use tepui_shell::Backlog;
 use tepui_transport::{
-    Authorization, Backlog, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
+    Authorization, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
     Subscriber, Url,
 };
 use tepui_wire_libprocess::Address;

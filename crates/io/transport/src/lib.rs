@@ -9,18 +9,15 @@
 //! | keep an event stream open | [`stream()`], [`StreamSender`] |
 //! | read a stream that a client sends | [`Upload`] |
 //! | read and choose encodings | [`negotiate`] |
-//! | tell a core the time, hand its user what it decided | [`Clock`], [`Backlog`], [`Ended`] |
 //! | call somebody's HTTP API | [`Client`], [`RecordStream`], [`Subscriber`], [`CallConnection`], [`Pipeline`] |
 
 pub mod client;
-pub mod clock;
 pub mod exchange;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod h1;
 pub mod negotiate;
 pub mod net;
-pub mod queue;
 pub mod router;
 pub mod server;
 pub mod stream;
@@ -30,9 +27,7 @@ pub use client::{
     Authorization, Call, CallConnection, Client, ClientError, ClientOptions, ClientResponse, InvalidTls,
     Pipeline, RecordStream, Subscribed, Subscriber, Tls, TlsFiles, Url, Via,
 };
-pub use clock::Clock;
 pub use exchange::{Body, Request, Response};
-pub use queue::{Backlog, Ended};
 pub use router::Router;
 pub use server::{Answer, Handler, Listen, ServerOptions, serve};
 pub use stream::{StreamBody, StreamError, StreamLimit, StreamSender, StreamWatch, stream};

@@ -12,7 +12,6 @@
 //! No decision about tasks or executors is made here.
 
 mod checkpoint;
-mod clock;
 mod files;
 mod http;
 mod options;

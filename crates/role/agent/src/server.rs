@@ -13,6 +13,7 @@ use tepui_core_agent::{Agent, Config, RecoveryRefused, Start, Upid};
 use tepui_core_kit::{Core as _, Seed};
 use tepui_libprocess::{LinkOptions, Links, Messages};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
+use tepui_shell::Clock;
 use tepui_transport::{ServerOptions, serve};
 use tepui_wire_mesos::{
     convert::{Format, InvalidResourcesText, parse_resources, to_wire},
@@ -24,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Options,
     checkpoint::{read, write::Writer},
-    clock::Clock,
     http::{
         self,
         domain_socket::{self, ExecutorsOnly},
@@ -141,7 +141,7 @@ impl AgentServer {
                 .and_then(|found| found)
                 .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
 
-        let clock = Clock::start();
+        let clock = Clock::new();
         let mut config = core_config(&options, address, &resources, &attributes);
         config.authenticate_http_executors = secret_key.is_some();
         let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());

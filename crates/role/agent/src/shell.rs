@@ -18,6 +18,7 @@ use tepui_core_agent::{Agent, Claims, Event, Exit, Outcome, ProbeId, Snapshot, U
 use tepui_core_kit::Core as _;
 use tepui_libprocess::{Exited, IncomingMessage, Links};
 use tepui_model::ConnectionId;
+use tepui_shell::Clock;
 use tepui_transport::{Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
 use tokio::sync::{mpsc, oneshot};
@@ -27,7 +28,6 @@ use probes::Probes;
 
 use crate::{
     checkpoint::write::{Writer, Written},
-    clock::Clock,
     token::SecretKey,
 };
 

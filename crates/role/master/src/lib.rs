@@ -7,7 +7,6 @@
 //! No decision about the cluster is made here.
 
 mod api;
-mod clock;
 mod flags;
 mod inputs;
 mod legacy;

@@ -4,6 +4,7 @@ use tepui_core_kit::Core as _;
 use tepui_core_master::{Effect, Event, Master};
 use tepui_libprocess::{Exited, IncomingMessage};
 use tepui_model::{ConnectionId, Token};
+use tepui_shell::Clock;
 use tepui_store::StoreError;
 use tokio::{
     sync::mpsc,
@@ -11,10 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    clock::Clock,
-    inputs::{Input, Waiter},
-};
+use crate::inputs::{Input, Waiter};
 
 /// Something for the performer, in order.
 #[derive(Debug)]

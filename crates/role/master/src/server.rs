@@ -11,6 +11,7 @@ use tepui_core_kit::{Core as _, Seed};
 use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot, Start};
 use tepui_libprocess::{Links, Messages};
 use tepui_model::Token;
+use tepui_shell::Clock;
 use tepui_store::{EmbeddedStore, MemoryStore, Store, StoreError, Writer};
 use tepui_telemetry::Pacer;
 use tepui_transport::serve;
@@ -21,7 +22,6 @@ use tracing::{error, info};
 
 use crate::{
     MESOS_VERSION, Options,
-    clock::Clock,
     flags::flags,
     inputs::Inputs,
     performer::Performer,
@@ -94,7 +94,7 @@ impl MasterServer {
         let mut core_seed = [0; 32];
         core_seed.copy_from_slice(seed);
 
-        let clock = Clock::start();
+        let clock = Clock::new();
         let shutdown = CancellationToken::new();
         let (inputs, input_queue) = Inputs::new();
         let (message_sender, messages) = mpsc::channel(MESSAGES_MAX);

@@ -19,7 +19,6 @@ use super::{
     layout::{self, Layout, file_name},
     record,
 };
-use crate::clock;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -294,7 +293,7 @@ impl Reader<'_> {
             }
             return;
         }
-        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map(clock::tick_of);
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).map(tepui_shell::tick_of);
         if let (Ok(modified), Some(path)) = (modified, path.to_str()) {
             self.found.recovered.sandboxes.push(RecoveredSandbox { path: path.to_owned(), modified });
         }

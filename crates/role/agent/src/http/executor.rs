@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 
 use super::Context;
 use crate::{
-    clock,
     shell::{Call, Input},
     token::SecretKey,
 };
@@ -46,7 +45,7 @@ fn authenticate(key: &SecretKey, request: &Request) -> Result<Claims, Response> 
         [_, _] => return Err(unauthorized(Some("Scheme unsupported, expecting 'Bearer'"))),
         _ => return Err(unauthorized(Some("Malformed 'Authorization' header"))),
     };
-    let now: Tick = clock::tick_of(std::time::SystemTime::now());
+    let now: Tick = tepui_shell::tick_of(std::time::SystemTime::now());
     key.verify(token, now).map_err(|what| unauthorized(Some(&format!("Invalid JWT: {what}"))))
 }
 

@@ -9,8 +9,6 @@ use tepui_wire_mesos::v1::{
     agent::{Response as Message, call::GetContainers},
 };
 
-use crate::clock;
-
 /// What containers use, by their flat ids.
 pub(super) type Uses = BTreeMap<String, Measured>;
 
@@ -61,7 +59,7 @@ pub(super) fn measured(resources: &[v1::Resource], use_of_it: Option<&Measured>)
     let cgroup = cgroup.unwrap_or_default();
     let (memory, asked) = (cgroup.memory, bytes(sum(resources, "mem")));
     v1::ResourceStatistics {
-        timestamp: clock::tick_of(SystemTime::now()).as_secs_f64(),
+        timestamp: tepui_shell::tick_of(SystemTime::now()).as_secs_f64(),
         processes: cgroup.processes.or(has_cgroup.then_some(processes.processes)),
         threads: has_cgroup.then_some(processes.threads),
         cpus_user_time_secs: Some(cgroup.user_secs.unwrap_or(processes.user_secs)),

@@ -1,8 +1,9 @@
 //! The time that a core is told by its shell.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use tepui_model::Tick;
+use tokio::time::Instant;
 
 /// The wall clock of the moment it was made, and since then a steady one: it never goes back.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +21,7 @@ impl Default for Clock {
 impl Clock {
     /// A clock that begins now.
     pub fn new() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { wall: Tick::ZERO + since, steady: Instant::now() }
+        Self { wall: tick_of(SystemTime::now()), steady: Instant::now() }
     }
 
     /// The time.
@@ -30,7 +30,12 @@ impl Clock {
     }
 
     /// The same point on the clock that timers use.
-    pub fn instant(&self, tick: Tick) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.steady + tick.since(self.wall))
+    pub fn instant(&self, tick: Tick) -> Instant {
+        self.steady + tick.since(self.wall)
     }
+}
+
+/// A file's time as a tick.
+pub fn tick_of(time: SystemTime) -> Tick {
+    Tick::ZERO + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -81,6 +81,10 @@ pub(crate) enum Command {
     Reactivate(OnAgent),
     /// Say why a task does not run, or why a framework has no offer.
     Explain(Explain),
+    /// Have again what masters and agents recorded (`--record`), through the same decisions.
+    ///
+    /// Fails with the first effect that differs, or with what is damaged in the recording.
+    Replay(Replay),
 }
 
 /// Where the cluster is.
@@ -95,6 +99,25 @@ pub(crate) struct Target {
         default_value = "127.0.0.1:5050"
     )]
     pub(crate) master: String,
+}
+
+/// `tepui replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The directory that `--record` named.
+    pub(crate) dir: PathBuf,
+    /// Stop at this moment: seconds since 1970, or a time after the beginning, such as 90secs.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Print the state of the master, and of each agent, at the end or at --until, as GET_STATE shows it.
+    #[arg(long)]
+    pub(crate) state: bool,
+    /// Say why a task or a framework was as it was at the end or at --until, and what a task had waited for.
+    #[arg(long, value_name = "TASK", conflicts_with = "state")]
+    pub(crate) explain: Option<String>,
+    /// Print explanations as JSON.
+    #[arg(long, requires = "explain")]
+    pub(crate) json: bool,
 }
 
 /// `tepui run`.

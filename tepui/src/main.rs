@@ -13,6 +13,7 @@ mod exit;
 mod logs;
 mod operate;
 mod query;
+mod replay;
 mod retire;
 mod run;
 mod tail;
@@ -98,6 +99,7 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Deactivate(arguments) => retire::deactivate(&arguments).await?,
         Command::Reactivate(arguments) => retire::reactivate(&arguments).await?,
         Command::Explain(arguments) => query::explain(&arguments).await?,
+        Command::Replay(arguments) => replay::replay_all(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -166,13 +166,19 @@ pub struct Replayed<C> {
 
 /// Runs what was recorded through a core, up to `until` if it is given, and compares the effects.
 ///
+/// `look` sees the core after each event.
+///
 /// A core that differs is an error if it claims to be of the version that was recorded; otherwise the difference is told in
 /// the result, and the state is that of the core as it is now.
 ///
 /// # Errors
 /// See [`ReplayError`].
-pub fn replay<C: Core>(run: &Run, until: Option<Tick>) -> Result<Replayed<C>, ReplayError> {
-    let mut player = Player::<C>::new(until);
+pub fn replay<C: Core>(
+    run: &Run,
+    until: Option<Tick>,
+    look: impl FnMut(&C, Tick),
+) -> Result<Replayed<C>, ReplayError> {
+    let mut player = Player::<C, _>::new(until, look);
     let last = run.segments.len().saturating_sub(1);
     for (number, path) in run.segments.iter().enumerate() {
         if player.segment(run, path, number == last)? == Next::Stop {
@@ -189,8 +195,9 @@ enum Next {
 }
 
 /// Where a replay is.
-struct Player<C: Core> {
+struct Player<C, L> {
     until: Option<Tick>,
+    look: L,
     result: Replayed<C>,
     after: Option<String>,
     /// Of the present segment.
@@ -201,8 +208,8 @@ struct Player<C: Core> {
     scratch: Vec<u8>,
 }
 
-impl<C: Core> Player<C> {
-    fn new(until: Option<Tick>) -> Self {
+impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
+    fn new(until: Option<Tick>, look: L) -> Self {
         let result = Replayed {
             core: None,
             now: Tick::ZERO,
@@ -215,6 +222,7 @@ impl<C: Core> Player<C> {
         };
         Self {
             until,
+            look,
             result,
             after: None,
             program: String::new(),
@@ -345,6 +353,7 @@ impl<C: Core> Player<C> {
         };
         happen(core);
         self.result.events += 1;
+        (self.look)(core, frame.now);
         Ok(())
     }
 

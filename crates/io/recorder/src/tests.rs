@@ -100,7 +100,7 @@ fn a_run_can_be_had_again() {
     let recorded = record(home.path(), Limits::default(), 25).core().sum;
     let run = only_run(home.path());
     assert_eq!((run.core.as_str(), run.began), ("adder", at(0)));
-    let replayed = replay::<Adder>(&run, None).unwrap();
+    let replayed = replay::<Adder>(&run, None, |_, _| {}).unwrap();
     assert_eq!(replayed.core.unwrap().sum, recorded);
     assert_eq!((replayed.events, replayed.effects, replayed.now), (52, 27, at(25)));
     assert_eq!((replayed.dropped, replayed.torn, replayed.beginning_is_gone), (0, false, false));
@@ -111,7 +111,7 @@ fn a_run_can_be_stopped_at_any_moment() {
     let home = TempDir::new().unwrap();
     drop(record(home.path(), Limits::default(), 25));
     for (until, sum) in [(at(0), Some(7)), (at(3), Some(13)), (at(90), Some(332)), (Tick::ZERO, None)] {
-        let replayed = replay::<Adder>(&only_run(home.path()), Some(until)).unwrap();
+        let replayed = replay::<Adder>(&only_run(home.path()), Some(until), |_, _| {}).unwrap();
         assert_eq!(replayed.core.map(|core| core.sum), sum, "{until:?}");
     }
 }
@@ -121,7 +121,7 @@ fn a_changed_core_is_noticed_and_named() {
     let home = TempDir::new().unwrap();
     drop(record(home.path(), Limits::default(), 25));
     let difference = assert_matches!(
-        replay::<Adder<1, 2>>(&only_run(home.path()), None),
+        replay::<Adder<1, 2>>(&only_run(home.path()), None, |_, _| {}),
         Err(ReplayError::Differs(difference)) => difference
     );
     assert_eq!(difference.now, at(1));
@@ -135,7 +135,7 @@ fn a_changed_core_is_noticed_and_named() {
 fn a_core_that_was_changed_on_purpose_still_shows_its_state() {
     let home = TempDir::new().unwrap();
     drop(record(home.path(), Limits::default(), 25));
-    let replayed = replay::<Adder<2, 2>>(&only_run(home.path()), None).unwrap();
+    let replayed = replay::<Adder<2, 2>>(&only_run(home.path()), None, |_, _| {}).unwrap();
     assert_eq!(replayed.core.unwrap().sum, 7 + 2 * 325);
     assert_eq!(replayed.difference.unwrap().now, at(1));
 }
@@ -150,7 +150,7 @@ fn every_changed_byte_is_noticed() {
         let mut damaged = whole.clone();
         damaged[place] ^= 0x20;
         fs::write(&segment, &damaged).unwrap();
-        let found = replay::<Adder>(&only_run(home.path()), None);
+        let found = replay::<Adder>(&only_run(home.path()), None, |_, _| {});
         assert_matches!(found, Err(ReplayError::Damaged { offset, .. }) if offset <= place, "byte {place}");
     }
 }
@@ -164,7 +164,7 @@ fn a_process_that_was_killed_leaves_a_recording_up_to_some_moment() {
     let mut most = 0;
     for length in 0..whole.len() {
         fs::write(&segment, &whole[..length]).unwrap();
-        let replayed = replay::<Adder>(&only_run(home.path()), None).unwrap();
+        let replayed = replay::<Adder>(&only_run(home.path()), None, |_, _| {}).unwrap();
         assert!(replayed.events >= most, "what was written is not lost");
         most = replayed.events;
     }
@@ -178,11 +178,14 @@ fn the_oldest_segments_make_room_and_the_rest_can_be_had_again() {
     let recorded = record(home.path(), limits, 1_000).core().sum;
     let sizes = segments(home.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum::<u64>();
     assert!(sizes <= limits.total, "{sizes}");
-    let replayed = replay::<Adder>(&only_run(home.path()), None).unwrap();
+    let replayed = replay::<Adder>(&only_run(home.path()), None, |_, _| {}).unwrap();
     assert_eq!(replayed.core.unwrap().sum, recorded);
     assert!(replayed.beginning_is_gone && replayed.effects > 100, "{}", replayed.effects);
     fs::remove_file(segments(home.path()).remove(1)).unwrap();
-    assert_matches!(replay::<Adder>(&only_run(home.path()), None), Err(ReplayError::Missing { .. }));
+    assert_matches!(
+        replay::<Adder>(&only_run(home.path()), None, |_, _| {}),
+        Err(ReplayError::Missing { .. })
+    );
 }
 
 #[test]
@@ -196,9 +199,9 @@ fn a_state_that_differs_is_noticed_where_a_segment_begins() {
         assert_eq!(core.poll_effect(), None);
     }
     drop(core);
-    assert_eq!(replay::<Adder>(&only_run(home.path()), None).unwrap().core.unwrap().sum, 5_057);
+    assert_eq!(replay::<Adder>(&only_run(home.path()), None, |_, _| {}).unwrap().core.unwrap().sum, 5_057);
     let difference = assert_matches!(
-        replay::<Adder<1, 2>>(&only_run(home.path()), None),
+        replay::<Adder<1, 2>>(&only_run(home.path()), None, |_, _| {}),
         Err(ReplayError::Differs(difference)) => difference
     );
     assert_eq!(difference.recorded.as_deref(), Some("a state"));
@@ -221,7 +224,7 @@ fn what_cannot_be_written_is_dropped_counted_and_named() {
     while core.poll_effect().is_some() {}
     let sum = core.core().sum;
     drop(core);
-    let replayed = replay::<Adder>(&only_run(home.path()), None).unwrap();
+    let replayed = replay::<Adder>(&only_run(home.path()), None, |_, _| {}).unwrap();
     assert_eq!(replayed.core.unwrap().sum, sum, "it goes on with the state after the gap");
     assert!((1_000..=1_003).contains(&replayed.dropped), "the gap is told: {}", replayed.dropped);
 }

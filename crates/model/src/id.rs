@@ -4,7 +4,7 @@
 //! of directories); ids from our own state go through `new`.
 
 use serde::{Deserialize, Serialize};
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, cmp::Ordering, fmt, sync::Arc};
 
 /// The longest id in bytes: ids become file names.
 pub const MAX_ID_BYTES: usize = 255;
@@ -137,8 +137,8 @@ id!(
     OperationId
 );
 
-/// A container; nested ones know their parent.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A container; nested ones know their parent. In order, a container comes right before those in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ContainerId {
     value: Arc<str>,
     parent: Option<Arc<ContainerId>>,
@@ -157,6 +157,13 @@ impl ContainerId {
     pub fn try_new(value: &str) -> Result<Self, InvalidId> {
         validate_id(value)?;
         Ok(Self::new(value))
+    }
+
+    /// Reads what [`fmt::Display`] wrote: the ids from the outermost inwards, joined by dots. No id has a dot in it.
+    pub fn parse(text: &str) -> Self {
+        let mut ids = text.split('.');
+        let root = Self::new(ids.next().unwrap_or_default());
+        ids.fold(root, |parent, id| Self { value: id.into(), parent: Some(Arc::new(parent)) })
     }
 
     /// A container inside this one; not checked.
@@ -181,6 +188,64 @@ impl ContainerId {
             container = parent;
         }
         container
+    }
+}
+
+impl ContainerId {
+    /// Whether it is inside another one, however deep.
+    pub fn is_inside(&self, other: &Self) -> bool {
+        let mut around = self.parent();
+        while let Some(container) = around {
+            if container == other {
+                return true;
+            }
+            around = container.parent();
+        }
+        false
+    }
+
+    fn depth(&self) -> usize {
+        let mut container = self;
+        let mut depth = 0;
+        while let Some(parent) = container.parent() {
+            container = parent;
+            depth += 1;
+        }
+        depth
+    }
+
+    /// The one around it in which `depth` others are nested into one another.
+    fn ancestor(&self, depth: usize) -> &Self {
+        let mut container = self;
+        for _ in depth..self.depth() {
+            container = container.parent().unwrap_or(container);
+        }
+        container
+    }
+
+    fn cmp_of_one_depth(&self, other: &Self) -> Ordering {
+        match (self.parent(), other.parent()) {
+            (Some(parent), Some(others)) => parent.cmp_of_one_depth(others),
+            _ => Ordering::Equal,
+        }
+        .then_with(|| self.value.cmp(&other.value))
+    }
+}
+
+impl Ord for ContainerId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.parent.is_none() && other.parent.is_none() {
+            return self.value.cmp(&other.value);
+        }
+        let (depth, others) = (self.depth(), other.depth());
+        let common = depth.min(others);
+        self.ancestor(common).cmp_of_one_depth(other.ancestor(common)).then_with(|| depth.cmp(&others))
+    }
+}
+
+impl PartialOrd for ContainerId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -225,5 +290,18 @@ mod tests {
         assert_eq!(inner.to_string(), "a.b.c");
         assert_eq!(inner.root(), &outer);
         assert_eq!(inner.parent().map(ContainerId::as_str), Some("b"));
+    }
+
+    #[test]
+    fn containers_come_right_before_those_in_them() {
+        let names = ["a", "a.b", "a.b.c", "a.c", "a-b", "a-b.a", "b"];
+        let mut ids: Vec<ContainerId> = names.into_iter().rev().map(ContainerId::parse).collect();
+        ids.sort();
+        assert_eq!(ids.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
+        for (inner, outer, inside) in
+            [("a.b.c", "a", true), ("a.b.c", "a.b", true), ("a.b", "a.b", false), ("a-b.a", "a", false)]
+        {
+            assert_eq!(ContainerId::parse(inner).is_inside(&ContainerId::parse(outer)), inside, "{inner}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use tepui_core_agent::{
     RecoveredTask, Removal, Run, Snapshot, Start, Upid,
 };
 use tepui_core_kit::{Core as _, Persist, Seed};
-use tepui_model::{Tick, Token};
+use tepui_model::{ContainerId, FrameworkId, TaskId, Tick, Token};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
@@ -65,7 +65,7 @@ pub enum Job {
 #[derive(Debug)]
 pub struct Container {
     /// Its id.
-    pub id: v1::ContainerId,
+    pub id: ContainerId,
     /// Whose it is.
     pub framework: String,
     /// The task of a command task; none for an executor.
@@ -184,7 +184,7 @@ impl AgentNode {
             None => ContainerState::Unknown,
         });
         let executors = recovered.frameworks.iter().flat_map(|framework| &framework.executors);
-        let known: Vec<&v1::ContainerId> = executors.map(|executor| &executor.container_id).collect();
+        let known: Vec<&ContainerId> = executors.map(|executor| &executor.container_id).collect();
         let orphans = self
             .containers
             .values()
@@ -209,7 +209,7 @@ fn scalar(name: &str, value: f64) -> v1::Resource {
 #[derive(Debug, Default)]
 pub struct Disk {
     agent: Option<internal::SlaveInfo>,
-    frameworks: BTreeMap<String, (v1::FrameworkInfo, String)>,
+    frameworks: BTreeMap<FrameworkId, (v1::FrameworkInfo, String)>,
     executors: BTreeMap<Run, ExecutorFiles>,
     drain: Option<v1::DrainConfig>,
 }
@@ -222,7 +222,7 @@ struct ExecutorFiles {
     process: Option<Upid>,
     completed: bool,
     pid: Option<u32>,
-    tasks: BTreeMap<String, TaskFiles>,
+    tasks: BTreeMap<TaskId, TaskFiles>,
 }
 
 #[derive(Debug, Default)]
@@ -268,7 +268,7 @@ impl Disk {
             files.info.is_some() && self.agent.is_some() && self.frameworks.contains_key(&run.framework_id)
         });
         let mut tasks = written.flat_map(|(_, files)| &files.tasks).filter(|(_, task)| task.task.is_some());
-        tasks.find(|(id, _)| !known.contains(id.as_str())).map(|(id, _)| id.clone())
+        tasks.find(|(id, _)| !known.contains(id.as_str())).map(|(id, _)| id.to_string())
     }
 
     /// Whether the update with this uuid is on disk.
@@ -295,7 +295,7 @@ impl Disk {
         match checkpoint {
             Checkpoint::Agent(info) => self.agent = Some(*info),
             Checkpoint::Framework { info, pid } => {
-                let id = info.id.clone().map(|id| id.value).unwrap_or_default();
+                let id = info.id.clone().unwrap_or_default().into();
                 self.frameworks.insert(id, (*info, pid));
             }
             Checkpoint::Executor { run, info, command_task } => {
@@ -309,7 +309,7 @@ impl Disk {
             }
             Checkpoint::ForkedPid { run, pid } => self.executors.entry(run).or_default().pid = Some(pid),
             Checkpoint::Task { run, task, deadline, check } => {
-                let id = task.task_id.value.clone();
+                let id = TaskId::from(&task.task_id);
                 let files = self.executors.entry(run).or_default().tasks.entry(id).or_default();
                 files.task = Some(*task);
                 files.deadline = deadline;
@@ -385,8 +385,8 @@ impl ExecutorFiles {
         Some(RecoveredExecutor {
             info: self.info.clone()?,
             command_task: self.command_task,
-            container_id: v1::ContainerId { value: run.container_id.clone(), parent: None },
-            container: container(&run.container_id),
+            container_id: run.container_id.clone(),
+            container: container(run.container_id.as_str()),
             subscribed: self.subscribed,
             process: self.process.clone(),
             completed: self.completed,

@@ -14,9 +14,9 @@ use rand_chacha::{
 };
 use tepui_core_agent::{self as agent, Exit, Launch};
 use tepui_core_kit::Core as _;
-use tepui_model::{ConnectionId, Tick};
+use tepui_model::{ConnectionId, ContainerId, Tick};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{Message, v1};
+use tepui_wire_mesos::Message;
 
 use crate::{
     agent::AgentNode,
@@ -55,7 +55,7 @@ pub(crate) enum Event {
     /// A container's first process runs.
     Launched { agent: usize, incarnation: u64, container: String },
     /// A container could not be made.
-    LaunchFailed { agent: usize, incarnation: u64, container: v1::ContainerId },
+    LaunchFailed { agent: usize, incarnation: u64, container: ContainerId },
     /// A container ends.
     Ended { agent: usize, container: String, exit: Exit },
     /// The agent hears of the end of a container.

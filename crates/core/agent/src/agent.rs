@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use tepui_core_kit::{Chance, Core, Timers};
-use tepui_model::{ConnectionId, Tick, Token};
+use tepui_model::{AgentId, ConnectionId, ContainerId, ExecutorId, FrameworkId, Tick, Token};
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     effect::{Effect, Exit, LaunchFailure},
     event::{Event, Start},
     gc::Gc,
-    nested::{Nested, flat_id},
+    nested::Nested,
     outbox::{After, Outbox},
     registration::Registration,
     snapshot::{FrameworkView, Phase, Snapshot},
@@ -36,21 +36,21 @@ pub struct Agent {
     pub(crate) chance: Chance,
     pub(crate) started: Tick,
     pub(crate) phase: Phase,
-    pub(crate) agent_id: Option<v1::AgentId>,
+    pub(crate) agent_id: Option<AgentId>,
     pub(crate) master: Option<Upid>,
     pub(crate) registration: Registration,
-    pub(crate) frameworks: BTreeMap<String, Framework>,
+    pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
     pub(crate) completed_frameworks: VecDeque<Arc<FrameworkView>>,
     /// What was last written about frameworks, so that it is not written again for every task.
-    pub(crate) written_frameworks: BTreeMap<String, (Arc<v1::FrameworkInfo>, String)>,
+    pub(crate) written_frameworks: BTreeMap<FrameworkId, (Arc<v1::FrameworkInfo>, String)>,
     /// Whose a container is: framework and executor.
-    pub(crate) containers: BTreeMap<String, (String, String)>,
+    pub(crate) containers: BTreeMap<ContainerId, (FrameworkId, ExecutorId)>,
     /// Whose an event stream is: framework and executor.
-    pub(crate) connections: BTreeMap<ConnectionId, (String, String)>,
+    pub(crate) connections: BTreeMap<ConnectionId, (FrameworkId, ExecutorId)>,
     /// Containers that were launched through the agent's own API.
     pub(crate) nested: Nested,
     /// Containers in which checks' commands run, by flat id.
-    pub(crate) check_containers: BTreeMap<String, CheckContainer>,
+    pub(crate) check_containers: BTreeMap<ContainerId, CheckContainer>,
     pub(crate) streams: Streams,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: Outbox,
@@ -112,7 +112,7 @@ impl Core for Agent {
             Event::StreamClosed(stream) => self.stream_closed(now, stream),
             Event::Launched { container, outcome } => self.container_started(now, container, outcome),
             Event::ContainerExited { container, exit } => self.container_gone(now, &container, exit),
-            Event::Probed { container, id, outcome } => self.probed(now, &container.value, id, &outcome),
+            Event::Probed { container, id, outcome } => self.probed(now, &container, id, &outcome),
             Event::Persisted(token) => self.persisted(now, token),
             Event::DiskUsage(fraction) => self.disk_usage(now, fraction),
         }
@@ -163,16 +163,10 @@ impl Agent {
     }
 
     /// What became of an [`Effect::Launch`]: the process id of the container's first process, or why not.
-    fn container_started(
-        &mut self,
-        now: Tick,
-        container: v1::ContainerId,
-        outcome: Result<u32, LaunchFailure>,
-    ) {
-        let Some((framework, executor)) = self.owner_of(&container) else {
-            let flat = flat_id(&container);
-            if self.nested.knows(&flat) {
-                self.container_launched(now, &flat, outcome);
+    fn container_started(&mut self, now: Tick, container: ContainerId, outcome: Result<u32, LaunchFailure>) {
+        let Some((framework, executor)) = self.containers.get(&container).cloned() else {
+            if self.nested.knows(&container) {
+                self.container_launched(now, &container, outcome);
             } else if outcome.is_ok() {
                 self.out.push(Effect::Destroy { container });
             }
@@ -181,21 +175,21 @@ impl Agent {
         match outcome {
             Ok(pid) => {
                 self.launched(now, &framework, &executor, pid);
-                self.begin_children(&container.value);
+                self.begin_children(&container);
             }
             Err(failure) => self.launch_failed(now, &framework, &executor, failure),
         }
     }
 
     /// A container ended, all of it.
-    pub(crate) fn container_gone(&mut self, now: Tick, container: &v1::ContainerId, exit: Exit) {
-        match self.owner_of(container) {
+    pub(crate) fn container_gone(&mut self, now: Tick, container: &ContainerId, exit: Exit) {
+        match self.containers.get(container).cloned() {
             Some((framework, executor)) => {
-                if self.children_are_over(now, &container.value, &exit) {
+                if self.children_are_over(now, container, &exit) {
                     self.executor_exited(now, &framework, &executor, exit);
                 }
             }
-            None => self.container_exited(now, &flat_id(container), exit),
+            None => self.container_exited(now, container, exit),
         }
     }
 
@@ -208,7 +202,7 @@ impl Agent {
                     self.task_durable(now, &framework, &executor, &container, &task);
                 }
                 After::Update { framework, task, uuid, executor } => {
-                    self.update_durable(now, &framework, &task, &uuid, executor.as_deref());
+                    self.update_durable(now, &framework, &task, &uuid, executor.as_ref());
                 }
                 After::Container { container } => self.container_durable(&container),
                 After::Process { framework, executor, container } => {
@@ -228,18 +222,17 @@ impl Agent {
     }
 
     /// The sandboxes of an executor, the latest last; much cheaper than a snapshot.
-    pub fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Vec<String> {
-        let ended = self
-            .completed_frameworks
-            .iter()
-            .filter(|framework| framework.info.id.as_ref().is_some_and(|id| id.value == framework_id));
+    pub fn sandboxes(&self, framework_id: &FrameworkId, executor_id: &ExecutorId) -> Vec<String> {
+        let ended = self.completed_frameworks.iter().filter(|framework| {
+            framework.info.id.as_ref().is_some_and(|id| id.value == framework_id.as_str())
+        });
         let ended = ended.flat_map(|framework| framework.completed_executors.iter());
         let framework = self.frameworks.get(framework_id);
         let completed = framework.into_iter().flat_map(|framework| framework.completed_executors.iter());
         let live = framework.and_then(|framework| framework.executors.get(executor_id));
         ended
             .chain(completed)
-            .filter(|executor| executor.info.executor_id.value == executor_id)
+            .filter(|executor| executor.info.executor_id.value == executor_id.as_str())
             .map(|executor| executor.directory.clone())
             .chain(live.map(|executor| executor.directory.clone()))
             .collect()
@@ -251,7 +244,7 @@ impl Agent {
     }
 
     /// The id that the master gave, once it is durable.
-    pub fn agent_id(&self) -> Option<&v1::AgentId> {
+    pub fn agent_id(&self) -> Option<&AgentId> {
         self.agent_id.as_ref()
     }
 
@@ -260,16 +253,11 @@ impl Agent {
         self.phase
     }
 
-    /// Whose an executor's container is: framework and executor.
-    fn owner_of(&self, container: &v1::ContainerId) -> Option<(String, String)> {
-        self.containers.get(&container.value).filter(|_| container.parent.is_none()).cloned()
-    }
-
     pub(crate) fn random_uuid(&mut self) -> Bytes {
         self.chance.uuid_bytes()
     }
 
-    pub(crate) fn random_container_id(&mut self) -> v1::ContainerId {
-        v1::ContainerId { value: self.chance.uuid().to_string(), parent: None }
+    pub(crate) fn random_container_id(&mut self) -> ContainerId {
+        ContainerId::new(self.chance.uuid().to_string())
     }
 }

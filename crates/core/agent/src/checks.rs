@@ -3,14 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Checks, Effect as Wish, Outcome, Probe, ProbeId, empty_status};
-use tepui_model::{Source, TaskState, Tick};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, Source, TaskId, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
     command,
     effect::{Effect, Exit},
-    nested::flat_id,
     state::Executor,
     status::Report,
     timers::Timer,
@@ -20,7 +19,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CheckContainer {
     /// The task's container.
-    task: String,
+    task: ContainerId,
     id: ProbeId,
     /// Somebody wants to know how it ends.
     wanted: bool,
@@ -28,7 +27,7 @@ pub(crate) struct CheckContainer {
 
 impl Agent {
     /// A command runs: its checks begin.
-    pub(crate) fn begin_checks(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    pub(crate) fn begin_checks(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let Some(task) = executor.tasks.values().find(|task| task.is_live()) else { return };
         let checks = Checks::new(task.check.as_deref(), task.task.health_check.as_deref(), now);
@@ -41,7 +40,7 @@ impl Agent {
     }
 
     /// The command ends, or is to end: nothing is probed any more.
-    pub(crate) fn end_checks(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    pub(crate) fn end_checks(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let container = executor.container_id.clone();
         let checks = executor.command.as_mut().and_then(|command| command.checks.take());
@@ -52,20 +51,20 @@ impl Agent {
                 self.cancel_probe(now, container.clone(), id);
             }
         }
-        self.timers.cancel(&Timer::Checks(container.value));
+        self.timers.cancel(&Timer::Checks(container));
     }
 
     /// A probe is due, or has taken too long.
-    pub(crate) fn checks_due(&mut self, now: Tick, container: &str) {
+    pub(crate) fn checks_due(&mut self, now: Tick, container: &ContainerId) {
         self.with_checks(now, container, |checks| checks.handle_timeout(now));
     }
 
     /// A probe has shown something.
-    pub(crate) fn probed(&mut self, now: Tick, container: &str, id: ProbeId, outcome: &Outcome) {
+    pub(crate) fn probed(&mut self, now: Tick, container: &ContainerId, id: ProbeId, outcome: &Outcome) {
         self.with_checks(now, container, |checks| checks.handle_result(now, id, outcome));
     }
 
-    fn with_checks(&mut self, now: Tick, container: &str, action: impl FnOnce(&mut Checks)) {
+    fn with_checks(&mut self, now: Tick, container: &ContainerId, action: impl FnOnce(&mut Checks)) {
         let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
         let executor = self.executor_mut(&framework, &executor_id);
         if let Some(checks) =
@@ -76,7 +75,7 @@ impl Agent {
         }
     }
 
-    fn perform_checks(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    fn perform_checks(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let default_grace = self.config.kill_grace_period;
         loop {
             let Some(state) = self.frameworks.get_mut(framework) else { return };
@@ -85,7 +84,7 @@ impl Agent {
             let container = executor.container_id.clone();
             let Some(checks) = executor.command.as_mut().and_then(|it| it.checks.as_mut()) else { return };
             let Some(wish) = checks.poll_effect() else {
-                let timer = Timer::Checks(container.value);
+                let timer = Timer::Checks(container);
                 match checks.poll_timeout() {
                     Some(due) => self.timers.set(timer, due),
                     None => drop(self.timers.cancel(&timer)),
@@ -117,37 +116,35 @@ impl Agent {
     }
 
     /// A command runs in a container inside the task's; everything else is asked over the network.
-    fn probe(&mut self, now: Tick, container: v1::ContainerId, id: ProbeId, probe: Probe) {
+    fn probe(&mut self, now: Tick, container: ContainerId, id: ProbeId, probe: Probe) {
         let command = match probe {
             Probe::Command(command) => *command,
             probe => return self.out.push(Effect::Probe { container, id, probe }),
         };
-        let task = container.value.clone();
-        let own = format!("check-{}", self.random_container_id().value);
-        let nested = v1::ContainerId { value: own, parent: Some(Box::new(container)) };
-        let flat = flat_id(&nested);
-        match self.launch_check(nested, command) {
+        let task = container.clone();
+        let own = container.child(format!("check-{}", self.random_container_id()));
+        match self.launch_check(own.clone(), command) {
             Ok(()) => {
-                self.check_containers.insert(flat, CheckContainer { task, id, wanted: true });
+                self.check_containers.insert(own, CheckContainer { task, id, wanted: true });
             }
             Err(words) => self.probed(now, &task, id, &Outcome::Failed(words)),
         }
     }
 
-    fn cancel_probe(&mut self, now: Tick, container: v1::ContainerId, id: ProbeId) {
+    fn cancel_probe(&mut self, now: Tick, container: ContainerId, id: ProbeId) {
         let mut running = self.check_containers.iter_mut();
-        match running.find(|(_, check)| check.task == container.value && check.id == id) {
-            Some((flat, check)) => {
+        match running.find(|(_, check)| check.task == container && check.id == id) {
+            Some((own, check)) => {
                 check.wanted = false;
-                let flat = flat.clone();
-                self.destroy_container_tree(now, &flat);
+                let own = own.clone();
+                self.destroy_container_tree(now, &own);
             }
             None => self.out.push(Effect::CancelProbe { container, id }),
         }
     }
 
     /// A container has ended: perhaps one in which a check's command ran.
-    pub(crate) fn check_ended(&mut self, now: Tick, flat: &str, exit: &Exit) {
+    pub(crate) fn check_ended(&mut self, now: Tick, flat: &ContainerId, exit: &Exit) {
         let Some(check) = self.check_containers.remove(flat) else { return };
         self.forget_check(flat);
         if check.wanted {
@@ -157,7 +154,7 @@ impl Agent {
 }
 
 /// The id of the task that is not over.
-fn live_task(executor: &Executor) -> Option<String> {
+fn live_task(executor: &Executor) -> Option<TaskId> {
     executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
 }
 

@@ -1,6 +1,7 @@
 //! Whose token an executor shows with its calls. Must not live here: tokens, which are made and read by whoever has the key.
 
 use serde::{Deserialize, Serialize};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId};
 
 /// Whose a token is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,15 +16,20 @@ pub struct Claims {
 
 impl Claims {
     /// Whether a call of this executor may be made with the token.
-    pub(crate) fn check(&self, framework: &str, executor: &str, container: &str) -> Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
+        container: &ContainerId,
+    ) -> Result<(), String> {
         let Self { framework: fid, executor: eid, container: cid } = self;
         let who =
             format!("Authenticated principal '{{cid: {cid}, eid: {eid}, fid: {fid}}}' does not contain");
-        if fid != framework {
+        if fid != framework.as_str() {
             Err(format!("{who} an 'fid' claim with the framework ID {framework}, which is set in the call"))
-        } else if eid != executor {
+        } else if eid != executor.as_str() {
             Err(format!("{who} an 'eid' claim with the executor ID {executor}, which is set in the call"))
-        } else if cid != container {
+        } else if cid != container.as_str() {
             Err(format!("{who} a 'cid' claim with the correct active ContainerID"))
         } else {
             Ok(())
@@ -41,11 +47,14 @@ mod tests {
 
     #[test]
     fn claims_are_those_of_the_call() {
-        assert_eq!(claims().check("f", "e", "c"), Ok(()));
+        let check = |framework: &str, executor: &str, container: &str| {
+            claims().check(&framework.into(), &executor.into(), &ContainerId::new(container))
+        };
+        assert_eq!(check("f", "e", "c"), Ok(()));
         for (framework, executor, container, words) in
             [("x", "e", "c", "'fid'"), ("f", "x", "c", "'eid'"), ("f", "e", "x", "'cid'")]
         {
-            assert!(claims().check(framework, executor, container).unwrap_err().contains(words));
+            assert!(check(framework, executor, container).unwrap_err().contains(words));
         }
     }
 }

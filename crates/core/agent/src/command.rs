@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -33,7 +33,7 @@ const CUT_COMMAND_IN_NAME: usize = 12;
 #[expect(deprecated, reason = "readers still look at `source`")]
 pub(crate) fn executor_info(
     config: &Config,
-    framework_id: &v1::FrameworkId,
+    framework_id: &FrameworkId,
     task: &v1::TaskInfo,
 ) -> v1::ExecutorInfo {
     let mut helper = helper(config, "mesos-executor");
@@ -45,7 +45,7 @@ pub(crate) fn executor_info(
     let id = &task.task_id.value;
     v1::ExecutorInfo {
         executor_id: v1::ExecutorId { value: id.clone() },
-        framework_id: Some(framework_id.clone()),
+        framework_id: Some(framework_id.into()),
         command: Some(helper),
         container: task.container.clone(),
         resources: resources::command_executor_overhead(&task.resources),
@@ -117,13 +117,18 @@ fn cut(text: &str) -> String {
 
 impl Agent {
     /// A command's process runs: that is TASK_STARTING and TASK_RUNNING at once.
-    pub(crate) fn command_started(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+    pub(crate) fn command_started(
+        &mut self,
+        now: Tick,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+    ) {
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         executor.state = ExecutorState::Running;
         executor.queue.clear();
         let report = checks::unchecked(executor, Report::default());
-        let container = executor.container_id.value.clone();
-        let started: Vec<(String, Option<Tick>)> = executor
+        let container = executor.container_id.clone();
+        let started: Vec<(TaskId, Option<Tick>)> = executor
             .tasks
             .iter_mut()
             .filter(|(_, task)| task.stage == Stage::Queued)
@@ -140,7 +145,7 @@ impl Agent {
             for state in [TaskState::Starting, TaskState::Running] {
                 self.report(now, framework_id, &task, state, Source::Executor, report.clone());
             }
-            self.begin_checks(now, &framework_id.value, executor_id);
+            self.begin_checks(now, framework_id, executor_id);
         }
     }
 
@@ -148,11 +153,11 @@ impl Agent {
     pub(crate) fn kill_command(
         &mut self,
         now: Tick,
-        framework_id: &v1::FrameworkId,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         grace: Duration,
     ) {
-        let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
         let checkpoint = framework.checkpoint();
         let announce = framework.task_killing_state() && !framework.terminating;
         let Some(executor) = framework.executors.get_mut(executor_id) else { return };
@@ -160,7 +165,7 @@ impl Agent {
         let run = executor.run(framework_id);
         let Some(command) = executor.command.as_mut() else { return };
         let again = std::mem::replace(&mut command.killed, true);
-        let timer = Timer::KillGrace(container.value.clone());
+        let timer = Timer::KillGrace(container.clone());
         let deadline = now + grace;
         if again {
             if self.timers.at(&timer).is_some_and(|at| deadline < at) {
@@ -182,7 +187,7 @@ impl Agent {
         // The last agent may have said so.
         let task = task.filter(|(_, task)| task.state() != TaskState::Killing).map(|(id, _)| id.clone());
         let report = checks::unchecked(executor, Report::default());
-        self.end_checks(now, &framework_id.value, executor_id);
+        self.end_checks(now, framework_id, executor_id);
         if let Some(task) = task.filter(|_| announce) {
             self.report(now, framework_id, &task, TaskState::Killing, Source::Executor, report);
         }
@@ -193,21 +198,21 @@ impl Agent {
     }
 
     /// The next agent knows as well why the command ends.
-    pub(crate) fn kill_durable(&mut self, container: v1::ContainerId) {
-        if self.containers.contains_key(&container.value) {
+    pub(crate) fn kill_durable(&mut self, container: ContainerId) {
+        if self.containers.contains_key(&container) {
             self.out.push(Effect::Signal { container, signal: SIGTERM, whole_group: true });
         }
     }
 
-    pub(crate) fn kill_grace_over(&mut self, container: &str) {
+    pub(crate) fn kill_grace_over(&mut self, container: &ContainerId) {
         if self.containers.contains_key(container) {
-            let container = v1::ContainerId { value: container.to_owned(), parent: None };
+            let container = container.clone();
             self.out.push(Effect::Signal { container, signal: SIGKILL, whole_group: true });
         }
     }
 
     /// `max_completion_time` is over.
-    pub(crate) fn completion_time_reached(&mut self, now: Tick, container: &str) {
+    pub(crate) fn completion_time_reached(&mut self, now: Tick, container: &ContainerId) {
         let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
         let default = self.config.kill_grace_period;
         let Some(framework_id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else {
@@ -225,14 +230,14 @@ impl Agent {
     pub(crate) fn command_exited(
         &mut self,
         now: Tick,
-        framework_id: &v1::FrameworkId,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         exit: &Exit,
     ) {
         // The word that it had started may have been overtaken.
         self.command_started(now, framework_id, executor_id);
-        self.end_checks(now, &framework_id.value, executor_id);
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        self.end_checks(now, framework_id, executor_id);
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         let Some(task) = executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
         else {
             return;
@@ -265,7 +270,13 @@ impl Agent {
     }
 
     /// The container's first process is there.
-    pub(crate) fn launched(&mut self, now: Tick, framework: &str, executor_id: &str, pid: u32) {
+    pub(crate) fn launched(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        pid: u32,
+    ) {
         let registration_timeout = self.config.executor_registration_timeout;
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (checkpoint, framework_id) = (state.checkpoint(), state.id.clone());
@@ -282,7 +293,7 @@ impl Agent {
             }
             (ExecutorState::Registering, true) => self.command_started(now, &framework_id, executor_id),
             (ExecutorState::Registering, false) => {
-                self.timers.set(Timer::ExecutorRegistration(container.value), now + registration_timeout);
+                self.timers.set(Timer::ExecutorRegistration(container), now + registration_timeout);
             }
             _ => {}
         }

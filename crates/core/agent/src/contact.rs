@@ -2,7 +2,7 @@
 //! Must not live here: what it is told, and when.
 
 use serde::{Deserialize, Serialize};
-use tepui_model::ConnectionId;
+use tepui_model::{AgentId, ConnectionId, ExecutorId, FrameworkId};
 use tepui_wire_mesos::{
     Message, internal,
     v1::{self, executor::Event},
@@ -22,15 +22,15 @@ pub(crate) enum Contact {
 /// What messages to a process say about where they come from.
 #[derive(Debug)]
 pub(crate) struct Speaker<'a> {
-    pub(crate) agent: Option<&'a v1::AgentId>,
-    pub(crate) framework: &'a v1::FrameworkId,
+    pub(crate) agent: Option<&'a AgentId>,
+    pub(crate) framework: &'a FrameworkId,
     pub(crate) info: &'a v1::FrameworkInfo,
     pub(crate) scheduler: &'a str,
 }
 
 impl Contact {
     /// Tells an executor something.
-    pub(crate) fn tell(&self, out: &mut Outbox, speaker: &Speaker<'_>, executor: &str, event: Event) {
+    pub(crate) fn tell(&self, out: &mut Outbox, speaker: &Speaker<'_>, executor: &ExecutorId, event: Event) {
         match self {
             Self::Stream(stream) => out.event(*stream, event),
             Self::Process(process) => {
@@ -43,9 +43,9 @@ impl Contact {
 }
 
 /// An event in the older protocol's words; `None` for what has none there.
-fn message(speaker: &Speaker<'_>, executor: &str, event: Event) -> Option<Message> {
-    let agent_id = || speaker.agent.cloned();
-    let framework_id = || speaker.framework.clone();
+fn message(speaker: &Speaker<'_>, executor: &ExecutorId, event: Event) -> Option<Message> {
+    let agent_id = || speaker.agent.map(v1::AgentId::from);
+    let framework_id = || speaker.framework.into();
     if let Some(launch) = event.launch {
         let scheduler = if speaker.scheduler.is_empty() { Upid::NOBODY } else { speaker.scheduler };
         let message = internal::RunTaskMessage {
@@ -65,7 +65,7 @@ fn message(speaker: &Speaker<'_>, executor: &str, event: Event) -> Option<Messag
         return Some(message.into());
     }
     if let Some(v1::executor::event::Message { data }) = event.message {
-        let executor_id = v1::ExecutorId { value: executor.to_owned() };
+        let executor_id = executor.into();
         let (slave_id, framework_id) = (agent_id()?, framework_id());
         let message = internal::FrameworkToExecutorMessage { slave_id, framework_id, executor_id, data };
         return Some(message.into());
@@ -76,7 +76,7 @@ fn message(speaker: &Speaker<'_>, executor: &str, event: Event) -> Option<Messag
 
 impl Agent {
     /// Tells an executor something, if it listens. `false`: it does not.
-    pub(crate) fn tell(&mut self, framework: &str, executor_id: &str, event: Event) -> bool {
+    pub(crate) fn tell(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, event: Event) -> bool {
         let Self { frameworks, out, agent_id, .. } = self;
         let Some(Framework { id, info, pid, executors, .. }) = frameworks.get(framework) else {
             return false;

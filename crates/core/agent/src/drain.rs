@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-use tepui_model::Tick;
+use tepui_model::{FrameworkId, TaskId, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{agent::Agent, effect::Checkpoint, state};
@@ -25,7 +25,7 @@ impl Agent {
         self.out.write(Checkpoint::Drain(Some(config)));
         self.drain = Some(Drain { config, started: now });
         let max_grace = config.max_grace_period.as_ref().map(state::duration);
-        let tasks: Vec<(String, String, Option<Duration>)> = self
+        let tasks: Vec<(FrameworkId, TaskId, Option<Duration>)> = self
             .frameworks
             .iter()
             .flat_map(|(id, framework)| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Probe, ProbeId};
 use tepui_core_kit::Persist;
-use tepui_model::{ConnectionId, Reason, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reason, Reply, TaskId, Tick};
 use tepui_wire_mesos::{Message, internal, v1};
 
 use crate::{Claims, Upid};
@@ -52,14 +52,14 @@ pub enum Effect {
         /// The call's connection.
         to: ConnectionId,
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// Let what the call carries flow into a container. The shell answers the call when that has ended.
     AttachInput {
         /// The call's connection.
         to: ConnectionId,
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// End a stream after what was sent on it. No [`Event::StreamClosed`](crate::Event::StreamClosed) is needed for it, nor does one harm.
     CloseStream {
@@ -86,14 +86,14 @@ pub enum Effect {
     /// Change the limits of a running container; best effort.
     UpdateLimits {
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// Its new limits.
         limits: Limits,
     },
     /// Send a signal to a container's processes.
     Signal {
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// Signal number.
         signal: i32,
         /// Every process of the container (its whole group), not only the first.
@@ -103,12 +103,12 @@ pub enum Effect {
     /// was launched, also for one that has ended already and whose end was not told yet; one that is not known is ignored.
     Destroy {
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// Ask a task over the network of its container, then tell [`Event::Probed`](crate::Event::Probed).
     Probe {
         /// The task's container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// Number of the probe; unique in the container.
         id: ProbeId,
         /// What to ask.
@@ -117,7 +117,7 @@ pub enum Effect {
     /// End a probe; its result is not wanted any more.
     CancelProbe {
         /// The task's container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// Number of the probe.
         id: ProbeId,
     },
@@ -144,11 +144,11 @@ impl From<Persist<Checkpoint>> for Effect {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// The container.
-    pub container_id: v1::ContainerId,
+    pub container_id: ContainerId,
     /// Whose it is.
-    pub framework_id: v1::FrameworkId,
+    pub framework_id: FrameworkId,
     /// Its executor; of a command task the task's id.
-    pub executor_id: v1::ExecutorId,
+    pub executor_id: ExecutorId,
     /// What runs in it.
     pub kind: LaunchKind,
     /// What it shares with the container that it is nested in, if it is.
@@ -288,11 +288,11 @@ pub struct Limitation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Run {
     /// The framework's id.
-    pub framework_id: String,
+    pub framework_id: FrameworkId,
     /// The executor's id.
-    pub executor_id: String,
+    pub executor_id: ExecutorId,
     /// The container's id.
-    pub container_id: String,
+    pub container_id: ContainerId,
 }
 
 /// Something to be written down. The shell knows the layout of the files; what is written again replaces the earlier one.
@@ -351,7 +351,7 @@ pub enum Checkpoint {
         /// Which run.
         run: Run,
         /// The task's id.
-        task_id: String,
+        task_id: TaskId,
         /// The update, or its acknowledgement.
         record: Box<internal::StatusUpdateRecord>,
     },
@@ -365,14 +365,14 @@ pub enum Checkpoint {
     /// A container that was launched through the agent's own API.
     Container {
         /// Its flat id.
-        container: String,
+        container: ContainerId,
         /// What was asked for, with what the agent decided for it.
         launch: Box<v1::agent::call::LaunchContainer>,
     },
     /// Such a container has ended.
     ContainerEnded {
         /// Its flat id.
-        container: String,
+        container: ContainerId,
         /// How.
         exit: Box<v1::agent::response::WaitContainer>,
     },
@@ -386,7 +386,7 @@ pub enum Removal {
     /// A framework with everything below it.
     Framework {
         /// The framework's id.
-        framework_id: String,
+        framework_id: FrameworkId,
     },
     /// One run of an executor with everything below it (and the executor, when it has no other run).
     Run(Run),
@@ -395,11 +395,11 @@ pub enum Removal {
         /// Which run.
         run: Run,
         /// The task's id.
-        task_id: String,
+        task_id: TaskId,
     },
     /// A container that was launched through the agent's own API.
     Container {
         /// Its flat id.
-        container: String,
+        container: ContainerId,
     },
 }

@@ -1,7 +1,7 @@
 //! The environment and the sandbox of a container. Must not live here: what is run in it.
 
 use serde::{Deserialize, Serialize};
-use tepui_model::format_duration;
+use tepui_model::{AgentId, ContainerId, ExecutorId, FrameworkId, format_duration};
 use tepui_wire_mesos::v1;
 
 use crate::{claims::Claims, config::Config, state::Executor};
@@ -15,22 +15,23 @@ pub const TOKEN: &str = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
 /// Where a container's sandbox lies.
 pub(crate) fn sandbox(
     config: &Config,
-    agent: &str,
-    framework: &str,
-    executor: &str,
-    container: &str,
+    agent: Option<&AgentId>,
+    framework: &FrameworkId,
+    executor: &ExecutorId,
+    container: &ContainerId,
 ) -> String {
+    let agent = agent.map_or("", AgentId::as_str);
     let work_dir = config.work_dir.trim_end_matches('/');
     format!("{work_dir}/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/{container}")
 }
 
 /// Where the sandbox of a container lies that is nested in the one with the sandbox `around`.
-pub(crate) fn nested_sandbox(around: &str, container: &str) -> String {
-    format!("{around}/containers/{container}")
+pub(crate) fn nested_sandbox(around: &str, container: &ContainerId) -> String {
+    format!("{around}/containers/{}", container.as_str())
 }
 
 /// Where the sandbox of a container lies that stands alone.
-pub(crate) fn standalone_sandbox(config: &Config, container: &str) -> String {
+pub(crate) fn standalone_sandbox(config: &Config, container: &ContainerId) -> String {
     nested_sandbox(config.work_dir.trim_end_matches('/'), container)
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn standalone_sandbox(config: &Config, container: &str) -> String {
 /// keep the place of the earlier one.
 pub(crate) fn environment(
     config: &Config,
-    agent: &v1::AgentId,
+    agent: &AgentId,
     framework: &v1::FrameworkInfo,
     executor: &Executor,
     own: Option<&v1::Environment>,
@@ -51,9 +52,9 @@ pub(crate) fn environment(
     }
     environment.set("LIBPROCESS_PORT", "0");
     environment.set("MESOS_FRAMEWORK_ID", framework.id.as_ref().map_or("", |id| &id.value));
-    environment.set("MESOS_EXECUTOR_ID", executor.id());
+    environment.set("MESOS_EXECUTOR_ID", executor.id().as_str());
     environment.set("MESOS_DIRECTORY", executor.directory.clone());
-    environment.set("MESOS_SLAVE_ID", agent.value.clone());
+    environment.set("MESOS_SLAVE_ID", agent.as_str());
     environment.set("MESOS_SLAVE_PID", config.pid.to_string());
     environment.set("MESOS_AGENT_ENDPOINT", config.endpoint.clone());
     environment.set("MESOS_CHECKPOINT", if checkpoint { "1" } else { "0" });
@@ -71,8 +72,8 @@ pub(crate) fn environment(
     if config.authenticate_http_executors && executor.command.is_none() {
         environment.set_token(Claims {
             framework: framework.id.as_ref().map_or_else(String::new, |id| id.value.clone()),
-            executor: executor.id().to_owned(),
-            container: executor.container_id.value.clone(),
+            executor: executor.id().to_string(),
+            container: executor.container_id.to_string(),
         });
     }
     environment.set("MESOS_SANDBOX", executor.directory.clone());

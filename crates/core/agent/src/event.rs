@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Outcome, ProbeId};
 use tepui_core_kit::Seed;
-use tepui_model::{ConnectionId, Token};
-use tepui_wire_mesos::{
-    Message,
-    v1::{self, executor},
-};
+use tepui_model::{ConnectionId, ContainerId, Token};
+use tepui_wire_mesos::{Message, v1::executor};
 
 use crate::{
     Claims, Config, ContainerCall, Recovered, Upid,
@@ -70,21 +67,21 @@ pub enum Event {
     /// What became of an [`Effect::Launch`](crate::Effect::Launch).
     Launched {
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// The process id of its first process, or why there is none.
         outcome: Result<u32, LaunchFailure>,
     },
     /// A container ended, all of it.
     ContainerExited {
         /// The container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// How.
         exit: Exit,
     },
     /// What came of an [`Effect::Probe`](crate::Effect::Probe); of one that was cancelled nothing needs to be said.
     Probed {
         /// The task's container.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// Number of the probe.
         id: ProbeId,
         /// What it has shown.

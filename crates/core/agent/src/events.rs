@@ -1,6 +1,7 @@
 //! Events for executors. Must not live here: when they are sent.
 
 use bytes::Bytes;
+use tepui_model::TaskId;
 use tepui_wire_mesos::v1::{
     self,
     executor::{Event, event},
@@ -23,13 +24,13 @@ pub(crate) fn launch_group(tasks: Vec<v1::TaskInfo>) -> Event {
     Event { launch_group: Some(event::LaunchGroup { task_group }), ..of(event::Type::LaunchGroup) }
 }
 
-pub(crate) fn kill(task: &str, kill_policy: Option<v1::KillPolicy>) -> Event {
-    let task_id = v1::TaskId { value: task.to_owned() };
+pub(crate) fn kill(task: &TaskId, kill_policy: Option<v1::KillPolicy>) -> Event {
+    let task_id = task.into();
     Event { kill: Some(event::Kill { task_id, kill_policy }), ..of(event::Type::Kill) }
 }
 
-pub(crate) fn acknowledged(task: &str, uuid: Bytes) -> Event {
-    let task_id = v1::TaskId { value: task.to_owned() };
+pub(crate) fn acknowledged(task: &TaskId, uuid: Bytes) -> Event {
+    let task_id = task.into();
     Event { acknowledged: Some(event::Acknowledged { task_id, uuid }), ..of(event::Type::Acknowledged) }
 }
 

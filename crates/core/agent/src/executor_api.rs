@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use tepui_model::{ConnectionId, Reason, Reply, Source, TaskState, Tick};
+use tepui_model::{ConnectionId, ExecutorId, FrameworkId, Reason, Reply, Source, TaskState, Tick};
 use tepui_wire_mesos::v1::{
     self,
     executor::{Call, call, event},
@@ -35,9 +35,9 @@ enum Request {
 
 impl Agent {
     pub(crate) fn call(&mut self, now: Tick, from: ConnectionId, caller: Option<&Claims>, call: Call) {
-        let framework = call.framework_id.value.clone();
-        let executor = call.executor_id.value.clone();
-        let request = match validate(call) {
+        let framework = FrameworkId::from(&call.framework_id);
+        let executor = ExecutorId::from(&call.executor_id);
+        let request = match validate(&framework, &executor, call) {
             Ok(Request::Unknown) => return self.out.reply(from, Reply::error(501, "")),
             Ok(Request::Heartbeat) => return self.out.reply(from, Reply::accepted()),
             Ok(request) => request,
@@ -65,8 +65,8 @@ impl Agent {
 
     fn may_call(
         &self,
-        framework: &str,
-        executor: &str,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
         caller: Option<&Claims>,
         request: &Request,
     ) -> Result<(), Reply> {
@@ -88,9 +88,9 @@ impl Agent {
             .filter(|executor| executor.command.is_none() && !executor.held)
             .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
         if let Some(caller) = caller {
-            let container = &executor.container_id.value;
+            let container = &executor.container_id;
             caller
-                .check(&framework.id.value, executor.id(), container)
+                .check(&framework.id, executor.id(), container)
                 .map_err(|words| Reply::error(403, words))?;
         }
         if executor.state == ExecutorState::Registering && !subscribing {
@@ -103,8 +103,8 @@ impl Agent {
         &mut self,
         now: Tick,
         from: ConnectionId,
-        framework_id: &str,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         subscribe: call::Subscribe,
     ) {
         let agent_info = self.agent_info();
@@ -128,8 +128,8 @@ impl Agent {
             self.connections.remove(&earlier);
             self.out.push(Effect::CloseStream { to: earlier });
         }
-        self.connections.insert(from, (framework_id.to_owned(), executor_id.to_owned()));
-        self.timers.cancel(&Timer::ExecutorRegistration(executor.container_id.value.clone()));
+        self.connections.insert(from, (framework_id.clone(), executor_id.clone()));
+        self.timers.cancel(&Timer::ExecutorRegistration(executor.container_id.clone()));
         if newer && checkpoint {
             self.out.write(Checkpoint::Subscribed { run: executor.run(&id) });
         }
@@ -137,7 +137,7 @@ impl Agent {
             executor_info: (*executor.info).clone(),
             framework_info: (*info).clone(),
             agent_info,
-            container_id: Some(executor.container_id.clone()),
+            container_id: Some((&executor.container_id).into()),
         };
         self.out.event(from, events::subscribed(subscribed));
         self.resume_executor(now, &id, executor_id, subscribe);
@@ -148,27 +148,29 @@ impl Agent {
     pub(crate) fn resume_executor(
         &mut self,
         now: Tick,
-        framework: &v1::FrameworkId,
-        executor_id: &str,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
         subscribe: call::Subscribe,
     ) {
         for update in subscribe.unacknowledged_updates {
             // The same rules as for an update that comes by itself; a bad one is dropped, as nobody could be told.
-            if check_status(&update.status, executor_id, &framework.value).is_ok() {
-                self.executor_update(now, &framework.value, executor_id, update.status);
+            if check_status(&update.status, executor_id, framework).is_ok() {
+                self.executor_update(now, framework, executor_id, update.status);
             } else {
                 self.stats.invalid_status_updates += 1;
             }
         }
         let held: BTreeSet<String> =
             subscribe.unacknowledged_tasks.into_iter().map(|task| task.task_id.value).collect();
-        let partition_aware = crate::kill::is_partition_aware(self.frameworks.get(&framework.value));
-        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
-        let lost: Vec<String> = executor
+        let partition_aware = crate::kill::is_partition_aware(self.frameworks.get(framework));
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        let lost: Vec<_> = executor
             .tasks
             .iter()
             .filter(|(id, task)| {
-                task.stage == Stage::Launched && task.state() == TaskState::Staging && !held.contains(*id)
+                task.stage == Stage::Launched
+                    && task.state() == TaskState::Staging
+                    && !held.contains(id.as_str())
             })
             .map(|(id, _)| id.clone())
             .collect();
@@ -176,14 +178,14 @@ impl Agent {
             let report = Report::new(Reason::AgentRestarted, "Task launched during agent restart");
             self.report(now, framework, &task, status::dropped(partition_aware), Source::Agent, report);
         }
-        self.deliver(&framework.value, executor_id);
-        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+        self.deliver(framework, executor_id);
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let mut kills = std::mem::take(&mut executor.kills);
         kills.retain(|task, _| executor.tasks.get(task).is_some_and(Task::is_live));
         for (task, policy) in kills {
-            self.tell(&framework.value, executor_id, events::kill(&task, policy));
+            self.tell(framework, executor_id, events::kill(&task, policy));
         }
-        self.shut_down_if_useless(now, &framework.value, executor_id);
+        self.shut_down_if_useless(now, framework, executor_id);
     }
 
     pub(crate) fn forget_stream(&mut self, stream: ConnectionId) {
@@ -207,7 +209,7 @@ impl Agent {
 }
 
 /// Checks a call's form; the error is what the executor reads.
-fn validate(call: Call) -> Result<Request, String> {
+fn validate(framework: &FrameworkId, executor: &ExecutorId, call: Call) -> Result<Request, String> {
     let absent = |field: &str| format!("Expecting '{field}' to be present");
     let kind = call.r#type.and_then(|kind| call::Type::try_from(kind).ok()).ok_or_else(|| absent("type"))?;
     match kind {
@@ -219,20 +221,24 @@ fn validate(call: Call) -> Result<Request, String> {
         }
         call::Type::Update => {
             let status = call.update.ok_or_else(|| absent("update"))?.status;
-            check_status(&status, &call.executor_id.value, &call.framework_id.value)?;
+            check_status(&status, executor, framework)?;
             Ok(Request::Update(Box::new(status)))
         }
     }
 }
 
 /// The rules for a status that an executor may send.
-pub(crate) fn check_status(status: &v1::TaskStatus, executor: &str, framework: &str) -> Result<(), String> {
+pub(crate) fn check_status(
+    status: &v1::TaskStatus,
+    executor: &ExecutorId,
+    framework: &FrameworkId,
+) -> Result<(), String> {
     let uuid = status.uuid.as_ref().ok_or("Expecting 'uuid' to be present")?;
     let version = uuid::Uuid::from_slice(uuid).map(|uuid| uuid.get_version_num());
     if !version.is_ok_and(|version| (1..=5).contains(&version)) {
         return Err("Not a valid UUID".to_owned());
     }
-    if let Some(named) = status.executor_id.as_ref().filter(|id| id.value != executor) {
+    if let Some(named) = status.executor_id.as_ref().filter(|id| id.value != executor.as_str()) {
         let named = &named.value;
         return Err(format!(
             "ExecutorID in Call: {executor} does not match ExecutorID in TaskStatus: {named}"

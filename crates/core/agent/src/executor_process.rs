@@ -3,11 +3,8 @@
 
 use std::time::Duration;
 
-use tepui_model::{Reason, Source, TaskState, Tick};
-use tepui_wire_mesos::{
-    internal,
-    v1::{self, executor::call},
-};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskState, Tick};
+use tepui_wire_mesos::{internal, v1::executor::call};
 
 use crate::{
     Upid,
@@ -36,7 +33,8 @@ impl Agent {
         from: &Upid,
         message: internal::RegisterExecutorMessage,
     ) {
-        let (framework, executor_id) = (message.framework_id.value, message.executor_id.value);
+        let (framework, executor_id) =
+            (FrameworkId::from(message.framework_id), ExecutorId::from(message.executor_id));
         let Some(executor) =
             self.expected_executor(&framework, &executor_id).filter(|_| self.phase != Phase::Recovering)
         else {
@@ -65,21 +63,27 @@ impl Agent {
         self.welcome(now, &framework, &executor_id, from);
     }
 
-    fn write_process(&mut self, framework: &str, executor_id: &str, from: &Upid) {
+    fn write_process(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
         self.meet_process(framework, executor_id, from);
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         executor.contact = None;
         executor.unwritten = true;
-        let container = executor.container_id.value.clone();
-        let (framework, executor) = (framework.to_owned(), executor_id.to_owned());
+        let container = executor.container_id.clone();
+        let (framework, executor) = (framework.clone(), executor_id.clone());
         self.out.then(After::Process { framework, executor, container });
     }
 
     /// Where an executor listens is written down: it hears that it is registered, and what is to do.
-    pub(crate) fn process_durable(&mut self, now: Tick, framework: &str, executor_id: &str, container: &str) {
-        let relinking = self.timers.at(&Timer::Reconnect(container.to_owned())).is_some();
+    pub(crate) fn process_durable(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        container: &ContainerId,
+    ) {
+        let relinking = self.timers.at(&Timer::Reconnect(container.clone())).is_some();
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        if executor.container_id.value != container || !std::mem::take(&mut executor.unwritten) {
+        if executor.container_id != *container || !std::mem::take(&mut executor.unwritten) {
             return;
         }
         let Some(process) = executor.process.clone() else { return };
@@ -95,7 +99,7 @@ impl Agent {
     }
 
     /// A registered executor hears that it is, and gets what waits for it.
-    fn welcome(&mut self, now: Tick, framework: &str, executor_id: &str, from: &Upid) {
+    fn welcome(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
         let Some(state) = self.frameworks.get(framework) else { return };
         let id = state.id.clone();
         if state.executors.get(executor_id).is_some_and(|executor| !executor.is_useless()) {
@@ -105,23 +109,24 @@ impl Agent {
         self.resume_executor(now, &id, executor_id, call::Subscribe::default());
     }
 
-    fn confirm_registration(&mut self, from: &Upid, framework: &str, executor: &str) {
-        let (Some(slave_id), Some(state)) = (self.agent_id.clone(), self.frameworks.get(framework)) else {
+    fn confirm_registration(&mut self, from: &Upid, framework: &FrameworkId, executor: &ExecutorId) {
+        let (Some(slave_id), Some(state)) = (&self.agent_id, self.frameworks.get(framework)) else {
             return;
         };
         let Some(executor) = state.executors.get(executor) else { return };
         let message = internal::ExecutorRegisteredMessage {
             executor_info: (*executor.info).clone(),
-            framework_id: state.id.clone(),
+            framework_id: (&state.id).into(),
             framework_info: (*state.info).clone(),
-            slave_id,
+            slave_id: slave_id.into(),
             slave_info: self.slave_info_for_executors(),
         };
         self.out.send(from, message);
     }
 
     fn confirm_reregistration(&mut self, from: &Upid) {
-        if let Some(slave_id) = self.agent_id.clone() {
+        if let Some(slave_id) = &self.agent_id {
+            let slave_id = slave_id.into();
             let slave_info = self.slave_info_for_executors();
             self.out.send(from, internal::ExecutorReregisteredMessage { slave_id, slave_info });
         }
@@ -134,7 +139,8 @@ impl Agent {
         from: &Upid,
         message: internal::ReregisterExecutorMessage,
     ) {
-        let (framework, executor_id) = (message.framework_id.value, message.executor_id.value);
+        let (framework, executor_id) =
+            (FrameworkId::from(message.framework_id), ExecutorId::from(message.executor_id));
         let Some(executor) = self.expected_executor(&framework, &executor_id) else {
             return self.refuse_executor(from);
         };
@@ -167,7 +173,7 @@ impl Agent {
     }
 
     /// An executor that may speak to the agent: its framework is not being ended, and it has a process of its own.
-    fn expected_executor(&self, framework: &str, executor: &str) -> Option<&Executor> {
+    fn expected_executor(&self, framework: &FrameworkId, executor: &ExecutorId) -> Option<&Executor> {
         let framework = self
             .frameworks
             .get(framework)
@@ -181,7 +187,7 @@ impl Agent {
     }
 
     /// Takes an executor's address: it listens from now on.
-    fn meet_process(&mut self, framework: &str, executor_id: &str, from: &Upid) {
+    fn meet_process(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (id, checkpoint) = (state.id.clone(), state.checkpoint());
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
@@ -189,7 +195,7 @@ impl Agent {
         executor.contact = Some(Contact::Process(from.clone()));
         executor.unwritten = false;
         let known = executor.process.replace(from.clone());
-        let (run, container) = (executor.run(&id), executor.container_id.value.clone());
+        let (run, container) = (executor.run(&id), executor.container_id.clone());
         for timer in [Timer::ExecutorRegistration(container.clone()), Timer::Reconnect(container)] {
             self.timers.cancel(&timer);
         }
@@ -204,8 +210,8 @@ impl Agent {
     }
 
     /// Task groups have no message in the older protocol.
-    pub(crate) fn refuse_groups(&mut self, now: Tick, framework: &v1::FrameworkId, executor_id: &str) {
-        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+    pub(crate) fn refuse_groups(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let mut refused = Vec::new();
         executor.queue.retain_mut(|queued| match queued {
             Queued::Task(_) => true,
@@ -216,7 +222,7 @@ impl Agent {
         });
         for task in refused {
             let live = self
-                .executor_mut(&framework.value, executor_id)
+                .executor_mut(framework, executor_id)
                 .and_then(|executor| executor.tasks.get(&task))
                 .is_some_and(crate::state::Task::is_live);
             if live {
@@ -230,7 +236,7 @@ impl Agent {
 
     /// An update of an executor that speaks libprocess.
     pub(crate) fn process_update(&mut self, now: Tick, from: &Upid, message: internal::StatusUpdateMessage) {
-        let framework = message.update.framework_id.value.clone();
+        let framework = FrameworkId::from(&message.update.framework_id);
         let Some(executor) = self.executor_at(&framework, from) else {
             self.stats.invalid_status_updates += 1;
             return;
@@ -247,31 +253,37 @@ impl Agent {
 
     /// A message of an executor that speaks libprocess.
     pub(crate) fn process_message(&mut self, from: &Upid, message: internal::ExecutorToFrameworkMessage) {
-        let framework = message.framework_id.value;
+        let framework = FrameworkId::from(message.framework_id);
         let sender = self.executor_at(&framework, from);
-        match sender.filter(|executor| *executor == message.executor_id.value) {
+        match sender.filter(|executor| executor.as_str() == message.executor_id.value) {
             Some(executor) => self.executor_message(&framework, &executor, message.data),
             None => self.stats.invalid_framework_messages += 1,
         }
     }
 
     /// The executor that listens at an address.
-    fn executor_at(&self, framework: &str, process: &Upid) -> Option<String> {
+    fn executor_at(&self, framework: &FrameworkId, process: &Upid) -> Option<ExecutorId> {
         let executors = &self.frameworks.get(framework)?.executors;
         let found = executors.values().find(|executor| executor.process.as_ref() == Some(process));
-        found.map(|executor| executor.id().to_owned())
+        found.map(|executor| executor.id().clone())
     }
 
     /// An update in the older form goes the way of all others, or is dropped: nobody could be told why.
-    fn take_update(&mut self, now: Tick, framework: &str, executor: &str, update: internal::StatusUpdate) {
+    fn take_update(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
+        update: internal::StatusUpdate,
+    ) {
         let internal::StatusUpdate { executor_id, slave_id, timestamp, uuid, mut status, .. } = update;
-        if slave_id.is_some() && slave_id != self.agent_id {
+        if slave_id.is_some_and(|id| self.agent_id.as_ref().is_none_or(|own| own.as_str() != id.value)) {
             self.stats.invalid_status_updates += 1;
             return;
         }
         status.uuid = uuid;
         status.source = Some(Source::Executor.number());
-        status.executor_id = executor_id.or(status.executor_id).filter(|id| id.value == executor);
+        status.executor_id = executor_id.or(status.executor_id).filter(|id| id.value == executor.as_str());
         status.timestamp.get_or_insert(timestamp);
         if status.state == TaskState::Staging.number() {
             self.stats.invalid_status_updates += 1;
@@ -293,28 +305,28 @@ impl Agent {
                 executor.contact = None;
             }
             if matches!(executor.state, ExecutorState::Registering | ExecutorState::Running) {
-                self.timers.set(Timer::Reconnect(executor.container_id.value.clone()), now + RELINK_INTERVAL);
+                self.timers.set(Timer::Reconnect(executor.container_id.clone()), now + RELINK_INTERVAL);
             }
         }
     }
 
     /// Asks an executor of the last agent to come back; one that speaks HTTP does so by itself.
-    pub(crate) fn call_back(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    pub(crate) fn call_back(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let interval = self.config.executor_reregistration_retry_interval;
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        let container = executor.container_id.value.clone();
-        let (Some(process), Some(slave_id)) = (executor.process.clone(), self.agent_id.clone()) else {
+        let container = executor.container_id.clone();
+        let (Some(process), Some(slave_id)) = (executor.process.clone(), &self.agent_id) else {
             return;
         };
         self.out.push(Effect::Link { to: process.clone() });
-        self.out.send(&process, internal::ReconnectExecutorMessage { slave_id });
+        self.out.send(&process, internal::ReconnectExecutorMessage { slave_id: slave_id.into() });
         if let Some(interval) = interval {
             self.timers.set(Timer::Reconnect(container), now + interval.max(SHORTEST_INTERVAL));
         }
     }
 
     /// Asks again, until the executor has answered.
-    pub(crate) fn ask_to_reconnect(&mut self, now: Tick, container: &str) {
+    pub(crate) fn ask_to_reconnect(&mut self, now: Tick, container: &ContainerId) {
         let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
         let waiting = self.executor_mut(&framework, &executor_id).is_some_and(|executor| {
             executor.contact.is_none()
@@ -324,7 +336,7 @@ impl Agent {
             return;
         }
         self.call_back(now, &framework, &executor_id);
-        let timer = Timer::Reconnect(container.to_owned());
+        let timer = Timer::Reconnect(container.clone());
         if self.timers.at(&timer).is_none() {
             self.timers.set(timer, now + RELINK_INTERVAL);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
@@ -25,8 +25,8 @@ impl Agent {
     pub(crate) fn launch_failed(
         &mut self,
         now: Tick,
-        framework: &str,
-        executor_id: &str,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
         failure: LaunchFailure,
     ) {
         self.stats.container_launch_errors += 1;
@@ -53,7 +53,13 @@ impl Agent {
     }
 
     /// An executor's container is gone: its tasks have ended with it.
-    pub(crate) fn executor_exited(&mut self, now: Tick, framework: &str, executor_id: &str, exit: Exit) {
+    pub(crate) fn executor_exited(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        exit: Exit,
+    ) {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (framework_id, checkpoint) = (state.id.clone(), state.checkpoint());
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
@@ -67,9 +73,9 @@ impl Agent {
         let termination = executor.termination.clone();
         let command_task = executor.command.is_some();
         self.end_checks(now, framework, executor_id);
-        self.containers.remove(&container.value);
-        self.cancel_container_timers(&container.value);
-        self.forget_children(&container.value, &exit);
+        self.containers.remove(&container);
+        self.cancel_container_timers(&container);
+        self.forget_children(&container, &exit);
         if let Some(Contact::Stream(stream)) = contact {
             self.connections.remove(&stream);
             self.out.push(Effect::CloseStream { to: stream });
@@ -91,14 +97,14 @@ impl Agent {
         }
         self.schedule_gc(now, directory);
         if !command_task {
-            self.tell_executor_exited(framework_id, executor_id, &exit);
+            self.tell_executor_exited(&framework_id, executor_id, &exit);
         }
         self.finish_executor(now, framework, executor_id);
         self.finish_framework(now, framework);
     }
 
-    fn cancel_container_timers(&mut self, container: &str) {
-        let container = || container.to_owned();
+    fn cancel_container_timers(&mut self, container: &ContainerId) {
+        let container = || container.clone();
         for timer in [
             Timer::ExecutorRegistration(container()),
             Timer::ShutdownGrace(container()),
@@ -115,8 +121,8 @@ impl Agent {
     fn report_lost_tasks(
         &mut self,
         now: Tick,
-        framework: &v1::FrameworkId,
-        executor_id: &str,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
         exit: &Exit,
         termination: Option<Termination>,
     ) {
@@ -135,8 +141,8 @@ impl Agent {
                 (TaskState::Failed, Report::new(Reason::ExecutorTerminated, "Executor terminated"))
             }
         };
-        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
-        let live: Vec<String> =
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
+        let live: Vec<TaskId> =
             executor.tasks.iter().filter(|(_, task)| task.is_live()).map(|(id, _)| id.clone()).collect();
         for task in live {
             self.report(now, framework, &task, state, Source::Agent, report.clone());
@@ -145,16 +151,16 @@ impl Agent {
 
     pub(crate) fn tell_executor_exited(
         &mut self,
-        framework_id: v1::FrameworkId,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         exit: &Exit,
     ) {
         let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
         if self.phase == Phase::Running {
             let message = internal::ExitedExecutorMessage {
-                slave_id: slave_id.clone(),
-                framework_id,
-                executor_id: v1::ExecutorId { value: executor_id.to_owned() },
+                slave_id: slave_id.into(),
+                framework_id: framework_id.into(),
+                executor_id: executor_id.into(),
                 status: exit.wait_status.unwrap_or(-1),
             };
             self.out.send(master, message);
@@ -162,7 +168,12 @@ impl Agent {
     }
 
     /// Moves an executor to the history once it has ended and everything about its tasks was acknowledged.
-    pub(crate) fn finish_executor(&mut self, now: Tick, framework_id: &str, executor_id: &str) {
+    pub(crate) fn finish_executor(
+        &mut self,
+        now: Tick,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+    ) {
         let keep = self.config.max_completed_executors_per_framework;
         let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
         let over = framework.executors.get(executor_id).is_some_and(|executor| {
@@ -188,7 +199,7 @@ impl Agent {
     }
 
     /// Moves a framework to the history once nothing of it is left.
-    pub(crate) fn finish_framework(&mut self, _now: Tick, framework_id: &str) {
+    pub(crate) fn finish_framework(&mut self, _now: Tick, framework_id: &FrameworkId) {
         let over = self.frameworks.get(framework_id).is_some_and(|framework| {
             framework.executors.is_empty() && !self.streams.contains_key(framework_id)
         });
@@ -200,7 +211,7 @@ impl Agent {
             while self.completed_frameworks.len() > self.config.max_completed_frameworks {
                 let oldest = self.completed_frameworks.pop_front();
                 if let Some(id) = oldest.and_then(|oldest| oldest.info.id.clone()) {
-                    self.forget_written(&id.value);
+                    self.forget_written(&id.into());
                 }
             }
         }
@@ -208,10 +219,10 @@ impl Agent {
         self.stop_if_done();
     }
 
-    fn forget_written(&mut self, framework_id: &str) {
+    fn forget_written(&mut self, framework_id: &FrameworkId) {
         let live = self.frameworks.contains_key(framework_id);
         if !live && self.written_frameworks.remove(framework_id).is_some() {
-            self.out.remove(Removal::Framework { framework_id: framework_id.to_owned() });
+            self.out.remove(Removal::Framework { framework_id: framework_id.clone() });
         }
     }
 }

@@ -14,7 +14,7 @@ impl Agent {
         }
         for (container, (framework, executor)) in &self.containers {
             let owner = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
-            if owner.is_none_or(|owner| owner.container_id.value != *container) {
+            if owner.is_none_or(|owner| owner.container_id != *container) {
                 return Err(format!("container {container} belongs to nobody"));
             }
         }
@@ -31,7 +31,7 @@ impl Agent {
                 }
             }
             for (name, executor) in &framework.executors {
-                let alive = self.containers.contains_key(&executor.container_id.value);
+                let alive = self.containers.contains_key(&executor.container_id);
                 if alive == (executor.state == ExecutorState::Terminated) {
                     return Err(format!("executor {name} of framework {id}: state and container disagree"));
                 }

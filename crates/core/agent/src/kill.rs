@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use tepui_model::{Reason, Source, TaskState, Tick, format_duration};
+use tepui_model::{
+    ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick, format_duration,
+};
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -24,8 +26,8 @@ impl Agent {
     pub(crate) fn kill_task(
         &mut self,
         now: Tick,
-        framework: &str,
-        task: &str,
+        framework: &FrameworkId,
+        task: &TaskId,
         policy: Option<v1::KillPolicy>,
     ) {
         let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
@@ -36,7 +38,7 @@ impl Agent {
         let framework_id = state.id.clone();
         let partition_aware = state.partition_aware();
         let Some(executor) = state.executor_of(task) else {
-            let is_it = |over: &Arc<v1::Task>| over.task_id.value == task;
+            let is_it = |over: &Arc<v1::Task>| over.task_id.value == task.as_str();
             let reported = self.streams.get(framework).is_some_and(|streams| streams.contains_key(task))
                 || state.executors.values().any(|executor| executor.completed_tasks.iter().any(is_it))
                 || state
@@ -56,7 +58,7 @@ impl Agent {
             }
             return;
         };
-        let executor_id = executor.id().to_owned();
+        let executor_id = executor.id().clone();
         let stage = executor.tasks.get(task).map(|task| task.stage);
         if executor.command.is_some() {
             match executor.state {
@@ -79,7 +81,7 @@ impl Agent {
                     self.tell(framework, &executor_id, events::kill(task, policy));
                 } else {
                     // It will be told when it is back.
-                    executor.kills.insert(task.to_owned(), policy);
+                    executor.kills.insert(task.clone(), policy);
                 }
             }
             _ => {}
@@ -87,48 +89,59 @@ impl Agent {
     }
 
     /// A command whose container is still being made.
-    fn kill_during_launch(&mut self, now: Tick, framework: &v1::FrameworkId, executor_id: &str, task: &str) {
+    fn kill_during_launch(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        task: &TaskId,
+    ) {
         self.report_killed_during_launch(now, framework, task);
-        if let Some(executor) = self.executor_mut(&framework.value, executor_id) {
+        if let Some(executor) = self.executor_mut(framework, executor_id) {
             executor.state = ExecutorState::Terminating;
             let container = executor.container_id.clone();
             self.out.push(Effect::Destroy { container });
         }
     }
 
-    fn report_killed_during_launch(&mut self, now: Tick, framework: &v1::FrameworkId, task: &str) {
+    fn report_killed_during_launch(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         let report = Report::new(Reason::TaskKilledDuringLaunch, "Killed before delivery to the executor");
         self.report(now, framework, task, TaskState::Killed, Source::Agent, report);
     }
 
     /// A task that its executor never saw; the others of its group go with it.
-    fn kill_queued(&mut self, now: Tick, framework: &v1::FrameworkId, executor_id: &str, task: &str) {
-        let Some(executor) = self.executor_mut(&framework.value, executor_id) else { return };
+    fn kill_queued(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId, task: &TaskId) {
+        let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let group = executor.queue.iter().find_map(|queued| match queued {
             Queued::Group(tasks) if tasks.iter().any(|member| member == task) => Some(tasks.clone()),
             _ => None,
         });
-        for member in group.unwrap_or_else(|| vec![task.to_owned()]) {
+        for member in group.unwrap_or_else(|| vec![task.clone()]) {
             let queued = self
-                .executor_mut(&framework.value, executor_id)
+                .executor_mut(framework, executor_id)
                 .and_then(|executor| executor.tasks.get(&member))
                 .is_some_and(|task| task.stage == Stage::Queued);
             if queued {
                 self.report_killed_during_launch(now, framework, &member);
             }
         }
-        self.shut_down_if_useless(now, &framework.value, executor_id);
+        self.shut_down_if_useless(now, framework, executor_id);
     }
 
     /// An executor that never got a task and has none to wait for is of no use.
-    pub(crate) fn shut_down_if_useless(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    pub(crate) fn shut_down_if_useless(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+    ) {
         if self.executor_mut(framework, executor_id).is_some_and(|executor| executor.is_useless()) {
             self.shutdown_executor(now, framework, executor_id);
         }
     }
 
     /// Asks an executor to end, and sees to it that it does.
-    pub(crate) fn shutdown_executor(&mut self, now: Tick, framework: &str, executor_id: &str) {
+    pub(crate) fn shutdown_executor(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let framework_id = state.id.clone();
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
@@ -139,7 +152,7 @@ impl Agent {
         executor.state = ExecutorState::Terminating;
         let grace = executor.shutdown_grace(&self.config);
         let container = executor.container_id.clone();
-        self.timers.cancel(&Timer::ExecutorRegistration(container.value.clone()));
+        self.timers.cancel(&Timer::ExecutorRegistration(container.clone()));
         if before == ExecutorState::Running && executor.command.is_some() {
             self.kill_command(now, &framework_id, executor_id, grace.saturating_sub(RESERVED_GRACE));
             return;
@@ -149,18 +162,18 @@ impl Agent {
             self.out.push(Effect::Destroy { container });
             return;
         }
-        self.timers.set(Timer::ShutdownGrace(container.value), now + grace);
+        self.timers.set(Timer::ShutdownGrace(container), now + grace);
     }
 
-    pub(crate) fn destroy_container(&mut self, container: &str) {
+    pub(crate) fn destroy_container(&mut self, container: &ContainerId) {
         if self.containers.contains_key(container) {
-            let container = v1::ContainerId { value: container.to_owned(), parent: None };
+            let container = container.clone();
             self.out.push(Effect::Destroy { container });
         }
     }
 
     /// The executor had its time to subscribe.
-    pub(crate) fn executor_not_registered(&mut self, now: Tick, container: &str) {
+    pub(crate) fn executor_not_registered(&mut self, now: Tick, container: &ContainerId) {
         let words = format!(
             "Executor did not register within {}",
             format_duration(self.config.executor_registration_timeout)
@@ -169,12 +182,12 @@ impl Agent {
         let Some(executor) = self.executor_mut(&framework, &executor) else { return };
         if executor.state == ExecutorState::Registering {
             end(executor, TaskState::Failed, Reason::ExecutorRegistrationTimeout, words);
-            self.timers.set(Timer::ShutdownGrace(container.to_owned()), now);
+            self.timers.set(Timer::ShutdownGrace(container.clone()), now);
         }
     }
 
     /// The framework is over: its executors end, and nothing is reported any more.
-    pub(crate) fn shutdown_framework(&mut self, now: Tick, framework: &str) {
+    pub(crate) fn shutdown_framework(&mut self, now: Tick, framework: &FrameworkId) {
         let Some(state) = self.frameworks.get_mut(framework) else {
             // It never had anything here, but the agent may have said so of a task that the master asked about.
             return self.drop_streams(framework);
@@ -183,7 +196,7 @@ impl Agent {
             return;
         }
         state.terminating = true;
-        let executors: Vec<String> = state.executors.keys().cloned().collect();
+        let executors: Vec<_> = state.executors.keys().cloned().collect();
         self.drop_streams(framework);
         for executor in executors {
             self.shutdown_executor(now, framework, &executor);
@@ -203,7 +216,7 @@ impl Agent {
         }
         self.pause_updates();
         self.out.remove(Removal::Agent);
-        let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
+        let frameworks: Vec<_> = self.frameworks.keys().cloned().collect();
         for framework in frameworks {
             self.shutdown_framework(now, &framework);
         }

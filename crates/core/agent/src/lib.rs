@@ -22,7 +22,7 @@ mod invariants;
 mod kill;
 mod killing;
 mod messages;
-pub mod nested;
+mod nested;
 mod outbox;
 mod picture;
 mod reconfiguration;
@@ -52,7 +52,7 @@ pub use effect::{
 };
 pub use environment::TOKEN;
 pub use event::{Event, Start};
-pub use nested::{ContainerCall, LaunchRequest, container_id, flat_id};
+pub use nested::{ContainerCall, LaunchRequest};
 pub use reconfiguration::{ReconfigurationPolicy, Recover, RecoveryRefused};
 pub use recovered::{
     ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox,

@@ -1,7 +1,7 @@
 //! The agent protocol's messages, each to its family. Must not live here: what they lead to.
 
-use tepui_model::Tick;
-use tepui_wire_mesos::{Message, internal, v1};
+use tepui_model::{ExecutorId, FrameworkId, Tick};
+use tepui_wire_mesos::{Message, internal};
 
 use crate::{
     Upid,
@@ -31,14 +31,15 @@ impl Agent {
             Message::RunTask(message) => self.run_task(now, *message),
             Message::RunTaskGroup(message) => self.run_task_group(now, *message),
             Message::KillTask(message) => {
-                self.kill_task(now, &message.framework_id.value, &message.task_id.value, message.kill_policy);
+                let (framework, task) = (message.framework_id.into(), message.task_id.into());
+                self.kill_task(now, &framework, &task, message.kill_policy);
             }
             Message::ShutdownExecutor(message) => {
                 if let (Some(framework), Some(executor)) = (message.framework_id, message.executor_id) {
-                    self.shutdown_executor(now, &framework.value, &executor.value);
+                    self.shutdown_executor(now, &framework.into(), &executor.into());
                 }
             }
-            Message::ShutdownFramework(message) => self.shutdown_framework(now, &message.framework_id.value),
+            Message::ShutdownFramework(message) => self.shutdown_framework(now, &message.framework_id.into()),
             Message::Shutdown(_) => self.shutdown(now),
             Message::UpdateFramework(message) => self.update_framework(*message),
             Message::DrainSlave(message) => self.drain(now, message.config),
@@ -48,14 +49,15 @@ impl Agent {
 
     /// A scheduler's words for an executor; nothing is kept for one that is not there.
     fn framework_message(&mut self, message: internal::FrameworkToExecutorMessage) {
-        let (framework, executor) = (&message.framework_id.value, &message.executor_id.value);
+        let framework = FrameworkId::from(message.framework_id);
+        let executor = ExecutorId::from(message.executor_id);
         let listens = self
             .frameworks
-            .get(framework)
+            .get(&framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)
-            .and_then(|framework| framework.executors.get(executor))
+            .and_then(|framework| framework.executors.get(&executor))
             .is_some_and(|executor| executor.state == ExecutorState::Running);
-        if listens && self.tell(framework, executor, events::message(message.data)) {
+        if listens && self.tell(&framework, &executor, events::message(message.data)) {
             self.stats.valid_framework_messages += 1;
         } else {
             self.stats.invalid_framework_messages += 1;
@@ -64,21 +66,25 @@ impl Agent {
 
     /// The framework changed, or its scheduler moved.
     fn update_framework(&mut self, message: internal::UpdateFrameworkMessage) {
-        let Some(framework) = self.frameworks.get_mut(&message.framework_id.value) else { return };
+        let id = FrameworkId::from(message.framework_id);
+        let Some(framework) = self.frameworks.get_mut(&id) else { return };
         if framework.terminating {
             return;
         }
-        if let Some(info) = message.framework_info.filter(|info| info.id.as_ref() == Some(&framework.id)) {
+        if let Some(info) = message
+            .framework_info
+            .filter(|info| info.id.as_ref().is_some_and(|named| named.value == id.as_str()))
+        {
             framework.info = info.into();
         }
         if let Some(pid) = message.pid {
             framework.pid = pid;
         }
-        self.write_framework(&message.framework_id.value);
+        self.write_framework(&id);
     }
 
     /// Writes a framework down, unless it is written as it is already.
-    pub(crate) fn write_framework(&mut self, framework_id: &str) {
+    pub(crate) fn write_framework(&mut self, framework_id: &FrameworkId) {
         let Some(framework) = self.frameworks.get(framework_id).filter(|framework| framework.checkpoint())
         else {
             return;
@@ -92,11 +98,16 @@ impl Agent {
         }
         let (info, pid) = (framework.info.clone(), framework.pid.clone());
         self.out.write(Checkpoint::Framework { info: Box::new((*info).clone()), pid: pid.clone() });
-        self.written_frameworks.insert(framework_id.to_owned(), (info, pid));
+        self.written_frameworks.insert(framework_id.clone(), (info, pid));
     }
 
     /// An executor's words for its scheduler: straight to one of the older kind, through the master to the others.
-    pub(crate) fn executor_message(&mut self, framework_id: &str, executor_id: &str, data: bytes::Bytes) {
+    pub(crate) fn executor_message(
+        &mut self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        data: bytes::Bytes,
+    ) {
         let (Some(framework), Some(slave_id)) = (self.frameworks.get(framework_id), &self.agent_id) else {
             return;
         };
@@ -106,9 +117,9 @@ impl Agent {
             return;
         };
         let message = internal::ExecutorToFrameworkMessage {
-            slave_id: slave_id.clone(),
-            framework_id: framework.id.clone(),
-            executor_id: v1::ExecutorId { value: executor_id.to_owned() },
+            slave_id: slave_id.into(),
+            framework_id: framework_id.into(),
+            executor_id: executor_id.into(),
             data,
         };
         self.stats.valid_framework_messages += 1;

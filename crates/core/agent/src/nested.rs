@@ -16,9 +16,12 @@ mod launch;
 mod recovery;
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
+};
 
-use tepui_model::{ConnectionId, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, Reply, Tick};
 use tepui_wire_mesos::v1::{
     self,
     agent::{self, response},
@@ -38,35 +41,9 @@ pub(crate) const ENDED_MAX: usize = 1024;
 /// Calls that may wait for the end of one container; the one that has waited longest gives way.
 pub(crate) const WAITING_MAX: usize = 64;
 
-/// The name of a container as texts and processes have it: all ids from the root on, joined with dots.
-pub fn flat_id(container: &v1::ContainerId) -> String {
-    match &container.parent {
-        Some(parent) => format!("{}.{}", flat_id(parent), container.value),
-        None => container.value.clone(),
-    }
-}
-
-/// The id that a name made by [`flat_id`] stands for. No id has a dot in it.
-pub fn container_id(flat: &str) -> v1::ContainerId {
-    let mut ids = flat.split('.');
-    let first = v1::ContainerId { value: ids.next().unwrap_or_default().to_owned(), parent: None };
-    ids.fold(first, |parent, id| v1::ContainerId { value: id.to_owned(), parent: Some(Box::new(parent)) })
-}
-
-/// The flat id of the outermost container around this one.
-fn root(flat: &str) -> &str {
-    flat.split_once('.').map_or(flat, |(root, _)| root)
-}
-
-/// The flat id of the container around this one.
-fn parent(flat: &str) -> Option<&str> {
-    flat.rsplit_once('.').map(|(parent, _)| parent)
-}
-
 /// One container.
 #[derive(Debug, Serialize, Deserialize)]
 struct Container {
-    id: v1::ContainerId,
     sandbox: String,
     /// Sees what its parent sees.
     debug: bool,
@@ -113,54 +90,51 @@ struct Waiter {
     nested: bool,
 }
 
-/// All of them, by flat id: so a container comes before its children, and they are side by side.
+/// All of them, by id id: so a container comes before its children, and they are side by side.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Nested {
-    containers: BTreeMap<String, Container>,
+    containers: BTreeMap<ContainerId, Container>,
     /// The ended ones, the oldest first. May name some that were removed.
-    ended: VecDeque<String>,
-    waiters: BTreeMap<String, Vec<Waiter>>,
+    ended: VecDeque<ContainerId>,
+    waiters: BTreeMap<ContainerId, Vec<Waiter>>,
     /// Open sessions and the containers that end with them.
-    sessions: BTreeMap<ConnectionId, String>,
+    sessions: BTreeMap<ConnectionId, ContainerId>,
     /// Ends of executors' containers that wait for their children's.
-    root_exits: BTreeMap<String, Exit>,
+    root_exits: BTreeMap<ContainerId, Exit>,
 }
 
 impl Nested {
     /// Whether a container is one of these.
-    pub(crate) fn knows(&self, flat: &str) -> bool {
-        self.containers.contains_key(flat)
+    pub(crate) fn knows(&self, id: &ContainerId) -> bool {
+        self.containers.contains_key(id)
     }
 
     /// The first process of a container that runs.
-    pub(crate) fn pid(&self, flat: &str) -> Option<u32> {
-        self.containers.get(flat).filter(|known| known.is_live()).and_then(|known| known.pid)
+    pub(crate) fn pid(&self, id: &ContainerId) -> Option<u32> {
+        self.containers.get(id).filter(|known| known.is_live()).and_then(|known| known.pid)
     }
 
     /// The containers below one, each before its own children.
-    fn below(&self, flat: &str) -> impl DoubleEndedIterator<Item = (&String, &Container)> {
-        // No id has a dot in it, and a slash is what comes right after a dot.
-        self.containers.range(format!("{flat}.")..format!("{flat}/"))
+    fn below<'a>(&'a self, id: &'a ContainerId) -> impl Iterator<Item = (&'a ContainerId, &'a Container)> {
+        let after = (Bound::Excluded(id), Bound::Unbounded);
+        self.containers.range::<ContainerId, _>(after).take_while(|(below, _)| below.is_inside(id))
     }
 
-    fn has_live_below(&self, flat: &str) -> bool {
-        self.below(flat).any(|(_, container)| container.is_live())
+    fn has_live_below(&self, id: &ContainerId) -> bool {
+        self.below(id).any(|(_, container)| container.is_live())
     }
 
     /// Finds contradictions.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let live_sessions: BTreeSet<&String> = self.sessions.values().collect();
-        for (flat, container) in &self.containers {
-            if flat_id(&container.id) != *flat {
-                return Err(format!("container {flat} has another's id"));
-            }
-            let above = parent(flat).and_then(|above| self.containers.get(above));
+        let live_sessions: BTreeSet<&ContainerId> = self.sessions.values().collect();
+        for (id, container) in &self.containers {
+            let above = id.parent().and_then(|above| self.containers.get(above));
             if container.is_live() && above.is_some_and(|above| !above.is_live()) {
-                return Err(format!("container {flat} outlives its parent"));
+                return Err(format!("container {id} outlives its parent"));
             }
         }
-        match live_sessions.into_iter().find(|flat| !self.containers.contains_key(*flat)) {
-            Some(flat) => Err(format!("a session of container {flat}, which is not there")),
+        match live_sessions.into_iter().find(|id| !self.containers.contains_key(*id)) {
+            Some(id) => Err(format!("a session of container {id}, which is not there")),
             None => Ok(()),
         }
     }
@@ -175,10 +149,10 @@ impl Agent {
         match call {
             ContainerCall::Launch(request) => self.launch_container(from, *request),
             ContainerCall::Wait { container, nested } => {
-                self.wait_for_container(&flat_id(&container), Waiter { from, nested });
+                self.wait_for_container(&container, Waiter { from, nested });
             }
             ContainerCall::Kill { container, signal } => self.kill_container(now, from, container, signal),
-            ContainerCall::Remove { container } => self.remove_container(from, &flat_id(&container)),
+            ContainerCall::Remove { container } => self.remove_container(from, &container),
             ContainerCall::AttachOutput { container } => {
                 if self.may_attach(from, &container) {
                     self.out.push(Effect::AttachOutput { to: from, container });
@@ -193,39 +167,39 @@ impl Agent {
     }
 
     /// Whether a root is an executor's container that has not ended.
-    fn is_executor_container(&self, flat: &str) -> bool {
-        self.containers.contains_key(flat)
+    fn is_executor_container(&self, id: &ContainerId) -> bool {
+        self.containers.contains_key(id)
     }
 
-    fn may_attach(&mut self, from: ConnectionId, container: &v1::ContainerId) -> bool {
-        let flat = flat_id(container);
-        let known = self.is_executor_container(&flat)
-            || self.nested.containers.get(&flat).is_some_and(|known| matches!(known.life, Life::Running));
+    fn may_attach(&mut self, from: ConnectionId, container: &ContainerId) -> bool {
+        let id = container;
+        let known = self.is_executor_container(id)
+            || self.nested.containers.get(id).is_some_and(|known| matches!(known.life, Life::Running));
         if !known {
-            let words = format!("Container {flat} cannot be found");
+            let words = format!("Container {id} cannot be found");
             self.out.reply(from, Reply::error(404, words));
         }
         known
     }
 
-    fn wait_for_container(&mut self, flat: &str, waiter: Waiter) {
-        match self.nested.containers.get(flat).map(|known| &known.life) {
+    fn wait_for_container(&mut self, id: &ContainerId, waiter: Waiter) {
+        match self.nested.containers.get(id).map(|known| &known.life) {
             Some(Life::Ended(exit)) => {
                 let exit = exit.clone();
                 return self.tell_end(waiter, &exit);
             }
             Some(_) => {}
-            None if self.is_executor_container(flat) => {}
+            None if self.is_executor_container(id) => {}
             None => {
-                let words = format!("Container {flat} cannot be found");
+                let words = format!("Container {id} cannot be found");
                 return self.out.reply(waiter.from, Reply::error(404, words));
             }
         }
-        let waiters = self.nested.waiters.entry(flat.to_owned()).or_default();
+        let waiters = self.nested.waiters.entry(id.clone()).or_default();
         waiters.push(waiter);
         if waiters.len() > WAITING_MAX {
             let oldest = waiters.remove(0);
-            let words = format!("Too many calls wait for container {flat}");
+            let words = format!("Too many calls wait for container {id}");
             self.out.reply(oldest.from, Reply::error(503, words));
         }
     }
@@ -255,14 +229,14 @@ impl Agent {
         self.out.push(Effect::Answer { to: waiter.from, response: Box::new(response) });
     }
 
-    fn kill_container(&mut self, now: Tick, from: ConnectionId, container: v1::ContainerId, signal: i32) {
-        let flat = flat_id(&container);
-        let runs = match self.nested.containers.get(&flat).map(|known| &known.life) {
+    fn kill_container(&mut self, now: Tick, from: ConnectionId, container: ContainerId, signal: i32) {
+        let id = &container;
+        let runs = match self.nested.containers.get(id).map(|known| &known.life) {
             Some(Life::Running) => true,
             Some(Life::Held(_) | Life::Launching | Life::Ending(_)) => false,
-            None if self.is_executor_container(&flat) => true,
+            None if self.is_executor_container(id) => true,
             Some(Life::Ended(_)) | None => {
-                let words = format!("Container '{flat}' cannot be found (or is already killed)");
+                let words = format!("Container '{id}' cannot be found (or is already killed)");
                 return self.out.reply(from, Reply::error(404, words));
             }
         };
@@ -270,21 +244,21 @@ impl Agent {
         if runs {
             self.out.push(Effect::Signal { container, signal, whole_group: false });
         } else {
-            self.destroy_container_tree(now, &flat);
+            self.destroy_container_tree(now, id);
         }
     }
 
-    fn remove_container(&mut self, from: ConnectionId, flat: &str) {
-        let live = self.nested.containers.get(flat).is_some_and(Container::is_live);
-        if live || self.is_executor_container(flat) {
+    fn remove_container(&mut self, from: ConnectionId, id: &ContainerId) {
+        let live = self.nested.containers.get(id).is_some_and(Container::is_live);
+        if live || self.is_executor_container(id) {
             let words = "Nested container has not terminated yet";
             return self.out.reply(from, Reply::error(500, words));
         }
-        let removed: Vec<String> = self.nested.below(flat).map(|(flat, _)| flat.clone()).collect();
+        let removed: Vec<_> = self.nested.below(id).map(|(id, _)| id.clone()).collect();
         for child in removed {
             self.forget_container(&child);
         }
-        if let Some(container) = self.forget_container(flat).filter(|container| !container.debug) {
+        if let Some(container) = self.forget_container(id).filter(|container| !container.debug) {
             self.out.push(Effect::RemoveSandbox { path: container.sandbox });
         }
         self.out.reply(from, Reply::ok());
@@ -296,8 +270,8 @@ impl Agent {
             !matches!(container.life, Life::Held(_) | Life::Launching | Life::Ended(_))
         });
         views
-            .map(|(_, container)| ContainerView {
-                container_id: container.id.clone(),
+            .map(|(id, container)| ContainerView {
+                container_id: id.clone(),
                 pid: container.pid,
                 directory: container.sandbox.clone(),
                 resources: container.resources.clone(),
@@ -306,7 +280,7 @@ impl Agent {
     }
 
     /// Whether something may be nested in an executor's container now.
-    fn executor_takes_children(&self, root: &str) -> bool {
+    fn executor_takes_children(&self, root: &ContainerId) -> bool {
         let Some((framework, executor)) = self.containers.get(root) else { return false };
         let executor = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
         executor.is_some_and(|executor| {
@@ -315,8 +289,8 @@ impl Agent {
     }
 
     /// Whether a container has the one around it to be begun in. An executor may ask for it before its own start is told.
-    fn can_begin(&self, flat: &str) -> bool {
-        let Some(parent) = parent(flat) else { return true };
+    fn can_begin(&self, id: &ContainerId) -> bool {
+        let Some(parent) = id.parent() else { return true };
         if let Some(container) = self.nested.containers.get(parent) {
             return matches!(container.life, Life::Running);
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tepui_model::{ConnectionId, Reply, Token};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reply, TaskId, Token};
 use tepui_wire_mesos::{Message, v1};
 
 use crate::{
@@ -21,50 +21,50 @@ pub(crate) enum After {
     /// A task cannot be forgotten any more: it may be given to its executor, and an executor made for it be started.
     Task {
         /// The framework's id.
-        framework: String,
+        framework: FrameworkId,
         /// The executor's id.
-        executor: String,
+        executor: ExecutorId,
         /// The executor's container.
-        container: String,
+        container: ContainerId,
         /// The task.
-        task: String,
+        task: TaskId,
     },
     /// An update may be acknowledged to its executor and forwarded.
     Update {
         /// The framework's id.
-        framework: String,
+        framework: FrameworkId,
         /// The task's id.
-        task: String,
+        task: TaskId,
         /// The update.
         uuid: Bytes,
         /// The executor that sent it; `None`: the agent made it.
-        executor: Option<String>,
+        executor: Option<ExecutorId>,
     },
     /// A container that was asked for through the agent's own API may be begun.
     Container {
         /// Its flat id.
-        container: String,
+        container: ContainerId,
     },
     /// Where an executor listens is known for good: it may be given something to do.
     Process {
         /// The framework's id.
-        framework: String,
+        framework: FrameworkId,
         /// The executor's id.
-        executor: String,
+        executor: ExecutorId,
         /// Its container.
-        container: String,
+        container: ContainerId,
     },
     /// Why a command ends is known for good: it may be asked to.
     Kill {
         /// Its container.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// An acknowledgement is known for good: the task's next update may go.
     Acknowledgement {
         /// The framework's id.
-        framework: String,
+        framework: FrameworkId,
         /// The task's id.
-        task: String,
+        task: TaskId,
     },
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum After {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     queue: tepui_core_kit::Outbox<Effect, Checkpoint, After>,
-    limits: BTreeMap<String, (v1::ContainerId, Limits)>,
+    limits: BTreeMap<ContainerId, Limits>,
 }
 
 impl Outbox {
@@ -114,18 +114,13 @@ impl Outbox {
     }
 
     /// Changes a container's limits; only the last change of a batch comes out.
-    pub(crate) fn set_limits(&mut self, container: &v1::ContainerId, limits: Limits) {
-        match self.limits.get_mut(&container.value) {
-            Some(entry) => entry.1 = limits,
-            None => {
-                self.limits.insert(container.value.clone(), (container.clone(), limits));
-            }
-        }
+    pub(crate) fn set_limits(&mut self, container: &ContainerId, limits: Limits) {
+        self.limits.insert(container.clone(), limits);
     }
 
     /// Forgets a change of limits that was not taken yet: the container is gone.
-    pub(crate) fn drop_limits(&mut self, container: &v1::ContainerId) {
-        self.limits.remove(&container.value);
+    pub(crate) fn drop_limits(&mut self, container: &ContainerId) {
+        self.limits.remove(container);
     }
 
     /// What waited for a write.
@@ -135,7 +130,7 @@ impl Outbox {
 
     /// The next effect. Limits come before the tasks that they are for, writes before what relies on them.
     pub(crate) fn pop(&mut self) -> Option<Effect> {
-        if let Some((_, (container, limits))) = self.limits.pop_first() {
+        if let Some((container, limits)) = self.limits.pop_first() {
             return Some(Effect::UpdateLimits { container, limits });
         }
         self.queue.pop()

@@ -1,7 +1,7 @@
 //! Whether what the last agent left may be taken up with the settings of now. Must not live here: taking it up (see `recovery`).
 
 use serde::{Deserialize, Serialize};
-use tepui_model::{Attribute, Resource, Resources, Tick, Value};
+use tepui_model::{AgentId, Attribute, Resource, Resources, Tick, Value};
 use tepui_wire_mesos::{convert, internal, v1};
 
 use crate::{Config, Recovered, RecoveredSandbox, environment, resources};
@@ -89,15 +89,15 @@ impl Recovered {
 
     /// Drops what the last agent was; its sandboxes wait to be deleted.
     fn become_new(&mut self, config: &Config, now: Tick) {
-        let Some(id) = self.agent.take().and_then(|info| info.id) else { return };
+        let Some(id) = self.agent.take().and_then(|info| info.id).map(AgentId::from) else { return };
         self.replaced = Some(id.clone());
         self.drain = None;
         for framework in std::mem::take(&mut self.frameworks) {
-            let framework_id = framework.info.id.unwrap_or_default();
+            let framework_id = framework.info.id.unwrap_or_default().into();
             for executor in framework.executors {
-                let name = &executor.info.executor_id.value;
-                let container = &executor.container_id.value;
-                let path = environment::sandbox(config, &id.value, &framework_id.value, name, container);
+                let name = executor.info.executor_id.into();
+                let container = &executor.container_id;
+                let path = environment::sandbox(config, Some(&id), &framework_id, &name, container);
                 self.sandboxes.push(RecoveredSandbox { path, modified: now });
             }
         }

@@ -1,7 +1,7 @@
 //! What the shell found on disk and among the processes when the agent started. Must not live here: what follows from it.
 
 use serde::{Deserialize, Serialize};
-use tepui_model::Tick;
+use tepui_model::{AgentId, ContainerId, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{Upid, effect::Exit};
@@ -16,7 +16,7 @@ pub struct Recovered {
     /// Frameworks with their executors.
     pub frameworks: Vec<RecoveredFramework>,
     /// Containers that the launcher knows and that belong to no executor below.
-    pub orphans: Vec<v1::ContainerId>,
+    pub orphans: Vec<ContainerId>,
     /// Sandboxes on disk, of any age, that belong to no executor below.
     pub sandboxes: Vec<RecoveredSandbox>,
     /// Containers that were launched through the agent's own API.
@@ -28,7 +28,7 @@ pub struct Recovered {
     /// What is the matter with the first of them, for people.
     pub complaints: Vec<String>,
     /// The agent that was here before, which this one does not go on as.
-    pub replaced: Option<v1::AgentId>,
+    pub replaced: Option<AgentId>,
 }
 
 /// A framework as it was written down.
@@ -50,7 +50,7 @@ pub struct RecoveredExecutor {
     /// Made for a command task.
     pub command_task: bool,
     /// Its container.
-    pub container_id: v1::ContainerId,
+    pub container_id: ContainerId,
     /// What is the matter with the container.
     pub container: ContainerState,
     /// It had subscribed before.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use tepui_model::{Reason, Source, TaskState, Tick, format_duration};
-use tepui_wire_mesos::{internal, v1};
+use tepui_model::{
+    AgentId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick, format_duration,
+};
+use tepui_wire_mesos::internal;
 
 use crate::{
     agent::Agent,
@@ -23,8 +25,8 @@ use crate::{
 
 /// An executor whose end was found out about: its ids, and how its container ended.
 struct Ended {
-    framework: String,
-    executor: String,
+    framework: FrameworkId,
+    executor: ExecutorId,
     exit: Option<Exit>,
 }
 
@@ -65,8 +67,8 @@ impl Agent {
     /// Goes on as the agent that was here; what may have changed of it is written down.
     fn recover_agent(&mut self, agent: Option<internal::SlaveInfo>) {
         let Some(old) = agent else { return };
-        self.agent_id = old.id.clone();
-        let info = self.slave_info(old.id.clone());
+        self.agent_id = old.id.as_ref().map(AgentId::from);
+        let info = self.slave_info(self.agent_id.as_ref());
         if self.agent_id.is_some() && info != old {
             self.out.write(Checkpoint::Agent(Box::new(info)));
         }
@@ -79,38 +81,38 @@ impl Agent {
         rebooted: bool,
         ended: &mut Vec<Ended>,
     ) {
-        let Some(id) = recovered.info.id.clone() else { return };
+        let Some(id) = recovered.info.id.as_ref().map(FrameworkId::from) else { return };
         let framework = Framework::new(id.clone(), recovered.info, recovered.pid.clone());
-        self.written_frameworks.insert(id.value.clone(), (framework.info.clone(), recovered.pid));
-        self.frameworks.insert(id.value.clone(), framework);
+        self.written_frameworks.insert(id.clone(), (framework.info.clone(), recovered.pid));
+        self.frameworks.insert(id.clone(), framework);
         for executor in recovered.executors {
-            let name = executor.info.executor_id.value.clone();
+            let name = ExecutorId::from(&executor.info.executor_id);
             let container = if rebooted { ContainerState::Unknown } else { executor.container.clone() };
             let completed = executor.completed;
             self.recover_executor(&id, executor);
             // Of a framework that was being ended nothing was said; if that was not brought to its end, it is said now.
             let completed = completed
                 && self
-                    .executor_mut(&id.value, &name)
+                    .executor_mut(&id, &name)
                     .is_some_and(|executor| !executor.tasks.values().any(Task::is_live));
             match container {
-                _ if completed => self.recover_completed(now, &id.value, &name),
+                _ if completed => self.recover_completed(now, &id, &name),
                 ContainerState::Alive => self.recover_alive(now, &id, &name),
                 ContainerState::Exited(exit) => {
-                    ended.push(Ended { framework: id.value.clone(), executor: name, exit: Some(exit) });
+                    ended.push(Ended { framework: id.clone(), executor: name, exit: Some(exit) });
                 }
                 ContainerState::Unknown => {
-                    ended.push(Ended { framework: id.value.clone(), executor: name, exit: None });
+                    ended.push(Ended { framework: id.clone(), executor: name, exit: None });
                 }
             }
         }
     }
 
-    fn recover_executor(&mut self, framework_id: &v1::FrameworkId, mut recovered: RecoveredExecutor) {
-        let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
-        let name = recovered.info.executor_id.value.clone();
-        let container = &recovered.container_id.value;
-        let directory = environment::sandbox(&self.config, agent, &framework_id.value, &name, container);
+    fn recover_executor(&mut self, framework_id: &FrameworkId, mut recovered: RecoveredExecutor) {
+        let agent = self.agent_id.as_ref();
+        let name = ExecutorId::from(&recovered.info.executor_id);
+        let container = &recovered.container_id;
+        let directory = environment::sandbox(&self.config, agent, framework_id, &name, container);
         let environment =
             recovered.command_task.then(|| command::take_environment(&mut recovered.info)).flatten();
         let mut executor =
@@ -124,11 +126,11 @@ impl Agent {
         let run = executor.run(framework_id);
         let mut names = Vec::new();
         for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
-            let id = task.task_id.value.clone();
+            let id = TaskId::from(&task.task_id);
             if let Some(command) = &mut executor.command {
                 *command = killing::recover(&mut task);
             }
-            if self.recover_stream(&framework_id.value, &mut task, run.clone(), records) {
+            if self.recover_stream(framework_id, &mut task, run.clone(), records) {
                 executor.completed_tasks.push_back(Arc::new(task));
                 continue;
             }
@@ -147,35 +149,35 @@ impl Agent {
         while executor.completed_tasks.len() > keep {
             executor.completed_tasks.pop_front();
         }
-        let owner = (framework_id.value.clone(), name.clone());
-        self.containers.insert(executor.container_id.value.clone(), owner);
-        if let Some(framework) = self.frameworks.get_mut(&framework_id.value) {
+        let owner = (framework_id.clone(), name.clone());
+        self.containers.insert(executor.container_id.clone(), owner);
+        if let Some(framework) = self.frameworks.get_mut(framework_id) {
             framework.tasks.extend(names.into_iter().map(|task| (task, name.clone())));
             framework.executors.insert(name, executor);
         }
     }
 
     /// An executor that had ended, with updates that were not acknowledged.
-    fn recover_completed(&mut self, now: Tick, framework: &str, executor: &str) {
+    fn recover_completed(&mut self, now: Tick, framework: &FrameworkId, executor: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework, executor) else { return };
         executor.state = ExecutorState::Terminated;
-        let (container, directory) = (executor.container_id.value.clone(), executor.directory.clone());
+        let (container, directory) = (executor.container_id.clone(), executor.directory.clone());
         self.containers.remove(&container);
         self.schedule_gc(now, directory);
     }
 
     /// A container that still runs. A custom executor has to subscribe; a command is simply watched on.
-    fn recover_alive(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
+    fn recover_alive(&mut self, now: Tick, framework_id: &FrameworkId, executor_id: &ExecutorId) {
         let default_grace = self.config.kill_grace_period;
         let cleanup = self.config.recover == Recover::Cleanup;
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         // What a new agent's shell does not know, and what the last one may not have come to do.
         let (container, limits) = (executor.container_id.clone(), executor.limits());
         self.out.set_limits(&container, limits);
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         if executor.command.is_none() {
             if !cleanup {
-                return self.call_back(now, &framework_id.value, executor_id);
+                return self.call_back(now, framework_id, executor_id);
             }
             if executor.delivered {
                 // It knows how to be asked to end: at once, or when it subscribes.
@@ -192,22 +194,22 @@ impl Agent {
             return;
         };
         if let Some(deadline) = deadline {
-            self.timers.set(Timer::Completion(container.value), deadline);
+            self.timers.set(Timer::Completion(container), deadline);
         }
         self.command_has_started(now, framework_id, executor_id);
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         let grace = command::command_grace(executor, None, default_grace);
         if executor.command.as_mut().is_some_and(|command| std::mem::take(&mut command.killed)) {
             // Once more, as nobody knows how far the last agent came with it.
             self.kill_command(now, framework_id, executor_id, grace);
         } else {
-            self.begin_checks(now, &framework_id.value, executor_id);
+            self.begin_checks(now, framework_id, executor_id);
         }
     }
 
     /// A command of which the last agent did not say any more that it runs: that is said now, before its end is.
-    fn command_has_started(&mut self, now: Tick, framework_id: &v1::FrameworkId, executor_id: &str) {
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+    fn command_has_started(&mut self, now: Tick, framework_id: &FrameworkId, executor_id: &ExecutorId) {
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         let Some((id, task)) = executor.tasks.iter_mut().find(|(_, task)| task.is_live()) else { return };
         match task.state() {
             TaskState::Staging => {
@@ -227,8 +229,8 @@ impl Agent {
     fn recover_ended(
         &mut self,
         now: Tick,
-        framework: &str,
-        executor_id: &str,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
         exit: Option<Exit>,
         rebooted: bool,
     ) {
@@ -251,7 +253,7 @@ impl Agent {
 
     /// Moves what turned out to be over into the histories.
     fn tidy_recovered(&mut self, now: Tick) {
-        let names: Vec<(String, Vec<String>)> = self
+        let names: Vec<(FrameworkId, Vec<ExecutorId>)> = self
             .frameworks
             .iter()
             .map(|(id, framework)| (id.clone(), framework.executors.keys().cloned().collect()))
@@ -272,7 +274,7 @@ impl Agent {
         }
     }
 
-    fn waiting_executors(&self) -> Vec<(String, String)> {
+    fn waiting_executors(&self) -> Vec<(FrameworkId, ExecutorId)> {
         self.frameworks
             .iter()
             .flat_map(|(id, framework)| {

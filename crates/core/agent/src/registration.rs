@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, time::Duration};
 
 use tepui_core_kit::{Backoff, Waits};
-use tepui_model::{Reason, Source, Tick};
+use tepui_model::{AgentId, FrameworkId, Reason, Source, TaskId, Tick};
 use tepui_wire_mesos::{Message, internal, v1};
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) struct Registration {
     waits: Waits,
     ping_timeout: Duration,
     /// The id that is being written down, and the master that gave it, unless that was lost meanwhile.
-    new_id: Option<(v1::AgentId, Option<Upid>)>,
+    new_id: Option<(AgentId, Option<Upid>)>,
     /// Executors that were added so far, and how many of them the last re-registration told of.
     pub(crate) executors: u64,
     told_executors: u64,
@@ -110,7 +110,7 @@ impl Agent {
         self.registration.broken = false;
         self.registration.told_executors = self.registration.executors;
         self.out.push(Effect::Link { to: master.clone() });
-        match self.agent_id.clone() {
+        match &self.agent_id {
             None => self.out.send(&master, self.register_message()),
             Some(id) => self.out.send(&master, self.reregister_message(id)),
         }
@@ -134,7 +134,7 @@ impl Agent {
         }
     }
 
-    pub(crate) fn reregister_message(&self, id: v1::AgentId) -> internal::ReregisterSlaveMessage {
+    pub(crate) fn reregister_message(&self, id: &AgentId) -> internal::ReregisterSlaveMessage {
         let mut message = internal::ReregisterSlaveMessage {
             slave: self.slave_info(Some(id)),
             version: Some(self.config.version.clone()),
@@ -152,7 +152,7 @@ impl Agent {
                 }
                 for (task_id, task) in &executor.tasks {
                     // A new master would wait for an acknowledgement that has been given already.
-                    if self.is_end_acknowledged(&framework.id.value, task_id) {
+                    if self.is_end_acknowledged(&framework.id, task_id) {
                         continue;
                     }
                     let mut task = (*task.task).clone();
@@ -165,7 +165,7 @@ impl Agent {
     }
 
     /// The agent as the agent protocol describes it.
-    pub(crate) fn slave_info(&self, id: Option<v1::AgentId>) -> internal::SlaveInfo {
+    pub(crate) fn slave_info(&self, id: Option<&AgentId>) -> internal::SlaveInfo {
         let mut resources = self.config.resources.clone();
         resources::downgrade(&mut resources);
         internal::SlaveInfo {
@@ -173,7 +173,7 @@ impl Agent {
             port: Some(i32::from(self.config.port)),
             resources,
             attributes: self.config.attributes.clone(),
-            id,
+            id: id.map(Into::into),
             domain: self.config.domain.clone(),
             checkpoint: Some(true),
         }
@@ -186,7 +186,7 @@ impl Agent {
             port: Some(i32::from(self.config.port)),
             resources: self.config.resources.clone(),
             attributes: self.config.attributes.clone(),
-            id: self.agent_id.clone(),
+            id: self.agent_id.as_ref().map(Into::into),
             // Only the master's answers show it.
             checkpoint: None,
             domain: self.config.domain.clone(),
@@ -207,14 +207,15 @@ impl Agent {
             return;
         }
         self.take_ping_timeout(message.connection);
+        let id = AgentId::from(message.slave_id);
         match &self.agent_id {
             // An answer that was repeated or came late.
-            Some(id) if *id == message.slave_id && expected => self.running(now),
+            Some(known) if *known == id && expected => self.running(now),
             Some(_) => self.stats.dropped_messages += 1,
             None if self.registration.new_id.is_some() => {}
             None => {
-                let info = self.slave_info(Some(message.slave_id.clone()));
-                self.registration.new_id = Some((message.slave_id, expected.then(|| from.clone())));
+                let info = self.slave_info(Some(&id));
+                self.registration.new_id = Some((id, expected.then(|| from.clone())));
                 self.timers.cancel(&Timer::Registration);
                 self.out.write_then(Checkpoint::Agent(Box::new(info)), After::Registered);
             }
@@ -261,7 +262,7 @@ impl Agent {
         from: &Upid,
         message: internal::SlaveReregisteredMessage,
     ) {
-        if !self.expects_registration(from) || self.agent_id.as_ref() != Some(&message.slave_id) {
+        if !self.expects_registration(from) || !self.is_own_id(&message.slave_id) {
             self.stats.dropped_messages += 1;
             return;
         }
@@ -273,12 +274,17 @@ impl Agent {
             && let Some(master) = &self.master
         {
             self.registration.told_executors = self.registration.executors;
-            let again = self.reregister_message(message.slave_id);
+            let again = self.reregister_message(&message.slave_id.into());
             self.out.send(master, again);
         }
         for reconciliation in message.reconciliations {
             self.reconcile(now, reconciliation);
         }
+    }
+
+    /// Whether an id on the wire is the agent's.
+    pub(crate) fn is_own_id(&self, id: &v1::AgentId) -> bool {
+        self.agent_id.as_ref().is_some_and(|own| own.as_str() == id.value)
     }
 
     fn expects_registration(&self, from: &Upid) -> bool {
@@ -305,10 +311,10 @@ impl Agent {
             return;
         }
         let (Some(master), Some(slave_id)) = (&self.master, &self.agent_id) else { return };
-        let text = format!("registered with {master} as agent {}", slave_id.value);
+        let text = format!("registered with {master} as agent {slave_id}");
         self.out.push(Effect::Log(text));
         let update = internal::UpdateSlaveMessage {
-            slave_id: slave_id.clone(),
+            slave_id: slave_id.into(),
             update_oversubscribed_resources: Some(false),
             operations: Some(internal::update_slave_message::Operations::default()),
             resource_version_uuid: Some(self.registration.version_uuid()),
@@ -321,17 +327,16 @@ impl Agent {
 
     /// Tasks that the master believes to be here: those that are not are reported dropped.
     fn reconcile(&mut self, now: Tick, reconciliation: internal::ReconcileTasksMessage) {
-        let id = reconciliation.framework_id;
-        let known = self.frameworks.get(&id.value);
+        let id = FrameworkId::from(reconciliation.framework_id);
+        let known = self.frameworks.get(&id);
         let partition_aware = known.map(|framework| framework.partition_aware()).unwrap_or_else(|| {
             reconciliation.framework.as_ref().is_some_and(|info| {
                 state::has_capability(info, v1::framework_info::capability::Type::PartitionAware)
             })
         });
         for status in reconciliation.statuses {
-            let task = status.task_id.value;
-            let known =
-                self.frameworks.get(&id.value).is_some_and(|framework| framework.tasks.contains_key(&task));
+            let task = TaskId::from(status.task_id);
+            let known = self.frameworks.get(&id).is_some_and(|framework| framework.tasks.contains_key(&task));
             if !known {
                 let report = Report::new(Reason::Reconciliation, "Reconciliation: task unknown to the agent");
                 self.report(now, &id, &task, status::dropped(partition_aware), Source::Agent, report);

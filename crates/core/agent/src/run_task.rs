@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use tepui_model::{Reason, Source, TaskState, Tick, validate_id};
+use tepui_model::{
+    ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick, validate_id,
+};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
@@ -61,17 +63,17 @@ impl Agent {
     }
 
     fn run(&mut self, now: Tick, request: Request, mut tasks: Vec<v1::TaskInfo>) {
-        let Some(framework_id) = request.framework.id.clone() else {
+        let Some(framework_id) = request.framework.id.as_ref().map(FrameworkId::from) else {
             self.stats.dropped_messages += 1;
             return;
         };
         tasks.retain(|task| self.accepts(now, &framework_id, task));
         let Some(first) = tasks.first() else { return };
         let executor_id = match request.executor(&tasks) {
-            Some(executor) => executor.executor_id.value.clone(),
-            None => first.task_id.value.clone(),
+            Some(executor) => ExecutorId::from(&executor.executor_id),
+            None => ExecutorId::from(first.task_id.value.as_str()),
         };
-        let ids = [framework_id.value.as_str(), &executor_id];
+        let ids = [framework_id.as_str(), executor_id.as_str()];
         let ids = ids.into_iter().chain(tasks.iter().map(|task| task.task_id.value.as_str()));
         // Ids become names of directories: a master that lets a bad one through must not lead us out of ours.
         if let Some(error) = ids.map(validate_id).find_map(Result::err) {
@@ -82,31 +84,35 @@ impl Agent {
         }
         self.know_framework(&framework_id, &request);
         if let Some(report) = self.refusal(&framework_id, &executor_id, &request) {
-            let framework = self.frameworks.get(&framework_id.value);
-            let dropped = status::dropped(kill::is_partition_aware(framework));
+            let dropped = status::dropped(kill::is_partition_aware(self.frameworks.get(&framework_id)));
             self.refuse(now, &framework_id, &tasks, dropped, &report);
             self.give_up_executor(&framework_id, &executor_id, &request);
-            self.finish_framework(now, &framework_id.value);
+            self.finish_framework(now, &framework_id);
             return;
         }
         self.take(now, &framework_id, &executor_id, request, tasks);
     }
 
     /// The master has counted an executor since it sent its first task: it is told that there is none.
-    fn give_up_executor(&mut self, framework: &v1::FrameworkId, executor: &str, request: &Request) {
+    fn give_up_executor(&mut self, framework: &FrameworkId, executor: &ExecutorId, request: &Request) {
         let known =
-            self.frameworks.get(&framework.value).is_some_and(|known| known.executors.contains_key(executor));
+            self.frameworks.get(framework).is_some_and(|known| known.executors.contains_key(executor));
         if request.launch_executor && !request.command_task && !known {
-            self.tell_executor_exited(framework.clone(), executor, &Exit::default());
+            self.tell_executor_exited(framework, executor, &Exit::default());
         }
     }
 
     /// Why a task cannot be taken, although it is well formed.
-    fn refusal(&self, framework: &v1::FrameworkId, executor_id: &str, request: &Request) -> Option<Report> {
+    fn refusal(
+        &self,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        request: &Request,
+    ) -> Option<Report> {
         if self.drain.is_some() {
             return Some(Report::new(Reason::AgentDraining, "Agent is draining"));
         }
-        let known = self.frameworks.get(&framework.value).and_then(|known| known.executors.get(executor_id));
+        let known = self.frameworks.get(framework).and_then(|known| known.executors.get(executor_id));
         let words = match known.map(|executor| (executor.state, executor.command.is_some())) {
             None if request.launch_executor || request.command_task => return None,
             None => "No executor is expected to launch and there is no executor running",
@@ -121,21 +127,16 @@ impl Agent {
     }
 
     /// Whether a task is for us and new. A repeated one is not answered: an answer would be taken for the first one's.
-    fn accepts(&mut self, now: Tick, framework: &v1::FrameworkId, task: &v1::TaskInfo) -> bool {
-        let ours = self.agent_id.as_ref() == Some(&task.agent_id) && self.phase == Phase::Running;
-        let stopping = self.frameworks.get(&framework.value).is_some_and(|framework| framework.terminating);
+    fn accepts(&mut self, now: Tick, framework: &FrameworkId, task: &v1::TaskInfo) -> bool {
+        let ours = self.is_own_id(&task.agent_id) && self.phase == Phase::Running;
+        let task = TaskId::from(&task.task_id);
+        let stopping = self.frameworks.get(framework).is_some_and(|framework| framework.terminating);
         // The scheduler may use the id again as soon as it has acknowledged; that is being written down.
-        self.acknowledgement_durable(now, &framework.value, &task.task_id.value);
+        self.acknowledgement_durable(now, framework, &task);
         // An end that is on its way is the id's last word.
-        let ended = self
-            .streams
-            .get(&framework.value)
-            .is_some_and(|streams| streams.contains_key(&task.task_id.value));
-        let known = ended
-            || self
-                .frameworks
-                .get(&framework.value)
-                .is_some_and(|known| known.tasks.contains_key(&task.task_id.value));
+        let ended = self.streams.get(framework).is_some_and(|streams| streams.contains_key(&task));
+        let known =
+            ended || self.frameworks.get(framework).is_some_and(|known| known.tasks.contains_key(&task));
         let accepted = ours && !stopping && !known;
         if !accepted {
             self.stats.dropped_messages += 1;
@@ -144,9 +145,9 @@ impl Agent {
     }
 
     /// Meets a framework, or meets it again.
-    fn know_framework(&mut self, id: &v1::FrameworkId, request: &Request) {
+    fn know_framework(&mut self, id: &FrameworkId, request: &Request) {
         let pid = request.pid.clone().unwrap_or_default();
-        match self.frameworks.get_mut(&id.value) {
+        match self.frameworks.get_mut(id) {
             Some(framework) => {
                 if *framework.info != request.framework {
                     framework.info = Arc::new(request.framework.clone());
@@ -158,27 +159,29 @@ impl Agent {
             None => {
                 let mut framework = Framework::new(id.clone(), request.framework.clone(), pid);
                 // Its history goes on where it ended.
-                let past =
-                    self.completed_frameworks.iter().position(|past| past.info.id.as_ref() == Some(id));
+                let past = self
+                    .completed_frameworks
+                    .iter()
+                    .position(|past| past.info.id.as_ref().is_some_and(|past| past.value == id.as_str()));
                 if let Some(past) = past.and_then(|index| self.completed_frameworks.remove(index)) {
                     framework.completed_executors.extend(past.completed_executors.iter().cloned());
                 }
-                self.frameworks.insert(id.value.clone(), framework);
+                self.frameworks.insert(id.clone(), framework);
             }
         }
-        self.write_framework(&id.value);
+        self.write_framework(id);
     }
 
     fn refuse(
         &mut self,
         now: Tick,
-        framework: &v1::FrameworkId,
+        framework: &FrameworkId,
         tasks: &[v1::TaskInfo],
         state: TaskState,
         report: &Report,
     ) {
         for task in tasks {
-            self.report(now, framework, &task.task_id.value, state, Source::Agent, report.clone());
+            self.report(now, framework, &(&task.task_id).into(), state, Source::Agent, report.clone());
         }
     }
 
@@ -186,14 +189,14 @@ impl Agent {
     fn take(
         &mut self,
         now: Tick,
-        framework_id: &v1::FrameworkId,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         request: Request,
         tasks: Vec<v1::TaskInfo>,
     ) {
         let new = !self
             .frameworks
-            .get(&framework_id.value)
+            .get(framework_id)
             .is_some_and(|framework| framework.executors.contains_key(executor_id));
         if new {
             let executor = request.executor(&tasks).cloned();
@@ -205,11 +208,11 @@ impl Agent {
             let command = tasks.first().filter(|_| request.command_task);
             self.add_executor(framework_id, info, command);
         }
-        let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
+        let ids: Vec<TaskId> = tasks.iter().map(|task| (&task.task_id).into()).collect();
         for task in tasks {
             self.add_task(now, framework_id, executor_id, task);
         }
-        let Some(executor) = self.executor_mut(&framework_id.value, executor_id) else { return };
+        let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
         if request.group.is_some() {
             executor.queue.push_back(Queued::Group(ids));
         } else {
@@ -230,16 +233,16 @@ impl Agent {
         if speaks_v0 {
             self.refuse_groups(now, framework_id, executor_id);
         }
-        self.deliver(&framework_id.value, executor_id);
+        self.deliver(framework_id, executor_id);
     }
 
     /// Fills in what schedulers leave to the agent.
     fn complete_executor_info(
         &self,
-        framework_id: &v1::FrameworkId,
+        framework_id: &FrameworkId,
         mut info: v1::ExecutorInfo,
     ) -> v1::ExecutorInfo {
-        info.framework_id = Some(framework_id.clone());
+        info.framework_id = Some(framework_id.into());
         resources::upgrade(&mut info.resources);
         info
     }
@@ -247,18 +250,17 @@ impl Agent {
     /// An executor, or what stands for one in the case of the command task `command`.
     fn add_executor(
         &mut self,
-        framework_id: &v1::FrameworkId,
+        framework_id: &FrameworkId,
         info: v1::ExecutorInfo,
         command: Option<&v1::TaskInfo>,
     ) {
         let container_id = self.random_container_id();
-        let executor_id = info.executor_id.value.clone();
-        let agent = self.agent_id.as_ref().map_or("", |id| &id.value);
-        let directory =
-            environment::sandbox(&self.config, agent, &framework_id.value, &executor_id, &container_id.value);
+        let executor_id = ExecutorId::from(&info.executor_id);
+        let agent = self.agent_id.as_ref();
+        let directory = environment::sandbox(&self.config, agent, framework_id, &executor_id, &container_id);
         let mut executor = Executor::new(info, container_id, directory, command.is_some());
         executor.environment = command.and_then(|task| task.command.as_ref()?.environment.clone());
-        let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
         if framework.checkpoint() {
             executor.held = true;
             self.out.write(Checkpoint::Executor {
@@ -267,8 +269,8 @@ impl Agent {
                 command_task: command.is_some(),
             });
         }
-        let owner = (framework_id.value.clone(), executor_id.clone());
-        self.containers.insert(executor.container_id.value.clone(), owner);
+        let owner = (framework_id.clone(), executor_id.clone());
+        self.containers.insert(executor.container_id.clone(), owner);
         framework.executors.insert(executor_id, executor);
         self.registration.executors += 1;
     }
@@ -276,15 +278,15 @@ impl Agent {
     fn add_task(
         &mut self,
         now: Tick,
-        framework_id: &v1::FrameworkId,
-        executor_id: &str,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
         mut info: v1::TaskInfo,
     ) {
-        let Some(framework) = self.frameworks.get_mut(&framework_id.value) else { return };
+        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
         let checkpoint = framework.checkpoint();
         let Some(executor) = framework.executors.get_mut(executor_id) else { return };
         resources::upgrade(&mut info.resources);
-        let id = info.task_id.value.clone();
+        let id = TaskId::from(&info.task_id);
         let record = record_of(framework_id, &info);
         let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
         let deadline = deadline.filter(|_| executor.command.is_some());
@@ -297,9 +299,9 @@ impl Agent {
                 check: check.clone(),
             };
             let after = After::Task {
-                framework: framework_id.value.clone(),
-                executor: executor_id.to_owned(),
-                container: executor.container_id.value.clone(),
+                framework: framework_id.clone(),
+                executor: executor_id.clone(),
+                container: executor.container_id.clone(),
                 task: id.clone(),
             };
             self.out.write_then(write, after);
@@ -315,7 +317,7 @@ impl Agent {
             check,
         };
         executor.add_task(id.clone(), task);
-        framework.tasks.insert(id, executor_id.to_owned());
+        framework.tasks.insert(id, executor_id.clone());
     }
 
     /// A task is written down. If the agent dies from here on, the next one knows of it; before, nothing may have
@@ -323,15 +325,15 @@ impl Agent {
     pub(crate) fn task_durable(
         &mut self,
         now: Tick,
-        framework: &str,
-        executor_id: &str,
-        container: &str,
-        task: &str,
+        framework: &FrameworkId,
+        executor_id: &ExecutorId,
+        container: &ContainerId,
+        task: &TaskId,
     ) {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let framework_id = state.id.clone();
         let executor = state.executors.get_mut(executor_id);
-        let Some(executor) = executor.filter(|executor| executor.container_id.value == container) else {
+        let Some(executor) = executor.filter(|executor| executor.container_id == *container) else {
             return;
         };
         if let Some(task) = executor.tasks.get_mut(task) {
@@ -348,9 +350,9 @@ impl Agent {
     }
 
     /// Asks for an executor's container.
-    fn launch(&mut self, framework_id: &v1::FrameworkId, executor_id: &str) {
+    fn launch(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) {
         let (Some(agent_id), Some(framework)) =
-            (self.agent_id.as_ref(), self.frameworks.get_mut(&framework_id.value))
+            (self.agent_id.as_ref(), self.frameworks.get_mut(framework_id))
         else {
             return;
         };
@@ -373,7 +375,7 @@ impl Agent {
         let launch = Launch {
             container_id: executor.container_id.clone(),
             framework_id: framework_id.clone(),
-            executor_id: executor.info.executor_id.clone(),
+            executor_id: executor.id().clone(),
             kind: if command_task { LaunchKind::Command } else { LaunchKind::Executor },
             class: ContainerClass::Default,
             stdio: nested::stdio(container.as_deref(), false),
@@ -393,7 +395,7 @@ impl Agent {
     }
 
     /// Delivers what is queued, if the executor listens.
-    pub(crate) fn deliver(&mut self, framework_id: &str, executor_id: &str) {
+    pub(crate) fn deliver(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) {
         let Self { frameworks, out, agent_id, .. } = self;
         let Some(Framework { id, info, pid, executors, .. }) = frameworks.get_mut(framework_id) else {
             return;
@@ -408,7 +410,7 @@ impl Agent {
         let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
         let mut tell = |event| contact.tell(out, &speaker, executor_id, event);
         while let Some(queued) = executor.queue.front() {
-            let durable = |id: &String| executor.tasks.get(id).is_none_or(|task| task.durable);
+            let durable = |id: &TaskId| executor.tasks.get(id).is_none_or(|task| task.durable);
             let ready = match queued {
                 Queued::Task(id) => durable(id),
                 Queued::Group(ids) => ids.iter().all(durable),
@@ -431,13 +433,17 @@ impl Agent {
         }
     }
 
-    pub(crate) fn executor_mut(&mut self, framework: &str, executor: &str) -> Option<&mut Executor> {
+    pub(crate) fn executor_mut(
+        &mut self,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
+    ) -> Option<&mut Executor> {
         self.frameworks.get_mut(framework)?.executors.get_mut(executor)
     }
 }
 
 /// Takes a queued task's description for its delivery; `None` if it was killed meanwhile.
-fn take_info(executor: &mut Executor, id: &str) -> Option<Box<v1::TaskInfo>> {
+fn take_info(executor: &mut Executor, id: &TaskId) -> Option<Box<v1::TaskInfo>> {
     let task = executor.tasks.get_mut(id).filter(|task| task.stage == Stage::Queued)?;
     let info = task.info.take()?;
     task.stage = Stage::Launched;
@@ -446,12 +452,12 @@ fn take_info(executor: &mut Executor, id: &str) -> Option<Box<v1::TaskInfo>> {
 }
 
 /// What is remembered of a task.
-fn record_of(framework_id: &v1::FrameworkId, info: &v1::TaskInfo) -> v1::Task {
+fn record_of(framework_id: &FrameworkId, info: &v1::TaskInfo) -> v1::Task {
     let command = info.command.as_ref().or_else(|| info.executor.as_ref()?.command.as_ref());
     v1::Task {
         name: info.name.clone(),
         task_id: info.task_id.clone(),
-        framework_id: framework_id.clone(),
+        framework_id: framework_id.into(),
         executor_id: info.executor.as_ref().map(|executor| executor.executor_id.clone()),
         agent_id: info.agent_id.clone(),
         state: TaskState::Staging.number(),

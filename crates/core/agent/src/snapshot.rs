@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use tepui_model::Tick;
+use tepui_model::{ContainerId, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{Upid, stats::Stats};
@@ -76,7 +76,7 @@ pub struct ExecutorView {
     /// Its info.
     pub info: Arc<v1::ExecutorInfo>,
     /// Its container.
-    pub container_id: v1::ContainerId,
+    pub container_id: ContainerId,
     /// Its sandbox.
     pub directory: String,
     /// Where in its life it is.
@@ -99,7 +99,7 @@ pub struct ExecutorView {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContainerView {
     /// Its id.
-    pub container_id: v1::ContainerId,
+    pub container_id: ContainerId,
     /// Its first process.
     pub pid: Option<u32>,
     /// Its sandbox.

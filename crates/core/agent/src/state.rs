@@ -8,7 +8,7 @@ use std::{
 };
 
 use tepui_core_checks::Checks;
-use tepui_model::{ConnectionId, Reason, TaskState, Tick};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reason, TaskId, TaskState, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -23,20 +23,20 @@ use crate::{
 /// A framework that has, or had, something on this agent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Framework {
-    pub(crate) id: v1::FrameworkId,
+    pub(crate) id: FrameworkId,
     pub(crate) info: Arc<v1::FrameworkInfo>,
     /// UPID of its scheduler; empty or nobody's for one over HTTP.
     pub(crate) pid: String,
     /// Being shut down: nothing of it is reported any more.
     pub(crate) terminating: bool,
-    pub(crate) executors: BTreeMap<String, Executor>,
+    pub(crate) executors: BTreeMap<ExecutorId, Executor>,
     /// Which executor a task that is not over belongs to.
-    pub(crate) tasks: BTreeMap<String, String>,
+    pub(crate) tasks: BTreeMap<TaskId, ExecutorId>,
     pub(crate) completed_executors: VecDeque<Arc<ExecutorView>>,
 }
 
 impl Framework {
-    pub(crate) fn new(id: v1::FrameworkId, info: v1::FrameworkInfo, pid: String) -> Self {
+    pub(crate) fn new(id: FrameworkId, info: v1::FrameworkInfo, pid: String) -> Self {
         Self {
             id,
             info: Arc::new(info),
@@ -61,7 +61,7 @@ impl Framework {
     }
 
     /// The executor of a task that is not over.
-    pub(crate) fn executor_of(&mut self, task: &str) -> Option<&mut Executor> {
+    pub(crate) fn executor_of(&mut self, task: &TaskId) -> Option<&mut Executor> {
         let executor = self.tasks.get(task)?;
         self.executors.get_mut(executor)
     }
@@ -75,8 +75,9 @@ pub(crate) fn has_capability(info: &v1::FrameworkInfo, kind: v1::framework_info:
 /// An executor, or what stands for one in the case of a command task.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Executor {
+    id: ExecutorId,
     pub(crate) info: Arc<v1::ExecutorInfo>,
-    pub(crate) container_id: v1::ContainerId,
+    pub(crate) container_id: ContainerId,
     pub(crate) directory: String,
     pub(crate) state: ExecutorState,
     /// Present for a command task: the agent itself is the executor.
@@ -97,11 +98,11 @@ pub(crate) struct Executor {
     /// A LAUNCH was sent at some time.
     pub(crate) delivered: bool,
     /// Tasks that are not over.
-    pub(crate) tasks: BTreeMap<String, Task>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
     /// Tasks and groups that wait for a stream. May name tasks that were killed meanwhile.
     pub(crate) queue: VecDeque<Queued>,
     /// Kills for tasks that were delivered, to be told when the executor is back.
-    pub(crate) kills: BTreeMap<String, Option<v1::KillPolicy>>,
+    pub(crate) kills: BTreeMap<TaskId, Option<v1::KillPolicy>>,
     pub(crate) completed_tasks: VecDeque<Arc<v1::Task>>,
     /// Why the agent ends it; told to the tasks when it has ended.
     pub(crate) termination: Option<Termination>,
@@ -112,12 +113,13 @@ pub(crate) struct Executor {
 impl Executor {
     pub(crate) fn new(
         info: v1::ExecutorInfo,
-        container_id: v1::ContainerId,
+        container_id: ContainerId,
         directory: String,
         command: bool,
     ) -> Self {
         let usage = Sum::of(&info.resources);
         Self {
+            id: (&info.executor_id).into(),
             info: Arc::new(info),
             container_id,
             directory,
@@ -140,8 +142,8 @@ impl Executor {
         }
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.info.executor_id.value
+    pub(crate) const fn id(&self) -> &ExecutorId {
+        &self.id
     }
 
     /// The open event stream, if it is that kind of executor.
@@ -152,11 +154,11 @@ impl Executor {
         }
     }
 
-    pub(crate) fn run(&self, framework: &v1::FrameworkId) -> Run {
+    pub(crate) fn run(&self, framework: &FrameworkId) -> Run {
         Run {
-            framework_id: framework.value.clone(),
-            executor_id: self.id().to_owned(),
-            container_id: self.container_id.value.clone(),
+            framework_id: framework.clone(),
+            executor_id: self.id.clone(),
+            container_id: self.container_id.clone(),
         }
     }
 
@@ -171,7 +173,7 @@ impl Executor {
     }
 
     /// Adds a task that is not over.
-    pub(crate) fn add_task(&mut self, id: String, task: Task) {
+    pub(crate) fn add_task(&mut self, id: TaskId, task: Task) {
         self.usage.add(&task.usage);
         self.tasks.insert(id, task);
     }
@@ -190,9 +192,9 @@ impl Executor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Queued {
     /// One task.
-    Task(String),
+    Task(TaskId),
     /// A task group, delivered as one.
-    Group(Vec<String>),
+    Group(Vec<TaskId>),
 }
 
 /// A task that is not over: it has not ended, or its end was not acknowledged.

@@ -1,7 +1,7 @@
 //! Statuses that the agent itself makes, and what task states mean. Must not live here: where they go.
 
 use bytes::Bytes;
-use tepui_model::{Reason, Source, TaskState, Tick, describe_wait_status};
+use tepui_model::{Reason, Source, TaskId, TaskState, Tick, describe_wait_status};
 use tepui_wire_mesos::v1;
 
 /// What the agent says about a task.
@@ -27,14 +27,14 @@ impl Report {
 /// A status, complete but for what the container adds.
 pub(crate) fn status(
     now: Tick,
-    task: &str,
+    task: &TaskId,
     state: TaskState,
     source: Source,
     uuid: Bytes,
     report: Report,
 ) -> v1::TaskStatus {
     v1::TaskStatus {
-        task_id: v1::TaskId { value: task.to_owned() },
+        task_id: task.into(),
         state: state.number(),
         source: Some(source.number()),
         reason: report.reason.map(Reason::number),

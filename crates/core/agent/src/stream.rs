@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use tepui_core_kit::{Backoff, Waits};
-use tepui_model::TaskState;
+use tepui_model::{FrameworkId, TaskId, TaskState};
 use tepui_wire_mesos::internal;
 
 use crate::effect::Run;
@@ -42,7 +42,7 @@ pub(crate) struct Pending {
 }
 
 /// All streams by framework and task.
-pub(crate) type Streams = BTreeMap<String, BTreeMap<String, Stream>>;
+pub(crate) type Streams = BTreeMap<FrameworkId, BTreeMap<TaskId, Stream>>;
 
 impl Stream {
     pub(crate) fn new(run: Option<Run>, unknown: bool) -> Self {

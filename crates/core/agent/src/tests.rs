@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tepui_core_kit::{Core as _, Persist, Seed};
-use tepui_model::{ConnectionId, TaskState, Tick, Token};
+use tepui_model::{ConnectionId, ContainerId, TaskState, Tick, Token};
 use tepui_wire_mesos::{Message, internal, v1};
 
 use crate::{Agent, Checkpoint, Config, Effect, Exit, Launch, Recovered, Start, Upid};
@@ -258,12 +258,12 @@ impl Rig {
         states
     }
 
-    pub(super) fn launched(&mut self, container: &v1::ContainerId) -> Vec<Effect> {
+    pub(super) fn launched(&mut self, container: &ContainerId) -> Vec<Effect> {
         self.agent.handle(self.now, crate::Event::Launched { container: container.clone(), outcome: Ok(42) });
         self.effects()
     }
 
-    pub(super) fn exited(&mut self, container: &v1::ContainerId, wait_status: i32) -> Vec<Effect> {
+    pub(super) fn exited(&mut self, container: &ContainerId, wait_status: i32) -> Vec<Effect> {
         let exit = Exit { wait_status: Some(wait_status), limitation: None };
         self.agent.handle(self.now, crate::Event::ContainerExited { container: container.clone(), exit });
         self.effects()
@@ -288,7 +288,7 @@ impl Rig {
     }
 
     /// A custom executor that runs and listens, with one task delivered to it.
-    pub(super) fn with_executor(&mut self, framework: v1::FrameworkInfo) -> (v1::ContainerId, ConnectionId) {
+    pub(super) fn with_executor(&mut self, framework: v1::FrameworkInfo) -> (ContainerId, ConnectionId) {
         let container = launch(&self.run(framework, executor_task("t", "e"))).container_id.clone();
         self.launched(&container);
         let (stream, _) = self.subscribe("e");

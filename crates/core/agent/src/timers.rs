@@ -1,6 +1,7 @@
 //! What is due when. Must not live here: what happens then.
 
 use serde::{Deserialize, Serialize};
+use tepui_model::{ContainerId, FrameworkId, TaskId};
 
 /// Something that happens at a time; there is at most one of each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,22 +17,22 @@ pub(crate) enum Timer {
     /// The oldest sandbox may go.
     Gc,
     /// The executor in this container should have subscribed.
-    ExecutorRegistration(String),
+    ExecutorRegistration(ContainerId),
     /// The executor in this container should have ended.
-    ShutdownGrace(String),
+    ShutdownGrace(ContainerId),
     /// The command in this container should have ended after SIGTERM.
-    KillGrace(String),
+    KillGrace(ContainerId),
     /// The executor in this container, which speaks libprocess, is asked to come back.
-    Reconnect(String),
+    Reconnect(ContainerId),
     /// The command in this container had its time.
-    Completion(String),
+    Completion(ContainerId),
     /// A probe of the command in this container is due, or has taken too long.
-    Checks(String),
+    Checks(ContainerId),
     /// The update in flight was not acknowledged.
     Retry {
         /// The framework's id.
-        framework: String,
+        framework: FrameworkId,
         /// The task's id.
-        task: String,
+        task: TaskId,
     },
 }

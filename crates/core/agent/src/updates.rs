@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tepui_core_kit::{Backoff, Waits};
-use tepui_model::{Reason, Source, TaskState, Tick};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
     effect::{Checkpoint, Removal, Run},
     events,
-    nested::{Nested, flat_id},
+    nested::Nested,
     outbox::After,
     snapshot::Phase,
     state::{Executor, Framework, Stage},
@@ -33,12 +33,12 @@ impl Agent {
     pub(crate) fn executor_update(
         &mut self,
         now: Tick,
-        framework: &str,
-        executor: &str,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
         mut status: v1::TaskStatus,
     ) -> bool {
         let Some(agent_id) = self.agent_id.clone() else { return false };
-        let wrong_agent = status.agent_id.as_ref().is_some_and(|id| *id != agent_id);
+        let wrong_agent = status.agent_id.as_ref().is_some_and(|id| id.value != agent_id.as_str());
         let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
         else {
             self.stats.invalid_status_updates += 1;
@@ -49,16 +49,16 @@ impl Agent {
             return false;
         }
         self.stats.valid_status_updates += 1;
-        status.agent_id = Some(agent_id);
+        status.agent_id = Some((&agent_id).into());
         status.source = Some(Source::Executor.number());
         let timestamp = *status.timestamp.get_or_insert_with(|| now.as_secs_f64());
-        if let Some(executor) = state.executor_of(&status.task_id.value) {
+        let task = TaskId::from(&status.task_id);
+        if let Some(executor) = state.executor_of(&task) {
             fill_container_status(&mut status, executor, &self.nested, &self.config.ip);
         }
-        let framework_id = state.id.clone();
         self.mark_drained(framework, &mut status);
         let update = internal::StatusUpdate {
-            framework_id,
+            framework_id: framework.into(),
             // Only if the executor says so itself, as in Mesos.
             executor_id: status.executor_id.clone(),
             slave_id: status.agent_id.clone(),
@@ -67,7 +67,7 @@ impl Agent {
             latest_state: None,
             status,
         };
-        self.enqueue(now, update, Some(executor));
+        self.enqueue(now, framework, &task, update, Some(executor));
         true
     }
 
@@ -75,29 +75,27 @@ impl Agent {
     pub(crate) fn report(
         &mut self,
         now: Tick,
-        framework: &v1::FrameworkId,
-        task: &str,
+        framework: &FrameworkId,
+        task: &TaskId,
         state: TaskState,
         source: Source,
         report: Report,
     ) {
-        if self.frameworks.get(&framework.value).is_some_and(|framework| framework.terminating) {
+        if self.frameworks.get(framework).is_some_and(|framework| framework.terminating) {
             return;
         }
         let uuid = self.random_uuid();
         let mut status = status::status(now, task, state, source, uuid, report);
-        status.agent_id = self.agent_id.clone();
-        if let Some(executor) =
-            self.frameworks.get_mut(&framework.value).and_then(|state| state.executor_of(task))
-        {
+        status.agent_id = self.agent_id.as_ref().map(Into::into);
+        if let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task)) {
             status.executor_id = Some(executor.info.executor_id.clone());
             if source == Source::Executor {
                 fill_container_status(&mut status, executor, &self.nested, &self.config.ip);
             }
         }
-        self.mark_drained(&framework.value, &mut status);
+        self.mark_drained(framework, &mut status);
         let update = internal::StatusUpdate {
-            framework_id: framework.clone(),
+            framework_id: framework.into(),
             executor_id: status.executor_id.clone(),
             slave_id: status.agent_id.clone(),
             timestamp: now.as_secs_f64(),
@@ -105,11 +103,11 @@ impl Agent {
             latest_state: None,
             status,
         };
-        self.enqueue(now, update, None);
+        self.enqueue(now, framework, task, update, None);
     }
 
     /// Kills in a drain say so.
-    fn mark_drained(&self, framework: &str, status: &mut v1::TaskStatus) {
+    fn mark_drained(&self, framework: &FrameworkId, status: &mut v1::TaskStatus) {
         let Some(drain) = &self.drain else { return };
         if status.state == TaskState::Killing.number() || status.state == TaskState::Killed.number() {
             status.reason = Some(Reason::AgentDraining.number());
@@ -121,37 +119,39 @@ impl Agent {
     }
 
     /// Puts an update at the end of its task's stream, unless it is there already, and has it written down.
-    fn enqueue(&mut self, now: Tick, update: internal::StatusUpdate, from: Option<&str>) {
-        let (Some(uuid), framework, task) =
-            (update.uuid.clone(), update.framework_id.value.clone(), update.status.task_id.value.clone())
-        else {
-            return;
-        };
-        if self.repeated(&framework, &task, &uuid, from) {
+    fn enqueue(
+        &mut self,
+        now: Tick,
+        framework: &FrameworkId,
+        task: &TaskId,
+        update: internal::StatusUpdate,
+        from: Option<&ExecutorId>,
+    ) {
+        let Some(uuid) = update.uuid.clone() else { return };
+        if self.repeated(framework, task, &uuid, from) {
             return;
         }
-        let (run, known) = match self.frameworks.get_mut(&framework) {
+        let (run, known) = match self.frameworks.get_mut(framework) {
             None => (None, false),
             Some(state) => {
                 let checkpoint = state.checkpoint();
-                let id = state.id.clone();
-                match state.executor_of(&task) {
+                match state.executor_of(task) {
                     None => (None, false),
-                    Some(executor) => (checkpoint.then(|| executor.run(&id)), true),
+                    Some(executor) => (checkpoint.then(|| executor.run(framework)), true),
                 }
             }
         };
         let streams = self.streams.entry(framework.clone()).or_default();
         if !known
-            && !streams.contains_key(&task)
-            && streams.len() >= MAX_UNKNOWN_TASKS + self.known_tasks(&framework)
+            && !streams.contains_key(task)
+            && streams.len() >= MAX_UNKNOWN_TASKS + self.known_tasks(framework)
         {
             self.stats.invalid_status_updates += 1;
-            self.drop_empty_streams(&framework);
+            self.drop_empty_streams(framework);
             return;
         }
-        self.apply_status(&framework, &task, &update.status);
-        let Some(streams) = self.streams.get_mut(&framework) else { return };
+        self.apply_status(framework, task, &update.status);
+        let Some(streams) = self.streams.get_mut(framework) else { return };
         let stream = streams.entry(task.clone()).or_insert_with(|| Stream::new(run, !known));
         let record = stream.run.clone().map(|run| Checkpoint::UpdateAppended {
             run,
@@ -163,25 +163,33 @@ impl Agent {
             }),
         });
         stream.push(update, record.is_none());
-        let executor = from.map(ToOwned::to_owned);
         match record {
-            Some(record) => self.out.write_then(record, After::Update { framework, task, uuid, executor }),
-            None => self.update_durable(now, &framework, &task, &uuid, executor.as_deref()),
+            Some(record) => {
+                let (framework, task, executor) = (framework.clone(), task.clone(), from.cloned());
+                self.out.write_then(record, After::Update { framework, task, uuid, executor });
+            }
+            None => self.update_durable(now, framework, task, &uuid, from),
         }
     }
 
-    fn known_tasks(&self, framework: &str) -> usize {
+    fn known_tasks(&self, framework: &FrameworkId) -> usize {
         self.frameworks.get(framework).map_or(0, |framework| framework.tasks.len())
     }
 
-    pub(crate) fn drop_empty_streams(&mut self, framework: &str) {
+    pub(crate) fn drop_empty_streams(&mut self, framework: &FrameworkId) {
         if self.streams.get(framework).is_some_and(BTreeMap::is_empty) {
             self.streams.remove(framework);
         }
     }
 
     /// Deals with an update that was sent before, or that comes after the task's end.
-    fn repeated(&mut self, framework: &str, task: &str, uuid: &Bytes, from: Option<&str>) -> bool {
+    fn repeated(
+        &mut self,
+        framework: &FrameworkId,
+        task: &TaskId,
+        uuid: &Bytes,
+        from: Option<&ExecutorId>,
+    ) -> bool {
         match self.streams.get(framework).and_then(|streams| streams.get(task)) {
             Some(stream) => {
                 if stream.pending_ids.contains(uuid) {
@@ -204,7 +212,7 @@ impl Agent {
                         .get(framework)
                         .and_then(|framework| framework.executors.get(executor))
                         .is_some_and(|executor| {
-                            executor.completed_tasks.iter().any(|over| over.task_id.value == task)
+                            executor.completed_tasks.iter().any(|over| over.task_id.value == task.as_str())
                         })
                 });
                 if over {
@@ -216,7 +224,7 @@ impl Agent {
     }
 
     /// Brings the task's own record up to what an update says.
-    fn apply_status(&mut self, framework: &str, task_id: &str, status: &v1::TaskStatus) {
+    fn apply_status(&mut self, framework: &FrameworkId, task_id: &TaskId, status: &v1::TaskStatus) {
         let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task_id))
         else {
             return;
@@ -260,10 +268,10 @@ impl Agent {
     pub(crate) fn update_durable(
         &mut self,
         now: Tick,
-        framework: &str,
-        task: &str,
+        framework: &FrameworkId,
+        task: &TaskId,
         uuid: &Bytes,
-        executor: Option<&str>,
+        executor: Option<&ExecutorId>,
     ) {
         let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
             return;
@@ -279,14 +287,20 @@ impl Agent {
         self.forward(now, framework, task);
     }
 
-    fn acknowledge_to_executor(&mut self, framework: &str, task: &str, uuid: &Bytes, executor: Option<&str>) {
+    fn acknowledge_to_executor(
+        &mut self,
+        framework: &FrameworkId,
+        task: &TaskId,
+        uuid: &Bytes,
+        executor: Option<&ExecutorId>,
+    ) {
         if let Some(executor) = executor {
             self.tell(framework, executor, events::acknowledged(task, uuid.clone()));
         }
     }
 
     /// Sends the head of a stream if it may go and is not under way.
-    pub(crate) fn forward(&mut self, now: Tick, framework: &str, task: &str) {
+    pub(crate) fn forward(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         if self.phase != Phase::Running {
             return;
         }
@@ -305,7 +319,7 @@ impl Agent {
         self.send_head(now, framework, task);
     }
 
-    fn send_head(&mut self, now: Tick, framework: &str, task: &str) {
+    fn send_head(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         let Some(master) = &self.master else { return };
         let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
             return;
@@ -314,7 +328,7 @@ impl Agent {
         let mut update = head.update.clone();
         update.latest_state = Some(stream.latest.number());
         stream.in_flight = true;
-        let timer = Timer::Retry { framework: framework.to_owned(), task: task.to_owned() };
+        let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
         self.timers.set(timer, now + stream.waits.full());
         if let Some(task) = self
             .frameworks
@@ -331,7 +345,7 @@ impl Agent {
     }
 
     /// Sends an update again that was not acknowledged, and waits twice as long.
-    pub(crate) fn retry(&mut self, now: Tick, framework: &str, task: &str) {
+    pub(crate) fn retry(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
             return;
         };
@@ -356,7 +370,7 @@ impl Agent {
 
     /// With a master again every head goes out.
     pub(crate) fn resume_updates(&mut self, now: Tick) {
-        let heads: Vec<(String, String)> = self
+        let heads: Vec<(FrameworkId, TaskId)> = self
             .streams
             .iter()
             .flat_map(|(framework, streams)| streams.keys().map(|task| (framework.clone(), task.clone())))
@@ -372,8 +386,8 @@ impl Agent {
         now: Tick,
         message: internal::StatusUpdateAcknowledgementMessage,
     ) {
-        let (framework, task) = (message.framework_id.value, message.task_id.value);
-        if self.agent_id.as_ref() != Some(&message.slave_id) {
+        let (framework, task) = (FrameworkId::from(message.framework_id), TaskId::from(message.task_id));
+        if !self.is_own_id(&message.slave_id) {
             self.stats.dropped_messages += 1;
             return;
         }
@@ -408,14 +422,14 @@ impl Agent {
     }
 
     /// Whether the scheduler has acknowledged the end of a task, which may not be written down yet.
-    pub(crate) fn is_end_acknowledged(&self, framework: &str, task: &str) -> bool {
+    pub(crate) fn is_end_acknowledged(&self, framework: &FrameworkId, task: &TaskId) -> bool {
         self.streams.get(framework).and_then(|streams| streams.get(task)).is_some_and(|stream| {
             stream.acknowledging && stream.pending.len() == 1 && stream.latest.is_terminal()
         })
     }
 
     /// The acknowledgement cannot be lost any more: the task's next update may go, or the task is over.
-    pub(crate) fn acknowledgement_durable(&mut self, now: Tick, framework: &str, task: &str) {
+    pub(crate) fn acknowledgement_durable(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         let Some(streams) = self.streams.get_mut(framework) else { return };
         let Some(stream) = streams.get_mut(task).filter(|stream| stream.acknowledging) else { return };
         stream.acknowledging = false;
@@ -430,7 +444,7 @@ impl Agent {
     }
 
     /// Moves a task whose end was acknowledged to its executor's history.
-    fn task_over(&mut self, now: Tick, framework_id: &str, task_id: &str) {
+    fn task_over(&mut self, now: Tick, framework_id: &FrameworkId, task_id: &TaskId) {
         let keep = self.config.max_completed_tasks_per_executor;
         if let Some(framework) = self.frameworks.get_mut(framework_id) {
             let checkpoint = framework.checkpoint();
@@ -444,11 +458,11 @@ impl Agent {
                 while executor.completed_tasks.len() > keep {
                     let oldest = executor.completed_tasks.pop_front();
                     if let (Some(run), Some(oldest)) = (&run, oldest) {
-                        let task_id = oldest.task_id.value.clone();
+                        let task_id = (&oldest.task_id).into();
                         self.out.remove(Removal::Task { run: run.clone(), task_id });
                     }
                 }
-                let executor_id = executor.id().to_owned();
+                let executor_id = executor.id().clone();
                 self.finish_executor(now, framework_id, &executor_id);
             }
         }
@@ -456,16 +470,16 @@ impl Agent {
     }
 
     /// Forgets all updates of a framework, without a word to anyone.
-    pub(crate) fn drop_streams(&mut self, framework: &str) {
+    pub(crate) fn drop_streams(&mut self, framework: &FrameworkId) {
         for task in self.streams.remove(framework).unwrap_or_default().into_keys() {
-            self.timers.cancel(&Timer::Retry { framework: framework.to_owned(), task });
+            self.timers.cancel(&Timer::Retry { framework: framework.clone(), task });
         }
     }
 
     /// Takes up a task's log again. Says whether everything in it is acknowledged and the task over.
     pub(crate) fn recover_stream(
         &mut self,
-        framework: &str,
+        framework: &FrameworkId,
         task: &mut v1::Task,
         run: Run,
         records: Vec<internal::StatusUpdateRecord>,
@@ -487,7 +501,7 @@ impl Agent {
             return true;
         }
         if stream.latest != TaskState::Staging || !stream.pending.is_empty() {
-            self.streams.entry(framework.to_owned()).or_default().insert(task.task_id.value.clone(), stream);
+            self.streams.entry(framework.clone()).or_default().insert((&task.task_id).into(), stream);
         }
         false
     }
@@ -523,14 +537,15 @@ impl Agent {
 /// Adds what is known of the container: the executor's, or the one nested in it that the status names, while it runs.
 fn fill_container_status(status: &mut v1::TaskStatus, executor: &Executor, nested: &Nested, ip: &str) {
     let container = status.container_status.get_or_insert_default();
-    let pid = match container.container_id.as_ref().filter(|id| **id != executor.container_id) {
+    let named = container.container_id.as_ref().map(ContainerId::from);
+    let pid = match named.filter(|id| *id != executor.container_id) {
         None => executor.pid,
-        Some(id) => match nested.pid(&flat_id(id)) {
+        Some(id) => match nested.pid(&id) {
             Some(pid) => Some(pid),
             None => return,
         },
     };
-    container.container_id.get_or_insert_with(|| executor.container_id.clone());
+    container.container_id.get_or_insert_with(|| (&executor.container_id).into());
     container.executor_pid = container.executor_pid.or(pid);
     if container.network_infos.is_empty() {
         let address = v1::network_info::IpAddress { protocol: None, ip_address: Some(ip.to_owned()) };

@@ -1,6 +1,7 @@
 //! The agent's operator API as far as the core knows the answers. Must not live here: flags, files, versions, measurements.
 
 use std::sync::Arc;
+use tepui_model::ContainerId;
 
 use tepui_wire_mesos::v1::{
     self,
@@ -63,9 +64,9 @@ pub fn get_containers(snapshot: &Snapshot, asked: call::GetContainers) -> Respon
             framework_id: framework.info.id.clone(),
             executor_id: Some(executor.info.executor_id.clone()),
             executor_name: Some(executor.info.name.clone().unwrap_or_default()),
-            container_id: executor.container_id.clone(),
+            container_id: (&executor.container_id).into(),
             container_status: Some(v1::ContainerStatus {
-                container_id: Some(executor.container_id.clone()),
+                container_id: Some((&executor.container_id).into()),
                 executor_pid: executor.pid,
                 ..v1::ContainerStatus::default()
             }),
@@ -84,14 +85,12 @@ pub fn shown_containers(
     snapshot: &Snapshot,
     asked: call::GetContainers,
 ) -> impl Iterator<Item = &ContainerView> {
-    let standalone = |mut id: &v1::ContainerId| {
-        while let Some(parent) = &id.parent {
-            id = parent;
-        }
-        snapshot.containers.iter().any(|container| container.container_id == *id)
+    let standalone = |id: &ContainerId| {
+        let root = id.root();
+        snapshot.containers.iter().any(|container| container.container_id == *root)
     };
     snapshot.containers.iter().filter(move |container| {
-        let nested = container.container_id.parent.is_some();
+        let nested = container.container_id.parent().is_some();
         (asked.show_nested.unwrap_or(false) || !nested)
             && (asked.show_standalone.unwrap_or(false) || !standalone(&container.container_id))
     })
@@ -103,9 +102,9 @@ fn container(view: &ContainerView) -> response::get_containers::Container {
         framework_id: None,
         executor_id: None,
         executor_name: None,
-        container_id: v1::ContainerId { value: view.container_id.value.clone(), parent: None },
+        container_id: v1::ContainerId { value: view.container_id.as_str().to_owned(), parent: None },
         container_status: Some(v1::ContainerStatus {
-            container_id: Some(view.container_id.clone()),
+            container_id: Some((&view.container_id).into()),
             executor_pid: view.pid,
             ..v1::ContainerStatus::default()
         }),

@@ -97,7 +97,7 @@ impl Context {
     async fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Result<Vec<String>, Response> {
         let (answer, sandboxes) = oneshot::channel();
         let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-        let (framework_id, executor_id) = (framework_id.to_owned(), executor_id.to_owned());
+        let (framework_id, executor_id) = (framework_id.into(), executor_id.into());
         if !self.tell(Input::Sandboxes { framework_id, executor_id, answer }).await {
             return Err(gone());
         }

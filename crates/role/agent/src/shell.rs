@@ -17,7 +17,7 @@ use tepui_containment::{Containerizer, Event as ContainerEvent};
 use tepui_core_agent::{Agent, Claims, Event, Exit, Outcome, ProbeId, Snapshot, Upid};
 use tepui_core_kit::Core as _;
 use tepui_libprocess::{Exited, IncomingMessage, Links};
-use tepui_model::ConnectionId;
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId};
 use tepui_shell::Clock;
 use tepui_transport::{Response, StreamSender};
 use tepui_wire_mesos::{ContentType, v1};
@@ -51,11 +51,11 @@ pub(crate) enum Input {
     /// Somebody wants to see the agent.
     Snapshot(oneshot::Sender<Arc<Snapshot>>),
     /// Where the sandboxes of an executor are.
-    Sandboxes { framework_id: String, executor_id: String, answer: oneshot::Sender<Vec<String>> },
+    Sandboxes { framework_id: FrameworkId, executor_id: ExecutorId, answer: oneshot::Sender<Vec<String>> },
     /// How full the disk is.
     DiskUsage(f64),
     /// What a probe of a task has shown.
-    Probed { container: v1::ContainerId, id: ProbeId, outcome: Outcome },
+    Probed { container: ContainerId, id: ProbeId, outcome: Outcome },
     /// The process is going down.
     Stop(oneshot::Sender<()>),
 }
@@ -254,7 +254,7 @@ impl Shell {
 
     async fn handle_container(&mut self, event: ContainerEvent) {
         let now = self.clock.now();
-        let id = tepui_core_agent::container_id;
+        let id = |flat: &String| ContainerId::parse(flat);
         match event {
             ContainerEvent::Started { container_id, pid } => {
                 let pid = u32::try_from(pid).unwrap_or_default();

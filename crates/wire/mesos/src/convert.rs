@@ -8,6 +8,7 @@
 
 mod attribute;
 mod disk;
+mod id;
 mod validate;
 
 pub use attribute::InvalidAttribute;

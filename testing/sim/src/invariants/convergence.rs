@@ -26,7 +26,7 @@ pub(crate) fn check(world: &World) -> Outcome {
     }
     for agent in &world.agents {
         let Some(core) = &agent.core else { return Err((WORDS, format!("{} is down", agent.node()))) };
-        let registered = core.agent_id().and_then(|id| snapshot.agents.get(id.value.as_str()));
+        let registered = core.agent_id().and_then(|id| snapshot.agents.get(id.as_str()));
         if !registered.is_some_and(|agent| agent.is_connected()) || core.phase() != Phase::Running {
             return Err((WORDS, format!("{} is not registered", agent.node())));
         }

@@ -11,7 +11,11 @@ pub(crate) fn check(world: &World) -> Outcome {
         if world.master.core.is_some()
             && world.master.disk.contains_key(&format!("agents/{id}"))
             && world.agents.iter().any(|agent| {
-                agent.core.as_ref().and_then(|core| core.agent_id()).is_some_and(|own| own.value == *id)
+                agent
+                    .core
+                    .as_ref()
+                    .and_then(|core| core.agent_id())
+                    .is_some_and(|own| own.as_str() == id.as_str())
             })
         {
             return Err((WORDS, format!("agent {id} was removed and is registered again")));

@@ -9,8 +9,8 @@ use tepui_core_driver::{
     executor::{Config, ExecutorDriver, Transport},
 };
 use tepui_core_kit::Core as _;
+use tepui_model::ContainerId;
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::v1;
 
 use super::{Event, World, effects, exchange::Chance as _};
 use crate::{
@@ -31,7 +31,7 @@ impl World {
     pub(crate) fn prepare(&mut self, number: usize, launch: Launch) {
         let wait = Duration::from_micros(self.rng.next_u64() % 30_000);
         let Some(agent) = self.agents.get_mut(number) else { return };
-        agent.preparing.insert(launch.container_id.value.clone());
+        agent.preparing.insert(launch.container_id.to_string());
         let incarnation = agent.incarnation;
         self.after(wait, Event::Prepared { agent: number, incarnation, launch: Box::new(launch) });
     }
@@ -41,17 +41,17 @@ impl World {
         let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
         agent.core.as_ref()?;
         // One that is to be destroyed meanwhile is not launched.
-        if agent.preparing.remove(&launch.container_id.value) {
+        if agent.preparing.remove(launch.container_id.as_str()) {
             self.launch(number, launch);
         }
         None
     }
 
     fn launch(&mut self, number: usize, launch: Launch) {
-        let id = launch.container_id.value.clone();
+        let id = launch.container_id.to_string();
         let command = launch.kind == LaunchKind::Command;
         if !self.faults_over && self.rng.chance(40) {
-            trace!(self, Fault: "FAULT agent-{number} cannot launch {}", launch.executor_id.value);
+            trace!(self, Fault: "FAULT agent-{number} cannot launch {}", launch.executor_id);
             let incarnation = self.incarnation(&Node::Agent(number));
             return self.soon(Event::LaunchFailed {
                 agent: number,
@@ -60,7 +60,7 @@ impl World {
             });
         }
         let work = launch.command.value.as_deref().and_then(Work::parse);
-        let task = command.then(|| launch.executor_id.value.clone());
+        let task = command.then(|| launch.executor_id.to_string());
         let name = Node::Executor(id.clone());
         match &task {
             Some(task) => {
@@ -73,7 +73,7 @@ impl World {
             }
             None => trace!(self, Life: "agent-{number} launches {name}"),
         }
-        let framework = launch.framework_id.value;
+        let framework = launch.framework_id.to_string();
         let container = Container { id: launch.container_id, framework, task, work, exit: None, told: false };
         let Some(agent) = self.agents.get_mut(number) else { return };
         agent.containers.insert(id.clone(), container);
@@ -126,7 +126,7 @@ impl World {
         &mut self,
         number: usize,
         incarnation: u64,
-        container: &v1::ContainerId,
+        container: &ContainerId,
     ) -> Option<Node> {
         let reasons = [
             LaunchFailureReason::Sandbox,
@@ -173,7 +173,7 @@ impl World {
     pub(crate) fn destroy(&mut self, number: usize, container: &str) {
         let Some(agent) = self.agents.get_mut(number) else { return };
         if agent.preparing.remove(container) {
-            let container = v1::ContainerId { value: container.to_owned(), parent: None };
+            let container = ContainerId::new(container);
             let incarnation = agent.incarnation;
             return self.soon(Event::LaunchFailed { agent: number, incarnation, container });
         }

@@ -109,8 +109,10 @@ impl World {
                 self.write(node);
             }
             agent::Effect::Launch(launch) => self.prepare(number, *launch),
-            agent::Effect::Signal { container, signal, .. } => self.signal(number, &container.value, signal),
-            agent::Effect::Destroy { container } => self.destroy(number, &container.value),
+            agent::Effect::Signal { container, signal, .. } => {
+                self.signal(number, container.as_str(), signal)
+            }
+            agent::Effect::Destroy { container } => self.destroy(number, container.as_str()),
             agent::Effect::RemoveCheckpoint(removal) => {
                 if let Some(agent) = self.agents.get_mut(number) {
                     agent.writing.push_back(Job::Remove(removal));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tepui_model::validate_id;
+use tepui_model::{ContainerId, validate_id};
 use tepui_wire_mesos::v1::{
     self,
     agent::{
@@ -11,8 +11,6 @@ use tepui_wire_mesos::v1::{
         call::{self, Type, attach_container_input},
     },
 };
-
-use super::flat_id;
 
 /// Longest flat id, in bytes: it is the name of directories.
 const FLAT_ID_MAX: usize = 242;
@@ -28,31 +26,31 @@ pub enum ContainerCall {
     /// WAIT_CONTAINER, WAIT_NESTED_CONTAINER.
     Wait {
         /// Whose end.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// To be answered in the older form.
         nested: bool,
     },
     /// KILL_CONTAINER, KILL_NESTED_CONTAINER.
     Kill {
         /// Which.
-        container: v1::ContainerId,
+        container: ContainerId,
         /// The signal.
         signal: i32,
     },
     /// REMOVE_CONTAINER, REMOVE_NESTED_CONTAINER.
     Remove {
         /// Which.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// ATTACH_CONTAINER_OUTPUT.
     AttachOutput {
         /// To which.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
     /// ATTACH_CONTAINER_INPUT: its first record.
     AttachInput {
         /// To which.
-        container: v1::ContainerId,
+        container: ContainerId,
     },
 }
 
@@ -101,43 +99,45 @@ impl ContainerCall {
             Type::WaitNestedContainer => {
                 let container = call.wait_nested_container.ok_or_else(absent)?.container_id;
                 check(&container, true)?;
-                Self::Wait { container, nested: true }
+                Self::Wait { container: (&container).into(), nested: true }
             }
             Type::WaitContainer => {
                 let container = call.wait_container.ok_or_else(absent)?.container_id;
                 check(&container, false)?;
-                Self::Wait { container, nested: false }
+                Self::Wait { container: (&container).into(), nested: false }
             }
             Type::KillNestedContainer => {
                 let kill = call.kill_nested_container.ok_or_else(absent)?;
                 check(&kill.container_id, true)?;
-                Self::Kill { container: kill.container_id, signal: check_signal(&name, kill.signal)? }
+                let signal = check_signal(&name, kill.signal)?;
+                Self::Kill { container: (&kill.container_id).into(), signal }
             }
             Type::KillContainer => {
                 let kill = call.kill_container.ok_or_else(absent)?;
                 check(&kill.container_id, false)?;
-                Self::Kill { container: kill.container_id, signal: check_signal(&name, kill.signal)? }
+                let signal = check_signal(&name, kill.signal)?;
+                Self::Kill { container: (&kill.container_id).into(), signal }
             }
             Type::RemoveNestedContainer => {
                 let container = call.remove_nested_container.ok_or_else(absent)?.container_id;
                 check(&container, true)?;
-                Self::Remove { container }
+                Self::Remove { container: (&container).into() }
             }
             Type::RemoveContainer => {
                 let container = call.remove_container.ok_or_else(absent)?.container_id;
                 check(&container, false)?;
-                Self::Remove { container }
+                Self::Remove { container: (&container).into() }
             }
             Type::AttachContainerOutput => {
                 let container = call.attach_container_output.ok_or_else(absent)?.container_id;
                 check(&container, false)?;
-                Self::AttachOutput { container }
+                Self::AttachOutput { container: (&container).into() }
             }
             Type::AttachContainerInput => {
                 let attach = call.attach_container_input.ok_or_else(absent)?;
                 let container = attached(attach)?;
                 check(&container, false)?;
-                Self::AttachInput { container }
+                Self::AttachInput { container: (&container).into() }
             }
             _ => return Ok(None),
         };
@@ -176,7 +176,7 @@ fn check_signal(name: &str, signal: Option<i32>) -> Result<i32, String> {
 
 /// Checks an id and those of its parents.
 fn check_id(container: &v1::ContainerId) -> Result<(), String> {
-    let length = flat_id(container).len();
+    let length = ContainerId::from(container).to_string().len();
     if length > FLAT_ID_MAX {
         return Err(format!("with those of its parents it has {length} characters, more than {FLAT_ID_MAX}"));
     }

@@ -1,9 +1,9 @@
 //! Launching a container on someone's call. Must not live here: how it ends.
 
-use tepui_model::{ConnectionId, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reply, Tick};
 use tepui_wire_mesos::v1::{self, agent::call};
 
-use super::{Container, LaunchRequest, Life, container_id, flat_id, parent, root};
+use super::{Container, LaunchRequest, Life};
 use crate::{
     agent::Agent,
     effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchKind, Stdio},
@@ -22,73 +22,67 @@ struct Around {
     environment: Environment,
     /// Whether the outermost container outlives the agent.
     checkpoint: bool,
-    framework_id: v1::FrameworkId,
-    executor_id: v1::ExecutorId,
+    framework_id: FrameworkId,
+    executor_id: ExecutorId,
 }
 
 impl Agent {
     pub(super) fn launch_container(&mut self, from: ConnectionId, request: LaunchRequest) {
-        let flat = flat_id(&request.launch.container_id);
-        if self.nested.containers.contains_key(&flat) || self.is_executor_container(&flat) {
+        let id = ContainerId::from(&request.launch.container_id);
+        if self.nested.containers.contains_key(&id) || self.is_executor_container(&id) {
             return self.out.reply(from, Reply::accepted());
         }
-        let around = match self.around(&flat) {
+        let around = match self.around(&id) {
             Ok(around) => around,
             Err(words) => return self.out.reply(from, Reply::error(400, words)),
         };
         let LaunchRequest { launch: mut record, session } = request;
-        let (mut container, launch) = self.plan(&flat, &mut record, around, session);
+        let (mut container, launch) = self.plan(&id, &mut record, around, session);
         container.launcher = Some(from);
         container.life = Life::Held(Box::new(launch));
         if container.checkpoint {
-            let write = Checkpoint::Container { container: flat.clone(), launch: Box::new(record) };
-            self.out.write_then(write, After::Container { container: flat.clone() });
+            let write = Checkpoint::Container { container: id.clone(), launch: Box::new(record) };
+            self.out.write_then(write, After::Container { container: id.clone() });
         }
-        self.nested.containers.insert(flat.clone(), container);
-        self.begin(&flat);
+        self.nested.containers.insert(id.clone(), container);
+        self.begin(&id);
     }
 
     /// Runs a check's command beside its task: it sees what the task sees, and what it prints is of no interest. Its end
     /// is told to [`Agent::check_ended`].
-    pub(crate) fn launch_check(
-        &mut self,
-        id: v1::ContainerId,
-        command: v1::CommandInfo,
-    ) -> Result<(), String> {
-        let flat = flat_id(&id);
-        let around = self.around(&flat)?;
+    pub(crate) fn launch_check(&mut self, id: ContainerId, command: v1::CommandInfo) -> Result<(), String> {
+        let around = self.around(&id)?;
         let command = Some(command);
         let mut record =
-            call::LaunchContainer { container_id: id, command, ..call::LaunchContainer::default() };
-        let (mut container, mut launch) = self.plan(&flat, &mut record, around, true);
+            call::LaunchContainer { container_id: (&id).into(), command, ..call::LaunchContainer::default() };
+        let (mut container, mut launch) = self.plan(&id, &mut record, around, true);
         launch.stdio = Stdio::Files;
         container.life = Life::Held(Box::new(launch));
-        self.nested.containers.insert(flat.clone(), container);
-        self.begin(&flat);
+        self.nested.containers.insert(id.clone(), container);
+        self.begin(&id);
         Ok(())
     }
 
     /// A container is written down.
-    pub(crate) fn container_durable(&mut self, flat: &str) {
-        if let Some(container) = self.nested.containers.get_mut(flat) {
+    pub(crate) fn container_durable(&mut self, id: &ContainerId) {
+        if let Some(container) = self.nested.containers.get_mut(id) {
             container.durable = true;
-            self.begin(flat);
+            self.begin(id);
         }
     }
 
     /// A container runs: those that were asked for in it may be begun.
-    pub(crate) fn begin_children(&mut self, flat: &str) {
-        let children: Vec<String> = self.nested.below(flat).map(|(child, _)| child.clone()).collect();
+    pub(crate) fn begin_children(&mut self, id: &ContainerId) {
+        let children: Vec<_> = self.nested.below(id).map(|(child, _)| child.clone()).collect();
         for child in children {
             self.begin(&child);
         }
     }
 
     /// Asks for a container's start, if nothing has to be waited for.
-    fn begin(&mut self, flat: &str) {
-        let ready = self.can_begin(flat);
-        let Some(container) = self.nested.containers.get_mut(flat).filter(|container| container.durable)
-        else {
+    fn begin(&mut self, id: &ContainerId) {
+        let ready = self.can_begin(id);
+        let Some(container) = self.nested.containers.get_mut(id).filter(|container| container.durable) else {
             return;
         };
         if ready
@@ -100,17 +94,17 @@ impl Agent {
     }
 
     /// What is around a new container; the error is for the one who wants it.
-    fn around(&self, flat: &str) -> Result<Option<Around>, String> {
-        let Some(parent) = parent(flat) else { return Ok(None) };
+    fn around(&self, id: &ContainerId) -> Result<Option<Around>, String> {
+        let Some(parent) = id.parent() else { return Ok(None) };
         if let Some(container) = self.nested.containers.get(parent) {
             match container.life {
                 Life::Held(_) | Life::Launching | Life::Running => {}
                 Life::Ending(_) => return Err(format!("Parent container {parent} is in 'DESTROYING' state")),
                 Life::Ended(_) => return Err(format!("Parent container {parent} does not exist")),
             }
-            let around = self.around_root(root(flat));
+            let around = self.around_root(id.root());
             let (framework_id, executor_id) =
-                around.map(|around| (around.framework_id, around.executor_id)).unwrap_or_default();
+                around.map_or_else(nobody, |around| (around.framework_id, around.executor_id));
             return Ok(Some(Around {
                 sandbox: container.sandbox.clone(),
                 user: container.user.clone(),
@@ -130,7 +124,7 @@ impl Agent {
     }
 
     /// An executor's container, as something to nest in.
-    fn around_root(&self, root: &str) -> Option<Around> {
+    fn around_root(&self, root: &ContainerId) -> Option<Around> {
         let (framework, executor) = self.containers.get(root)?;
         let framework = self.frameworks.get(framework)?;
         let executor = framework.executors.get(executor)?;
@@ -153,14 +147,14 @@ impl Agent {
             ),
             checkpoint: framework.checkpoint(),
             framework_id: framework.id.clone(),
-            executor_id: executor.info.executor_id.clone(),
+            executor_id: executor.id().clone(),
         })
     }
 
     /// Decides all that is to be decided about a container; what the agent decides for it goes into the record, too.
     fn plan(
         &self,
-        flat: &str,
+        id: &ContainerId,
         record: &mut call::LaunchContainer,
         around: Option<Around>,
         session: bool,
@@ -172,8 +166,8 @@ impl Agent {
         let user = command.user.clone().filter(|user| self.config.switch_user && !user.is_empty());
         let command = command.clone();
         let sandbox = match &around {
-            Some(around) => environment::nested_sandbox(&around.sandbox, &record.container_id.value),
-            None => environment::standalone_sandbox(&self.config, &record.container_id.value),
+            Some(around) => environment::nested_sandbox(&around.sandbox, id),
+            None => environment::standalone_sandbox(&self.config, id),
         };
         let environment =
             self.container_environment(&sandbox, command.environment.as_ref(), &around, session);
@@ -192,10 +186,10 @@ impl Agent {
         let directory = around.as_ref().filter(|_| session).map(|around| around.sandbox.clone());
         let own_limits = around.is_none() || !shares;
         let (framework_id, executor_id) =
-            around.map(|around| (around.framework_id, around.executor_id)).unwrap_or_default();
+            around.map_or_else(nobody, |around| (around.framework_id, around.executor_id));
         let (variables, token) = environment.clone().into_parts();
         let launch = Launch {
-            container_id: record.container_id.clone(),
+            container_id: id.clone(),
             framework_id,
             executor_id,
             kind: LaunchKind::Nested,
@@ -214,7 +208,6 @@ impl Agent {
             shutdown_grace_period: std::time::Duration::ZERO,
         };
         let container = Container {
-            id: container_id(flat),
             sandbox,
             debug: session,
             checkpoint,
@@ -252,8 +245,13 @@ impl Agent {
     }
 
     /// What became of a container's launch.
-    pub(crate) fn container_launched(&mut self, now: Tick, flat: &str, outcome: Result<u32, LaunchFailure>) {
-        let Some(container) = self.nested.containers.get_mut(flat) else { return };
+    pub(crate) fn container_launched(
+        &mut self,
+        now: Tick,
+        id: &ContainerId,
+        outcome: Result<u32, LaunchFailure>,
+    ) {
+        let Some(container) = self.nested.containers.get_mut(id) else { return };
         match outcome {
             Ok(pid) => {
                 container.pid = Some(pid);
@@ -262,30 +260,30 @@ impl Agent {
                     return;
                 }
                 container.life = Life::Running;
-                let (id, session) = (container.id.clone(), container.session);
+                let session = container.session;
                 match container.launcher.take() {
                     Some(from) if session => {
-                        self.nested.sessions.insert(from, flat.to_owned());
-                        self.out.push(Effect::AttachOutput { to: from, container: id });
+                        self.nested.sessions.insert(from, id.clone());
+                        self.out.push(Effect::AttachOutput { to: from, container: id.clone() });
                     }
                     Some(from) => self.out.reply(from, Reply::ok()),
                     None => {}
                 }
-                self.begin_children(flat);
+                self.begin_children(id);
             }
             Err(failure) if failure.reason.is_of_the_program() && !container.session => {
                 if let Some(from) = container.launcher.take() {
                     self.out.reply(from, Reply::ok());
                 }
                 let exit = Exit { wait_status: Some(EXIT_1), limitation: None };
-                self.container_exited(now, flat, exit);
+                self.container_exited(now, id, exit);
             }
             Err(failure) => {
                 if let Some(from) = container.launcher.take() {
                     self.out.push(Effect::RefuseLaunch { to: from, failure });
                 }
-                self.container_exited(now, flat, Exit::default());
-                self.forget_container(flat);
+                self.container_exited(now, id, Exit::default());
+                self.forget_container(id);
             }
         }
     }
@@ -293,20 +291,25 @@ impl Agent {
     /// Takes up a container of the last agent; false: nothing is around it any more.
     pub(super) fn readopt(
         &mut self,
-        flat: &str,
+        id: &ContainerId,
         mut record: call::LaunchContainer,
         pid: Option<u32>,
         life: Life,
     ) -> bool {
-        let Ok(around) = self.around(flat) else { return false };
-        let (mut container, _) = self.plan(flat, &mut record, around, false);
+        let Ok(around) = self.around(id) else { return false };
+        let (mut container, _) = self.plan(id, &mut record, around, false);
         container.pid = pid;
         container.life = life;
         container.checkpoint = true;
         container.durable = true;
-        self.nested.containers.insert(flat.to_owned(), container);
+        self.nested.containers.insert(id.clone(), container);
         true
     }
+}
+
+/// Whose a container is that stands alone.
+fn nobody() -> (FrameworkId, ExecutorId) {
+    (FrameworkId::new(""), ExecutorId::new(""))
 }
 
 /// Where a container's input and output go.

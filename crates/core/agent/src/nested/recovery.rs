@@ -1,8 +1,8 @@
 //! Containers of this kind that the last agent left. Must not live here: reading them from disk.
 
-use tepui_model::Tick;
+use tepui_model::{ContainerId, Tick};
 
-use super::{Life, container_id, flat_id, parent};
+use super::Life;
 use crate::{
     agent::Agent,
     effect::{Effect, Exit, Removal},
@@ -17,9 +17,9 @@ impl Agent {
         mut containers: Vec<RecoveredContainer>,
         rebooted: bool,
     ) {
-        containers.sort_by_cached_key(|container| flat_id(&container.launch.container_id));
+        containers.sort_by_cached_key(|container| ContainerId::from(&container.launch.container_id));
         for RecoveredContainer { launch, container, ended, pid } in containers {
-            let flat = flat_id(&launch.container_id);
+            let id = ContainerId::from(&launch.container_id);
             let runs = container == ContainerState::Alive && ended.is_none() && !rebooted;
             let exit = match container {
                 _ if ended.is_some() => ended,
@@ -27,20 +27,20 @@ impl Agent {
                 _ => None,
             };
             let life = if runs { Life::Running } else { Life::Ended(exit.clone().unwrap_or_default()) };
-            if !self.is_around(&flat, runs) || !self.readopt(&flat, launch, pid, life) {
+            if !self.is_around(&id, runs) || !self.readopt(&id, launch, pid, life) {
                 if runs {
-                    self.out.push(Effect::Destroy { container: container_id(&flat) });
+                    self.out.push(Effect::Destroy { container: id.clone() });
                 }
-                self.out.remove(Removal::Container { container: flat });
+                self.out.remove(Removal::Container { container: id });
             } else if !runs {
-                self.ended_meanwhile(now, &flat, exit.unwrap_or_default());
+                self.ended_meanwhile(now, &id, exit.unwrap_or_default());
             }
         }
     }
 
     /// Whether what a container is nested in is still there.
-    fn is_around(&self, flat: &str, runs: bool) -> bool {
-        match parent(flat) {
+    fn is_around(&self, id: &ContainerId, runs: bool) -> bool {
+        match id.parent() {
             None => true,
             Some(parent) if self.is_executor_container(parent) => true,
             Some(parent) => self
@@ -52,9 +52,9 @@ impl Agent {
     }
 
     /// Writes down what nobody was there to write down.
-    fn ended_meanwhile(&mut self, _now: Tick, flat: &str, exit: Exit) {
+    fn ended_meanwhile(&mut self, _now: Tick, id: &ContainerId, exit: Exit) {
         let exit = Box::new(super::answer(&exit));
-        self.out.write(crate::effect::Checkpoint::ContainerEnded { container: flat.to_owned(), exit });
-        self.remember_ended(flat);
+        self.out.write(crate::effect::Checkpoint::ContainerEnded { container: id.clone(), exit });
+        self.remember_ended(id);
     }
 }

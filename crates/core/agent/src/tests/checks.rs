@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tepui_core_checks::{Outcome, Probe, ProbeId};
 use tepui_core_kit::Core as _;
-use tepui_model::{Source, TaskState};
+use tepui_model::{ContainerId, Source, TaskState};
 use tepui_wire_mesos::{
     internal,
     v1::{self, task_status::Reason},
@@ -48,7 +48,7 @@ fn cancelled(effects: &[Effect]) -> Vec<ProbeId> {
 }
 
 /// A task that runs and whose first updates were acknowledged.
-fn running(rig: &mut Rig, task: v1::TaskInfo) -> v1::ContainerId {
+fn running(rig: &mut Rig, task: v1::TaskInfo) -> ContainerId {
     let container = launch(&rig.run(aware(), task)).container_id.clone();
     let effects = rig.launched(&container);
     assert_eq!(rig.acknowledge_all(&effects), [TaskState::Starting, TaskState::Running]);
@@ -56,7 +56,7 @@ fn running(rig: &mut Rig, task: v1::TaskInfo) -> v1::ContainerId {
 }
 
 impl Rig {
-    fn probed(&mut self, container: &v1::ContainerId, id: ProbeId, outcome: &Outcome) -> Vec<Effect> {
+    fn probed(&mut self, container: &ContainerId, id: ProbeId, outcome: &Outcome) -> Vec<Effect> {
         self.agent.handle(
             self.now,
             crate::Event::Probed { container: container.clone(), id, outcome: outcome.clone() },
@@ -182,18 +182,18 @@ fn checks_begin_anew_with_the_agent() {
 }
 
 /// What befalls a task that runs.
-type Story = fn(&mut Rig, &v1::ContainerId) -> Vec<Effect>;
+type Story = fn(&mut Rig, &ContainerId) -> Vec<Effect>;
 
 /// What is said of its end: the state, the reason, whether it was healthy.
 type End = (TaskState, Option<Reason>, Option<bool>);
 
-fn once_unhealthy(rig: &mut Rig, container: &v1::ContainerId) -> Vec<Effect> {
+fn once_unhealthy(rig: &mut Rig, container: &ContainerId) -> Vec<Effect> {
     let id = rig.probe();
     rig.probed(container, id, &Outcome::Connected(false))
 }
 
 /// Twice: that is the end.
-fn unhealthy(rig: &mut Rig, container: &v1::ContainerId) -> Vec<Effect> {
+fn unhealthy(rig: &mut Rig, container: &ContainerId) -> Vec<Effect> {
     let mut effects = once_unhealthy(rig, container);
     let id = probes(&rig.pass(Duration::from_secs(1)))[0];
     effects.extend(rig.probed(container, id, &Outcome::Connected(false)));
@@ -282,8 +282,8 @@ fn a_command_runs_inside_the_tasks_container() {
         launch
     };
     let first = begin(&mut rig, 0);
-    assert_eq!(first.container_id.parent.as_deref(), Some(&container));
-    assert!(first.container_id.value.starts_with("check-"));
+    assert_eq!(first.container_id.parent(), Some(&container));
+    assert!(first.container_id.as_str().starts_with("check-"));
     assert_eq!((first.class, first.stdio), (crate::ContainerClass::Debug, crate::Stdio::Files));
     assert_eq!(first.command.value(), "ok");
     assert_eq!(first.user.as_deref(), Some("root"));

@@ -35,7 +35,7 @@ fn launch_describes_what_mesos_would_start() {
         ]
     );
     let launch = launch(&effects);
-    let container = &launch.container_id.value;
+    let container = launch.container_id.as_str();
     let sandbox = format!("/w/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/t/runs/{container}");
     assert_eq!(launch.sandbox, sandbox);
     assert_eq!(launch.kind, LaunchKind::Command);
@@ -71,13 +71,7 @@ fn launch_describes_what_mesos_would_start() {
 #[test]
 fn the_made_up_executor_has_mesos_name() {
     let words = |task: v1::TaskInfo| {
-        crate::command::executor_info(
-            &super::config(),
-            &v1::FrameworkId { value: FRAMEWORK.to_owned() },
-            &task,
-        )
-        .name
-        .unwrap_or_default()
+        crate::command::executor_info(&super::config(), &FRAMEWORK.into(), &task).name.unwrap_or_default()
     };
     let shell = |value: &str| words(command_task("t", value));
     assert_eq!(shell("echo quick"), "Command Executor (Task: t) (Command: sh -c 'echo quick')");
@@ -115,7 +109,7 @@ fn starting_running_and_the_end() {
         assert_eq!(status.message, None);
         let place = status.container_status.clone().unwrap_or_default();
         assert_eq!(place.executor_pid, Some(42));
-        assert_eq!(place.container_id.as_ref(), Some(&container));
+        assert_eq!(place.container_id, Some((&container).into()));
         assert_eq!(place.network_infos[0].ip_addresses[0].ip_address.as_deref(), Some("127.0.0.1"));
         let effects = rig.acknowledge(starting);
         assert_eq!(states(&effects), [TaskState::Running]);
@@ -186,7 +180,7 @@ fn failed_launches() {
         let effects = rig.effects();
         let update = updates(&effects).remove(0);
         assert_eq!((update.status.state(), update.status.reason()), (state, wire_reason));
-        assert_eq!(update.status.message, Some(message.replace("{}", &directory(&container.value))));
+        assert_eq!(update.status.message, Some(message.replace("{}", &directory(container.as_str()))));
         assert_eq!(update.status.source(), v1::task_status::Source::Agent);
         assert_eq!(update.status.container_status, None);
         assert_eq!(rig.acknowledge_all(&effects).len(), 1);
@@ -270,7 +264,7 @@ fn readers_see_what_mesos_shows() {
     assert_eq!(executor.name.as_deref(), Some("Command Executor (Task: t) (Command: sh -c 'sleep 100')"));
     let answer = views::get_containers(&snapshot, GetContainers::default());
     let containers = answer.get_containers.unwrap_or_default().containers;
-    assert_eq!(containers[0].container_id, container);
+    assert_eq!(containers[0].container_id, (&container).into());
     let metrics = snapshot.stats.metrics();
     assert_eq!(metrics.get("slave/tasks_running"), Some(&1.0));
     assert_eq!(metrics.get("slave/cpus_used"), Some(&0.6));

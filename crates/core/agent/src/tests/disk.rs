@@ -1,10 +1,10 @@
 //! A disk that is a value. Must not live here: files.
 
-use tepui_wire_mesos::v1;
+use tepui_model::ContainerId;
 
 use crate::{
     Checkpoint, ContainerState, Effect, Exit, Recovered, RecoveredContainer, RecoveredExecutor,
-    RecoveredFramework, RecoveredTask, Removal, flat_id,
+    RecoveredFramework, RecoveredTask, Removal,
 };
 
 /// A disk: what an agent wrote, as the next one finds it.
@@ -20,21 +20,21 @@ impl Disk {
                 }
                 Effect::RemoveCheckpoint(Removal::Run(run)) => {
                     for framework in &mut self.0.frameworks {
-                        framework
-                            .executors
-                            .retain(|executor| executor.container_id.value != run.container_id);
+                        framework.executors.retain(|executor| executor.container_id != run.container_id);
                     }
                 }
                 Effect::RemoveCheckpoint(Removal::Framework { framework_id }) => {
-                    self.0
-                        .frameworks
-                        .retain(|known| known.info.id.as_ref().map(|id| &id.value) != Some(framework_id));
+                    self.0.frameworks.retain(|known| {
+                        known.info.id.as_ref().map(|id| id.value.as_str()) != Some(framework_id.as_str())
+                    });
                 }
                 Effect::RemoveCheckpoint(Removal::Task { run, task_id }) => {
-                    self.executor(run).tasks.retain(|task| task.task.task_id.value != *task_id);
+                    self.executor(run).tasks.retain(|task| task.task.task_id.value != task_id.as_str());
                 }
                 Effect::RemoveCheckpoint(Removal::Container { container }) => {
-                    self.0.containers.retain(|known| flat_id(&known.launch.container_id) != *container);
+                    self.0
+                        .containers
+                        .retain(|known| ContainerId::from(&known.launch.container_id) != *container);
                 }
                 Effect::RemoveCheckpoint(Removal::Agent) => self.0 = Recovered::default(),
                 _ => {}
@@ -47,7 +47,7 @@ impl Disk {
             .frameworks
             .iter_mut()
             .flat_map(|framework| &mut framework.executors)
-            .find(|executor| executor.container_id.value == run.container_id)
+            .find(|executor| executor.container_id == run.container_id)
             .unwrap()
     }
 
@@ -66,7 +66,7 @@ impl Disk {
                 self.0.frameworks[0].executors.push(RecoveredExecutor {
                     info: *info,
                     command_task,
-                    container_id: v1::ContainerId { value: run.container_id, parent: None },
+                    container_id: run.container_id,
                     container: ContainerState::Alive,
                     subscribed: false,
                     process: None,
@@ -88,7 +88,7 @@ impl Disk {
                 let tasks = &mut self.executor(&run).tasks;
                 tasks
                     .iter_mut()
-                    .find(|task| task.task.task_id.value == task_id)
+                    .find(|task| task.task.task_id.value == task_id.as_str())
                     .unwrap()
                     .records
                     .push(*record);
@@ -103,7 +103,8 @@ impl Disk {
             }),
             Checkpoint::ContainerEnded { container, exit } => {
                 let known = &mut self.0.containers;
-                let known = known.iter_mut().find(|known| flat_id(&known.launch.container_id) == container);
+                let known =
+                    known.iter_mut().find(|known| ContainerId::from(&known.launch.container_id) == container);
                 known.unwrap().ended = Some(Exit { wait_status: exit.exit_status, limitation: None });
             }
         }

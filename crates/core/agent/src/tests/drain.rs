@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tepui_model::TaskState;
+use tepui_model::{ContainerId, TaskState};
 use tepui_wire_mesos::{
     internal,
     v1::{self, executor::event::Type as Event, task_status::Reason},
@@ -22,12 +22,12 @@ fn drain(grace: Option<u64>, mark_gone: bool) -> internal::DrainSlaveMessage {
     internal::DrainSlaveMessage { config }
 }
 
-fn signal(container: &v1::ContainerId, signal: i32) -> Effect {
+fn signal(container: &ContainerId, signal: i32) -> Effect {
     Effect::Signal { container: container.clone(), signal, whole_group: true }
 }
 
 /// A command that runs, with a kill policy or none; everything is acknowledged.
-fn running(rig: &mut Rig, info: v1::FrameworkInfo, own: Option<u64>) -> v1::ContainerId {
+fn running(rig: &mut Rig, info: v1::FrameworkInfo, own: Option<u64>) -> ContainerId {
     let mut task = command_task("t", "sleep 100");
     task.kill_policy = own.map(|grace| v1::KillPolicy { grace_period: Some(secs(grace)) });
     let container = launch(&rig.run(info, task)).container_id.clone();
@@ -53,7 +53,7 @@ fn a_drain_kills_and_says_why_until_all_is_acknowledged() {
     rig.acknowledge_all(&effects);
     assert!(rig.agent.drain.is_none());
     let effects = rig.run(aware(), command_task("later", "true"));
-    assert_eq!(launch(&effects).executor_id.value, "later");
+    assert_eq!(launch(&effects).executor_id.as_str(), "later");
 }
 
 /// A task's own grace, the drain's, and what it gets: the shorter one, the one that there is, the agent's.
@@ -131,5 +131,5 @@ fn a_slow_disk_does_not_prolong_it() {
     rig.durable = false;
     rig.acknowledge(&end);
     assert_eq!(states(&rig.run(aware(), command_task("next", "true"))), []);
-    assert_eq!(launch(&rig.persist()).executor_id.value, "next");
+    assert_eq!(launch(&rig.persist()).executor_id.as_str(), "next");
 }

@@ -114,7 +114,7 @@ fn subscription_and_updates() {
     let (stream, effects) = rig.subscribe("e");
     assert!(effects.contains(&Effect::OpenStream { to: stream }));
     let subscribed = events(&effects)[0].subscribed.clone().unwrap_or_default();
-    assert_eq!(subscribed.container_id, Some(container.clone()));
+    assert_eq!(subscribed.container_id, Some((&container).into()));
     assert_eq!(subscribed.executor_info.framework_id.map(|id| id.value).as_deref(), Some(FRAMEWORK));
     assert_eq!(subscribed.agent_info.id.map(|id| id.value).as_deref(), Some(super::AGENT));
     #[expect(deprecated, reason = "the wire still speaks it")]
@@ -288,7 +288,7 @@ fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
     assert_eq!(variable(crate::TOKEN).as_deref(), Some(""), "whoever has the key puts it in");
     let own = launch.token.clone().unwrap();
     assert_eq!((own.framework.as_str(), own.executor.as_str()), (FRAMEWORK, "e"));
-    assert_eq!(own.container, launch.container_id.value);
+    assert_eq!(own.container, launch.container_id.as_str());
     rig.launched(&launch.container_id);
     let subscribe =
         Call { subscribe: Some(call::Subscribe::default()), ..call_of(call::Type::Subscribe, "e") };

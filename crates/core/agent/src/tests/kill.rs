@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tepui_model::TaskState;
+use tepui_model::{ContainerId, TaskState};
 use tepui_wire_mesos::{
     internal,
     v1::{self, executor::event::Type as Event, task_status::Reason},
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{Effect, Removal};
 
-fn signal(container: &v1::ContainerId, signal: i32) -> Effect {
+fn signal(container: &ContainerId, signal: i32) -> Effect {
     Effect::Signal { container: container.clone(), signal, whole_group: true }
 }
 
 /// A command that runs, everything acknowledged.
-fn running(rig: &mut Rig, info: v1::FrameworkInfo) -> v1::ContainerId {
+fn running(rig: &mut Rig, info: v1::FrameworkInfo) -> ContainerId {
     let container = launch(&rig.run(info, command_task("t", "sleep 100"))).container_id.clone();
     let effects = rig.launched(&container);
     rig.acknowledge_all(&effects);
@@ -224,7 +224,7 @@ fn a_framework_that_is_over_is_not_reported_on() {
     assert!(updates(&rig.exited(&command, 15)).is_empty());
     let effects = rig.exited(&container, 0);
     assert!(updates(&effects).is_empty());
-    let gone = Removal::Framework { framework_id: FRAMEWORK.to_owned() };
+    let gone = Removal::Framework { framework_id: FRAMEWORK.into() };
     assert!(effects.contains(&Effect::RemoveCheckpoint(gone)));
     assert!(rig.agent.frameworks.is_empty() && rig.agent.streams.is_empty());
     assert!(updates(&rig.pass(Duration::from_secs(60))).is_empty());

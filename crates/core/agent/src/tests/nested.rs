@@ -8,7 +8,7 @@ use rand_chacha::{
     rand_core::{Rng as _, SeedableRng as _},
 };
 use tepui_core_kit::Core as _;
-use tepui_model::{ConnectionId, TaskState};
+use tepui_model::{ConnectionId, ContainerId, TaskState};
 use tepui_wire_mesos::{
     ContentType,
     v1::{self, agent},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Checkpoint, ContainerCall, ContainerClass, ContainerState, Effect, Exit, Launch, LaunchFailure,
-    LaunchFailureReason, LaunchKind, Limitation, Recovered, Removal, Stdio, container_id, flat_id,
+    LaunchFailureReason, LaunchKind, Limitation, Recovered, Removal, Stdio,
 };
 
 /// A call, as it comes over the wire.
@@ -60,7 +60,7 @@ impl Rig {
     fn nest(&mut self, flat: &str) -> Launch {
         let effects = self.ask(&text("LAUNCH_CONTAINER", flat, SLEEP)).1;
         let launch = launch(&effects).clone();
-        assert_eq!(replies(&self.launched(&container_id(flat))), [(200, "")]);
+        assert_eq!(replies(&self.launched(&ContainerId::parse(flat))), [(200, "")]);
         launch
     }
 
@@ -70,7 +70,7 @@ impl Rig {
     }
 
     fn ends(&mut self, flat: &str, wait_status: i32) -> Vec<Effect> {
-        self.exited(&container_id(flat), wait_status)
+        self.exited(&ContainerId::parse(flat), wait_status)
     }
 }
 
@@ -78,12 +78,12 @@ impl Rig {
 fn with_executor() -> (Rig, String) {
     let mut rig = Rig::registered();
     let (container, _) = rig.with_executor(aware());
-    (rig, container.value)
+    (rig, container.to_string())
 }
 
 fn destroyed(effects: &[Effect]) -> Vec<String> {
     let destroyed = effects.iter().filter_map(|effect| match effect {
-        Effect::Destroy { container } => Some(flat_id(container)),
+        Effect::Destroy { container } => Some(container.to_string()),
         _ => None,
     });
     destroyed.collect()
@@ -104,7 +104,7 @@ fn waited(effects: &[Effect]) -> Vec<Option<i32>> {
 #[test]
 fn flat_ids_go_both_ways() {
     for flat in ["a", "a.b", "a.b.c"] {
-        assert_eq!(flat_id(&container_id(flat)), flat);
+        assert_eq!(ContainerId::parse(flat).to_string(), flat);
     }
 }
 
@@ -204,7 +204,7 @@ fn a_nested_container_lives_in_its_parents_sandbox() {
     let (_, effects) = rig.ask(&text("LAUNCH_NESTED_CONTAINER", &flat, command));
     let launch = launch(&effects).clone();
     let sandbox = format!("/w/slaves/{AGENT}/frameworks/{FRAMEWORK}/executors/e/runs/{root}/containers/a");
-    assert_eq!(launch.container_id, container_id(&flat));
+    assert_eq!(launch.container_id, ContainerId::parse(&flat));
     assert_eq!((launch.kind, launch.class), (LaunchKind::Nested, ContainerClass::Default));
     assert_eq!((launch.stdio, launch.own_limits, launch.checkpoint), (Stdio::Files, false, true));
     assert_eq!((launch.sandbox.as_str(), launch.user.as_deref()), (sandbox.as_str(), Some("root")));
@@ -223,9 +223,9 @@ fn a_nested_container_lives_in_its_parents_sandbox() {
     );
     // It is written down before it is begun, and answered when it runs.
     assert_matches!(&effects[0], Effect::Persist(tepui_core_kit::Persist { writes: checkpoints, .. })
-        if matches!(&checkpoints[..], [Checkpoint::Container { container, .. }] if *container == flat));
+        if matches!(&checkpoints[..], [Checkpoint::Container { container, .. }] if container.to_string() == flat));
     assert!(replies(&effects).is_empty());
-    assert_eq!(replies(&rig.launched(&container_id(&flat))), [(200, "")]);
+    assert_eq!(replies(&rig.launched(&ContainerId::parse(&flat))), [(200, "")]);
     assert_eq!(replies(&rig.ask(&text("LAUNCH_NESTED_CONTAINER", &flat, SLEEP)).1), [(202, "")]);
     // Its id is still taken when it has ended.
     rig.ends(&flat, 0);
@@ -254,16 +254,16 @@ fn an_executor_may_ask_before_its_own_start_is_told() {
     let mut rig = Rig::registered();
     let root = launch(&rig.run(aware(), executor_task("t", "e"))).container_id.clone();
     rig.subscribe("e");
-    let [a, b] = ["a", "a.b"].map(|child| format!("{}.{child}", root.value));
+    let [a, b] = ["a", "a.b"].map(|child| format!("{}.{child}", root.as_str()));
     for flat in [&a, &b] {
         let effects = rig.ask(&text("LAUNCH_CONTAINER", flat, SLEEP)).1;
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Launch(_))), "{effects:?}");
     }
-    assert_eq!(launch(&rig.launched(&root)).container_id, container_id(&a));
-    let effects = rig.launched(&container_id(&a));
+    assert_eq!(launch(&rig.launched(&root)).container_id, ContainerId::parse(&a));
+    let effects = rig.launched(&ContainerId::parse(&a));
     assert_eq!(
         (launch(&effects).container_id.clone(), replies(&effects)),
-        (container_id(&b), vec![(200, "")])
+        (ContainerId::parse(&b), vec![(200, "")])
     );
 }
 
@@ -292,23 +292,24 @@ fn a_status_names_the_process_of_its_container() {
     let (mut rig, root) = with_executor();
     let child = format!("{root}.task");
     let started = rig.ask(&text("LAUNCH_CONTAINER", &child, SLEEP)).1;
-    assert_eq!(launch(&started).container_id, container_id(&child));
-    rig.agent.handle(rig.now, crate::Event::Launched { container: container_id(&child), outcome: Ok(43) });
+    assert_eq!(launch(&started).container_id, ContainerId::parse(&child));
+    rig.agent
+        .handle(rig.now, crate::Event::Launched { container: ContainerId::parse(&child), outcome: Ok(43) });
     rig.effects();
     let cases = [(None, Some(42)), (Some(&root), Some(42)), (Some(&child), Some(43))];
     for (n, (container, pid)) in (1..).zip(cases) {
-        let container_id = container.map(|flat| container_id(flat));
+        let container_id = container.map(|flat| (&ContainerId::parse(flat)).into());
         let container_status =
             container.map(|_| v1::ContainerStatus { container_id, ..v1::ContainerStatus::default() });
         let status = v1::TaskStatus { container_status, ..status("t", TaskState::Running, n) };
         let effects = rig.update("e", status);
         let told = updates(&effects)[0].status.container_status.clone().unwrap_or_default();
         assert_eq!(told.executor_pid, pid, "{container:?}");
-        assert_eq!(told.container_id, Some(crate::container_id(container.unwrap_or(&root))));
+        assert_eq!(told.container_id, Some((&ContainerId::parse(container.unwrap_or(&root))).into()));
         rig.acknowledge_all(&effects);
     }
     let gone = v1::ContainerStatus {
-        container_id: Some(container_id(&format!("{root}.gone"))),
+        container_id: Some((&ContainerId::parse(&format!("{root}.gone"))).into()),
         ..v1::ContainerStatus::default()
     };
     let status =
@@ -340,7 +341,7 @@ fn one_that_stands_alone() {
         "{effects:?}"
     );
     for container in ["alone", "alone.inner"] {
-        let container = container.to_owned();
+        let container = ContainerId::parse(container);
         assert!(effects.contains(&Effect::RemoveCheckpoint(Removal::Container { container })));
     }
     assert_eq!(replies(&rig.on("WAIT_CONTAINER", "alone")), [(404, "Container alone cannot be found")]);
@@ -376,7 +377,7 @@ fn a_limit_is_told_with_its_reason() {
     let reason = tepui_model::Reason::ContainerLimitationMemory;
     let limitation = Limitation { reason, message: "too much".to_owned(), resources: Vec::new() };
     let exit = Exit { wait_status: Some(9), limitation: Some(limitation) };
-    rig.agent.handle(rig.now, crate::Event::ContainerExited { container: container_id(&flat), exit });
+    rig.agent.handle(rig.now, crate::Event::ContainerExited { container: ContainerId::parse(&flat), exit });
     let effects = rig.effects();
     let told = answers(&effects)[0].wait_container.clone().unwrap();
     assert_eq!((told.exit_status, told.state), (Some(9), Some(v1::TaskState::TaskFailed.into())));
@@ -400,7 +401,7 @@ fn a_signal_goes_to_the_process_that_was_launched() {
     let flat = format!("{root}.a");
     rig.nest(&flat);
     for (fields, signal) in [("", 9), (",\"signal\":15", 15)] {
-        let container = container_id(&flat);
+        let container = ContainerId::parse(&flat);
         let expected = Effect::Signal { container, signal, whole_group: false };
         let effects = rig.ask(&text("KILL_CONTAINER", &flat, fields)).1;
         assert!(effects.contains(&expected), "{effects:?}");
@@ -416,7 +417,7 @@ fn failures_to_launch() {
         let failure = LaunchFailure { reason, message: "no such thing".to_owned() };
         rig.agent.handle(
             rig.now,
-            crate::Event::Launched { container: container_id(&flat), outcome: Err(failure) },
+            crate::Event::Launched { container: ContainerId::parse(&flat), outcome: Err(failure) },
         );
         rig.effects()
     };
@@ -463,7 +464,11 @@ fn children_end_before_their_parent_does() {
     // With the executor everything about its containers is forgotten.
     for flat in [&a, &ab, &c] {
         assert_eq!(replies(&rig.on("WAIT_CONTAINER", flat))[0].0, 404);
-        assert!(effects.contains(&Effect::RemoveCheckpoint(Removal::Container { container: flat.clone() })));
+        assert!(
+            effects.contains(&Effect::RemoveCheckpoint(Removal::Container {
+                container: ContainerId::parse(flat)
+            }))
+        );
     }
 }
 
@@ -474,7 +479,7 @@ fn killed_while_it_is_being_launched() {
     rig.ask(&text("LAUNCH_CONTAINER", &flat, SLEEP));
     let effects = rig.on("KILL_CONTAINER", &flat);
     assert_eq!((destroyed(&effects), replies(&effects)), (vec![flat.clone()], vec![(200, "")]));
-    rig.launched(&container_id(&flat));
+    rig.launched(&ContainerId::parse(&flat));
     let words = format!("Container {flat} was destroyed while it was being launched");
     assert_eq!(replies(&rig.ends(&flat, 9)), [(400, words.as_str())]);
     assert_eq!(waited(&rig.on("WAIT_CONTAINER", &flat)), [Some(9)]);
@@ -503,10 +508,10 @@ fn the_next_agents_sessions_see_what_their_task_sees() {
 
         let mut rig = recovered(&mut disk, &ContainerState::Alive, &ContainerState::Alive);
         rig.effects();
-        let session = rig.session(&format!("{}.s", task.container_id.value)).1;
+        let session = rig.session(&format!("{}.s", task.container_id.as_str())).1;
         assert_eq!((session.environment, session.user), (task.environment, task.user));
         // Readers see of its executor what they saw before.
-        let info = &rig.agent.executor_mut(super::FRAMEWORK, "t").unwrap().info;
+        let info = &rig.agent.executor_mut(&super::FRAMEWORK.into(), &"t".into()).unwrap().info;
         assert_eq!(info.command.as_ref().unwrap().environment, None);
     }
 }
@@ -516,7 +521,7 @@ fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
     let mut rig = Rig::registered();
     let task = particular_task();
     let task = launch(&rig.run(aware(), task)).clone();
-    let root = task.container_id.value.clone();
+    let root = task.container_id.to_string();
     rig.launched(&task.container_id);
 
     let flat = format!("{root}.s");
@@ -524,7 +529,7 @@ fn a_session_sees_what_its_task_sees_and_ends_with_its_connection() {
     assert_eq!((launch.class, launch.stdio), (ContainerClass::Debug, Stdio::Pipes));
     assert_eq!((launch.environment, launch.user), (task.environment, Some("nobody".to_owned())));
     assert_eq!((launch.directory.as_deref(), launch.checkpoint), (Some(task.sandbox.as_str()), false));
-    let container = container_id(&flat);
+    let container = ContainerId::parse(&flat);
     let attached = Effect::AttachOutput { to: connection, container: container.clone() };
     assert_eq!(rig.launched(&container), [attached]);
     let effects = rig.on("ATTACH_CONTAINER_OUTPUT", &flat);
@@ -568,7 +573,7 @@ fn they_outlive_the_agent_with_their_executor() {
     rig.disk = Some(Disk::default());
     rig.register();
     let (root, _) = rig.with_executor(aware());
-    let root = root.value;
+    let root = root.as_str();
     let [a, b] = ["a", "b"].map(|child| format!("{root}.{child}"));
     for flat in [&a, &b, &"alone".to_owned()] {
         rig.nest(flat);
@@ -616,7 +621,7 @@ fn without_checkpointing_nothing_is_written() {
     let framework = v1::FrameworkInfo { checkpoint: Some(false), ..framework(&[]) };
     let container = launch(&rig.run(framework, executor_task("t", "e"))).container_id.clone();
     rig.launched(&container);
-    let effects = rig.ask(&text("LAUNCH_CONTAINER", &format!("{}.a", container.value), SLEEP)).1;
+    let effects = rig.ask(&text("LAUNCH_CONTAINER", &format!("{}.a", container.as_str()), SLEEP)).1;
     assert!(!launch(&effects).checkpoint);
     assert!(checkpoints(&effects).is_empty());
 }
@@ -653,7 +658,7 @@ impl Walk {
         let (root, _) = rig.with_executor(aware());
         let rng = ChaCha8Rng::seed_from_u64(seed);
         let (open, processes, streams) = Default::default();
-        Self { rig, rng, root: root.value, open, processes, streams }
+        Self { rig, rng, root: root.to_string(), open, processes, streams }
     }
 
     fn below(&mut self, n: usize) -> usize {
@@ -679,7 +684,7 @@ impl Walk {
         for effect in effects {
             match effect {
                 Effect::Launch(launch) => {
-                    let flat = flat_id(&launch.container_id);
+                    let flat = launch.container_id.to_string();
                     if let Some((parent, _)) =
                         flat.rsplit_once('.').filter(|(parent, _)| *parent != self.root)
                     {
@@ -715,7 +720,7 @@ impl Walk {
             5..=7 => match self.pick(&processes) {
                 Some((flat, false)) if self.below(4) > 0 => {
                     self.processes.insert(flat.clone(), true);
-                    self.rig.launched(&container_id(&flat))
+                    self.rig.launched(&ContainerId::parse(&flat))
                 }
                 Some((flat, false)) => {
                     self.processes.remove(&flat);
@@ -723,7 +728,10 @@ impl Walk {
                         LaunchFailure { reason: LaunchFailureReason::Other, message: String::new() };
                     self.rig.agent.handle(
                         self.rig.now,
-                        crate::Event::Launched { container: container_id(&flat), outcome: Err(failure) },
+                        crate::Event::Launched {
+                            container: ContainerId::parse(&flat),
+                            outcome: Err(failure),
+                        },
                     );
                     self.rig.effects()
                 }

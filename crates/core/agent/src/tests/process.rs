@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use assert_matches::assert_matches;
 use tepui_core_kit::Core as _;
-use tepui_model::TaskState;
+use tepui_model::{ContainerId, TaskState};
 use tepui_wire_mesos::{
     Message, internal,
     v1::{self, task_status::Reason},
@@ -86,7 +86,7 @@ impl Rig {
     }
 
     /// A custom executor that has registered over libprocess, with one task delivered to it.
-    fn with_process(&mut self) -> (v1::ContainerId, Vec<Effect>) {
+    fn with_process(&mut self) -> (ContainerId, Vec<Effect>) {
         let container = launch(&self.run(aware(), executor_task("t", "e"))).container_id.clone();
         self.launched(&container);
         let effects = self.from(&process(), register(FRAMEWORK, "e"));
@@ -150,7 +150,7 @@ fn registration_and_a_tasks_life() {
     assert_eq!(forwarded.status.uuid, Some(uuid(1)), "the outer one, in both places");
     assert_eq!(forwarded.status.source(), v1::task_status::Source::Executor);
     assert_eq!(forwarded.status.executor_id, Some(executor_id("e")));
-    assert_eq!(forwarded.status.container_status.clone().unwrap().container_id, Some(container.clone()));
+    assert_eq!(forwarded.status.container_status.clone().unwrap().container_id, Some((&container).into()));
     rig.acknowledge(forwarded);
 
     let data = bytes::Bytes::from_static(b"hello");
@@ -353,7 +353,7 @@ fn who_ended_with_its_link_is_not_called_back() {
 }
 
 /// The disk of an agent with one executor that has registered over libprocess, one task of which runs.
-fn left_behind() -> (Disk, v1::ContainerId) {
+fn left_behind() -> (Disk, ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
     rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));

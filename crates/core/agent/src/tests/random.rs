@@ -7,7 +7,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 use tepui_core_kit::{Core as _, Seed};
-use tepui_model::{ConnectionId, TaskState, Tick, Token};
+use tepui_model::{ConnectionId, ContainerId, TaskState, Tick, Token};
 use tepui_wire_mesos::{
     Message, internal,
     v1::{self, executor::call},
@@ -87,7 +87,7 @@ impl World {
                     self.disk.take(&[effect]);
                 }
                 Effect::Launch(launch) => {
-                    self.containers.insert(launch.container_id.value.clone(), false);
+                    self.containers.insert(launch.container_id.to_string(), false);
                 }
                 Effect::OpenStream { .. } | Effect::Reply { .. } | Effect::Link { .. } => {}
                 Effect::CloseStream { to } => self.streams.retain(|(stream, _)| stream != to),
@@ -133,7 +133,7 @@ impl World {
             .iter_mut()
             .flat_map(|framework| &mut framework.executors)
             .map(|executor| {
-                let id = executor.container_id.value.clone();
+                let id = executor.container_id.to_string();
                 executor.container = match self.containers.get(&id) {
                     Some(true) => ContainerState::Alive,
                     _ => ContainerState::Unknown,
@@ -159,11 +159,11 @@ impl World {
         self.agent.handle(self.now, crate::Event::Message { from: master(), message });
     }
 
-    fn container(&mut self, running: bool) -> Option<v1::ContainerId> {
+    fn container(&mut self, running: bool) -> Option<ContainerId> {
         let all: Vec<String> =
             self.containers.iter().filter(|(_, is)| **is == running).map(|(id, _)| id.clone()).collect();
         let value = all.get(self.below(all.len()))?.clone();
-        Some(v1::ContainerId { value, parent: None })
+        Some(ContainerId::new(value))
     }
 
     fn call(&mut self, call: v1::executor::Call) -> ConnectionId {
@@ -213,7 +213,7 @@ impl World {
             8 | 9 => {
                 if let Some(container) = self.container(false) {
                     if self.below(4) == 0 {
-                        self.containers.remove(&container.value);
+                        self.containers.remove(container.as_str());
                         let failure =
                             LaunchFailure { reason: LaunchFailureReason::Other, message: "x".to_owned() };
                         self.agent.handle(
@@ -221,7 +221,7 @@ impl World {
                             crate::Event::Launched { container: container.clone(), outcome: Err(failure) },
                         );
                     } else {
-                        self.containers.insert(container.value.clone(), true);
+                        self.containers.insert(container.to_string(), true);
                         self.agent.handle(
                             self.now,
                             crate::Event::Launched { container: container.clone(), outcome: Ok(1) },
@@ -231,7 +231,7 @@ impl World {
             }
             10 => {
                 if let Some(container) = self.container(true) {
-                    self.containers.remove(&container.value);
+                    self.containers.remove(container.as_str());
                     let exit = Exit { wait_status: Some(0), limitation: None };
                     self.agent.handle(
                         self.now,
@@ -251,12 +251,10 @@ impl World {
                 let state = states[self.below(4)];
                 let status = v1::TaskStatus { uuid: Some(self.uuid()), ..status(&task, state, 0) };
                 // Only tasks that are the executor's own: others have no place in the books.
-                let own = self
-                    .agent
-                    .frameworks
-                    .get(FRAMEWORK)
-                    .is_some_and(|known| known.tasks.get(&task) == Some(&executor));
-                let over = self.agent.streams.get(FRAMEWORK).and_then(|streams| streams.get(&task));
+                let own = self.agent.frameworks.get(FRAMEWORK).is_some_and(|known| {
+                    known.tasks.get(task.as_str()).is_some_and(|known| known.as_str() == executor)
+                });
+                let over = self.agent.streams.get(FRAMEWORK).and_then(|streams| streams.get(task.as_str()));
                 if over.is_some_and(|stream| stream.latest.is_terminal()) {
                     self.late.insert(status.uuid.clone().unwrap().to_vec());
                 }
@@ -295,14 +293,14 @@ impl World {
             self.agent.handle_timeout(self.now);
             self.register();
             while let Some(container) = self.container(false) {
-                self.containers.insert(container.value.clone(), true);
+                self.containers.insert(container.to_string(), true);
                 self.agent.handle(
                     self.now,
                     crate::Event::Launched { container: container.clone(), outcome: Ok(1) },
                 );
             }
             while let Some(container) = self.container(true) {
-                self.containers.remove(&container.value);
+                self.containers.remove(container.as_str());
                 let exit = Exit { wait_status: Some(9), limitation: None };
                 self.agent
                     .handle(self.now, crate::Event::ContainerExited { container: container.clone(), exit });

@@ -178,7 +178,7 @@ fn a_refusal_says_what_to_do() {
 fn after_a_reboot_it_rather_becomes_a_new_one() {
     let config = Config { hostname: "other".to_owned(), ..base() };
     let recovered = Recovered { rebooted: true, ..info(&base()) }.admit(&config, now()).unwrap();
-    assert_eq!(recovered.replaced.as_ref().map(|id| id.value.as_str()), Some(AGENT));
+    assert_eq!(recovered.replaced.as_ref().map(|id| id.as_str()), Some(AGENT));
     assert_eq!(recovered.sandboxes.len(), 1);
     let mut rig = Rig::with(config, recovered);
     assert!(rig.agent.agent_id().is_none());

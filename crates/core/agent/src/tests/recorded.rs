@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use tepui_core_kit::Core as _;
+use tepui_model::ContainerId;
 
 use bytes::Bytes;
 use tepui_wire_mesos::{Message, v1};
@@ -52,7 +53,7 @@ struct Replay {
     master: Upid,
     /// What ours has said and the recording has not yet.
     said: VecDeque<(Upid, Message)>,
-    containers: BTreeMap<String, v1::ContainerId>,
+    containers: BTreeMap<String, ContainerId>,
     /// What the recording will tell of each executor: its info, and its process id.
     infos: BTreeMap<String, v1::ExecutorInfo>,
     pids: BTreeMap<String, u32>,
@@ -110,7 +111,7 @@ impl Replay {
             match effect {
                 Effect::Send { to, message } => self.said.push_back((to.clone(), message.clone())),
                 Effect::Launch(launch) => {
-                    let executor = launch.executor_id.value.clone();
+                    let executor = launch.executor_id.to_string();
                     let pid = self.pids[&executor];
                     self.rig.agent.handle(
                         self.rig.now,
@@ -160,7 +161,7 @@ impl Replay {
             (Message::StatusUpdate(_), Message::StatusUpdate(expected)) => {
                 let status = &mut expected.update.status;
                 let container = self.containers[&status.task_id.value].clone();
-                status.container_status.as_mut().unwrap().container_id = Some(container);
+                status.container_status.as_mut().unwrap().container_id = Some((&container).into());
             }
             _ => {}
         }

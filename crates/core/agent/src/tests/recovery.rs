@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use assert_matches::assert_matches;
 use tepui_core_kit::Core as _;
-use tepui_model::TaskState;
+use tepui_model::{ContainerId, TaskState};
 use tepui_wire_mesos::{
     Message, internal,
     v1::{self, executor::event::Type as Event, task_status::Reason},
@@ -15,7 +15,7 @@ use super::{
 use crate::{ContainerState, Effect, Exit, Phase, Recovered};
 
 /// An agent that runs one command and whose disk is watched. The updates were acknowledged if `acknowledged`.
-fn command(acknowledged: bool) -> (Disk, v1::ContainerId) {
+fn command(acknowledged: bool) -> (Disk, ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
     rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
@@ -34,7 +34,7 @@ fn command(acknowledged: bool) -> (Disk, v1::ContainerId) {
 }
 
 /// An agent with a custom executor that has one running task and one that it never spoke of.
-fn custom() -> (Disk, v1::ContainerId) {
+fn custom() -> (Disk, ContainerId) {
     let mut rig = Rig::new();
     let mut disk = Disk::default();
     rig.agent.handle(rig.now, crate::Event::MasterDetected(Some(master())));
@@ -200,7 +200,7 @@ fn what_was_acknowledged_before_is_not_told_again() {
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
     rig.effects();
     assert_eq!(
-        rig.agent.streams[FRAMEWORK].keys().collect::<Vec<_>>(),
+        rig.agent.streams[FRAMEWORK].keys().map(|task| task.as_str()).collect::<Vec<_>>(),
         ["t"],
         "nothing was said of the other"
     );
@@ -309,7 +309,7 @@ fn executors_that_do_not_come_back_are_ended() {
 
 #[test]
 fn containers_of_nobody_are_destroyed() {
-    let orphan = v1::ContainerId { value: "orphan".to_owned(), parent: None };
+    let orphan = ContainerId::new("orphan".to_owned());
     let mut rig = Rig::recovered(Recovered { orphans: vec![orphan.clone()], ..Recovered::default() });
     assert_eq!(rig.effects(), vec![Effect::Destroy { container: orphan }]);
 }

@@ -55,7 +55,7 @@ fn the_id_is_durable_before_it_is_used() {
     assert!(rig.message(registered()).is_empty());
     let effects = rig.persist();
     assert!(matches!(sent(&effects)[..], [Message::UpdateSlave(_)]));
-    assert_eq!(launch(&rig.persist()).executor_id.value, "t");
+    assert_eq!(launch(&rig.persist()).executor_id.as_str(), "t");
     assert_eq!(rig.agent.phase(), Phase::Running);
 }
 
@@ -201,7 +201,7 @@ fn a_task_is_not_listed_whose_end_was_acknowledged() {
         if acknowledged {
             assert!(matches!(checkpoints(&rig.acknowledge(&end))[..], [Checkpoint::UpdateAppended { .. }]));
         }
-        let message = rig.agent.reregister_message(v1::AgentId { value: AGENT.to_owned() });
+        let message = rig.agent.reregister_message(&AGENT.into());
         assert_eq!(message.tasks.len(), listed, "acknowledged: {acknowledged}");
     }
 }

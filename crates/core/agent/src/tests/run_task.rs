@@ -17,7 +17,7 @@ fn tasks_wait_for_their_executor_and_then_go_straight_through() {
     let effects = rig.run(aware(), executor_task("a", "e"));
     let first = launch(&effects).clone();
     assert_eq!(first.kind, LaunchKind::Executor);
-    assert_eq!(first.executor_id.value, "e");
+    assert_eq!(first.executor_id.as_str(), "e");
     assert!(!first.environment.iter().any(|(name, _)| name == "MESOS_ALLOCATION_ROLE"));
     let effects = rig.run(aware(), executor_task("b", "e"));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Launch(_))), "one executor for both");

@@ -89,7 +89,8 @@ impl Agent {
     }
 
     pub(crate) fn run(&self, run: &Run) -> Result<RunFiles, InvalidName> {
-        self.framework(&run.framework_id)?.executor(&run.executor_id)?.run(&run.container_id)
+        let framework = self.framework(run.framework_id.as_str())?;
+        framework.executor(run.executor_id.as_str())?.run(run.container_id.as_str())
     }
 }
 

@@ -10,9 +10,9 @@ use std::{
 use tepui_containment::RecoveredContainer;
 use tepui_core_agent::{
     ContainerState, Exit, Limitation, Recovered, RecoveredContainer as RecoveredNested, RecoveredExecutor,
-    RecoveredFramework, RecoveredSandbox, RecoveredTask, flat_id,
+    RecoveredFramework, RecoveredSandbox, RecoveredTask,
 };
-use tepui_model::{Reason, Tick};
+use tepui_model::{ContainerId, Reason, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use super::{
@@ -146,7 +146,7 @@ impl Reader<'_> {
         Some(RecoveredExecutor {
             info,
             command_task: fs::read_to_string(files.command_task()).is_ok_and(|text| text.trim() == "1"),
-            container_id: v1::ContainerId { value: container, parent: None },
+            container_id: ContainerId::new(container),
             container: state,
             subscribed: run.http_marker().exists(),
             process: fs::read_to_string(run.libprocess_pid()).ok().and_then(|text| text.trim().parse().ok()),
@@ -200,7 +200,7 @@ impl Reader<'_> {
         let standalone = self.layout.standalone_sandboxes();
         let mut sandboxes: BTreeMap<String, PathBuf> = self.found.running.iter().cloned().collect();
         for container in &self.found.recovered.containers {
-            let flat = flat_id(&container.launch.container_id);
+            let flat = ContainerId::from(&container.launch.container_id).to_string();
             if !self.found.durable.contains(&flat) {
                 continue;
             }
@@ -267,7 +267,7 @@ impl Reader<'_> {
             if container.exited.is_some() {
                 self.found.forget.push((*id).to_owned());
             } else {
-                self.found.recovered.orphans.push(v1::ContainerId { value: (*id).to_owned(), parent: None });
+                self.found.recovered.orphans.push(ContainerId::parse(id));
             }
         }
     }

@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use tepui_containment::RecoveredContainer;
 use tepui_core_agent::{Checkpoint, ContainerState, Removal, Run};
-use tepui_model::Tick;
+use tepui_model::{ContainerId, Tick};
 use tepui_wire_mesos::{internal, v1};
 
 use super::{layout::Layout, read, record, write::Files};
@@ -14,7 +14,7 @@ fn files(work_dir: &Path) -> Files {
 }
 
 fn run(container: &str) -> Run {
-    Run { framework_id: "f".into(), executor_id: "e x".into(), container_id: container.into() }
+    Run { framework_id: "f".into(), executor_id: "e x".into(), container_id: ContainerId::new(container) }
 }
 
 fn slave_info() -> internal::SlaveInfo {
@@ -127,7 +127,7 @@ fn everything_comes_back() {
         let [executor] = &framework.executors[..] else { panic!() };
         assert_eq!(executor.info, executor_info());
         assert_eq!((executor.command_task, executor.subscribed, executor.completed), (true, true, false));
-        assert_eq!((executor.container_id.value.as_str(), executor.pid), ("c1", Some(4711)));
+        assert_eq!((executor.container_id.as_str(), executor.pid), ("c1", Some(4711)));
         assert_eq!(executor.container, state);
         let [t, u] = &executor.tasks[..] else { panic!() };
         assert_eq!((&t.task, t.deadline), (&task("t"), Some(Tick::from_nanos(77))));
@@ -234,7 +234,7 @@ fn unknown_containers_are_orphans_or_forgotten() {
         |id: &str, exited| RecoveredContainer { container_id: id.into(), pid: 1, exited, limitation: None };
     let containers = [list("alive", None), list("over", Some(Some(0))), list("c1", Some(Some(0)))];
     let found = read::recover(work.path(), &containers, "boot").unwrap();
-    assert_eq!(found.recovered.orphans, [v1::ContainerId { value: "alive".into(), parent: None }]);
+    assert_eq!(found.recovered.orphans, [ContainerId::new("alive")]);
     assert_eq!(found.forget, ["c1", "over"]);
     assert!(found.recovered.frameworks[0].executors[0].completed);
     let [old] = &found.recovered.sandboxes[..] else { panic!("{:?}", found.recovered.sandboxes) };

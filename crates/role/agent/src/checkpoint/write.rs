@@ -143,8 +143,10 @@ impl Files {
                         }
                     }
                     match checkpoint {
-                        Checkpoint::Sentinel { run } => result.ended.push(run.container_id),
-                        Checkpoint::ContainerEnded { container, .. } => result.ended.push(container),
+                        Checkpoint::Sentinel { run } => result.ended.push(run.container_id.to_string()),
+                        Checkpoint::ContainerEnded { container, .. } => {
+                            result.ended.push(container.to_string())
+                        }
                         _ => {}
                     }
                 }
@@ -157,8 +159,8 @@ impl Files {
                     Err(error) => tracing::warn!("cannot remove a checkpoint: {error}"),
                 }
                 match removal {
-                    Removal::Run(run) => result.ended.push(run.container_id),
-                    Removal::Container { container } => result.ended.push(container),
+                    Removal::Run(run) => result.ended.push(run.container_id.to_string()),
+                    Removal::Container { container } => result.ended.push(container.to_string()),
                     _ => {}
                 }
             }
@@ -224,7 +226,7 @@ impl Files {
                 record::replace(&files.info(), &record::encode(task.as_ref()), on_disk)?;
             }
             Checkpoint::UpdateAppended { run, task_id, record } => {
-                let files = self.run(run)?.task(task_id)?;
+                let files = self.run(run)?.task(task_id.as_str())?;
                 record::append(&files.updates(), &record::encode(record.as_ref()), on_disk)?;
             }
             Checkpoint::Sentinel { run } => record::replace(&self.run(run)?.sentinel(), b"", on_disk)?,
@@ -233,11 +235,11 @@ impl Files {
             }
             Checkpoint::Drain(None) => disk::remove_file(&self.agent()?.drain())?,
             Checkpoint::Container { container, launch } => {
-                let container = self.layout.container(container)?;
+                let container = self.layout.container(&container.to_string())?;
                 record::replace(&container.launch(), &record::encode(launch.as_ref()), on_disk)?;
             }
             Checkpoint::ContainerEnded { container, exit } => {
-                let container = self.layout.container(container)?;
+                let container = self.layout.container(&container.to_string())?;
                 record::replace(&container.termination(), &record::encode(exit.as_ref()), on_disk)?;
             }
         }
@@ -255,7 +257,7 @@ impl Files {
                 self.agent_id = None;
             }
             Removal::Framework { framework_id } => {
-                let framework = self.agent()?.framework(framework_id)?;
+                let framework = self.agent()?.framework(framework_id.as_str())?;
                 disk::remove_file(&framework.info())?;
                 disk::remove_all(&framework.directory)?;
             }
@@ -270,12 +272,12 @@ impl Files {
                 }
             }
             Removal::Task { run, task_id } => {
-                let task = self.run(run)?.task(task_id)?;
+                let task = self.run(run)?.task(task_id.as_str())?;
                 disk::remove_file(&task.info())?;
                 disk::remove_all(&task.directory)?;
             }
             Removal::Container { container } => {
-                let container = self.layout.container(container)?;
+                let container = self.layout.container(&container.to_string())?;
                 disk::remove_file(&container.launch())?;
                 disk::remove_all(&container.directory)?;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
-use tepui_core_agent::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot, flat_id, views};
+use tepui_core_agent::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Snapshot, views};
 use tepui_telemetry::{metrics as samples, system as machine};
 use tepui_transport::{Request, Response};
 use tepui_wire_legacy::{
@@ -94,7 +94,7 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
             let usage = statistics::of(executor, &uses)?;
             let mut object = Map::new();
             if with_status {
-                put(&mut object, "container_id", executor.container_id.value.as_str());
+                put(&mut object, "container_id", executor.container_id.as_str());
             }
             put(&mut object, "executor_id", executor.info.executor_id.value.as_str());
             put(&mut object, "executor_name", executor.info.name.as_deref().unwrap_or_default());
@@ -103,7 +103,7 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
             put(&mut object, "statistics", sorted(&usage));
             if with_status {
                 let status = v1::ContainerStatus {
-                    container_id: Some(executor.container_id.clone()),
+                    container_id: Some((&executor.container_id).into()),
                     executor_pid: executor.pid,
                     ..v1::ContainerStatus::default()
                 };
@@ -119,14 +119,14 @@ async fn list_containers(context: Context, request: Request, with_status: bool) 
 /// A container that has no executor of its own.
 fn other(view: &ContainerView, uses: &Uses) -> Option<Value> {
     view.pid?;
-    let usage = statistics::measured(&view.resources, uses.get(&flat_id(&view.container_id)));
+    let usage = statistics::measured(&view.resources, uses.get(&view.container_id.to_string()));
     let status = v1::ContainerStatus {
-        container_id: Some(view.container_id.clone()),
+        container_id: Some((&view.container_id).into()),
         executor_pid: view.pid,
         ..v1::ContainerStatus::default()
     };
     let mut object = Map::new();
-    put(&mut object, "container_id", view.container_id.value.as_str());
+    put(&mut object, "container_id", view.container_id.as_str());
     put(&mut object, "statistics", sorted(&usage));
     put(&mut object, "status", sorted(&status));
     Some(object.into())
@@ -256,7 +256,7 @@ fn executor(executor: &ExecutorView) -> Value {
     put(&mut object, "id", info.executor_id.value.as_str());
     put(&mut object, "name", info.name.as_deref().unwrap_or_default());
     put(&mut object, "source", source(executor));
-    put(&mut object, "container", executor.container_id.value.as_str());
+    put(&mut object, "container", executor.container_id.as_str());
     put(&mut object, "directory", executor.directory.as_str());
     put(&mut object, "resources", resources::summary(statistics::resources(executor)));
     if let Some(role) = info.resources.iter().find_map(resources::allocated_to) {

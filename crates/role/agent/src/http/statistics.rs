@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use tepui_containment::Measured;
-use tepui_core_agent::{ExecutorState, ExecutorView, FrameworkView, Snapshot, flat_id, views};
+use tepui_core_agent::{ExecutorState, ExecutorView, FrameworkView, Snapshot, views};
+use tepui_model::ContainerId;
 use tepui_wire_mesos::v1::{
     self,
     agent::{Response as Message, call::GetContainers},
@@ -16,19 +17,19 @@ pub(super) type Uses = BTreeMap<String, Measured>;
 pub(super) fn get_containers(snapshot: &Arc<Snapshot>, asked: GetContainers, uses: &Uses) -> Message {
     let mut message = views::get_containers(snapshot, asked);
     let statistics: BTreeMap<&str, v1::ResourceStatistics> = running(snapshot)
-        .filter_map(|(_, executor)| Some((executor.container_id.value.as_str(), of(executor, uses)?)))
+        .filter_map(|(_, executor)| Some((executor.container_id.as_str(), of(executor, uses)?)))
         .collect();
     let nested: BTreeMap<String, v1::ResourceStatistics> = views::shown_containers(snapshot, asked)
         .filter_map(|view| {
             view.pid?;
-            let flat = flat_id(&view.container_id);
+            let flat = view.container_id.to_string();
             let used = measured(&view.resources, uses.get(&flat));
             Some((flat, used))
         })
         .collect();
     for container in message.get_containers.iter_mut().flat_map(|containers| &mut containers.containers) {
         let whole = container.container_status.as_ref().and_then(|status| status.container_id.as_ref());
-        let flat = flat_id(whole.unwrap_or(&container.container_id));
+        let flat = ContainerId::from(whole.unwrap_or(&container.container_id)).to_string();
         container.resource_statistics = statistics.get(flat.as_str()).or_else(|| nested.get(&flat)).cloned();
     }
     message
@@ -47,7 +48,7 @@ pub(super) fn running(snapshot: &Snapshot) -> impl Iterator<Item = (&FrameworkVi
 pub(super) fn of(executor: &ExecutorView, uses: &Uses) -> Option<v1::ResourceStatistics> {
     executor.pid?;
     let resources: Vec<v1::Resource> = resources(executor).cloned().collect();
-    Some(measured(&resources, uses.get(&executor.container_id.value)))
+    Some(measured(&resources, uses.get(executor.container_id.as_str())))
 }
 
 /// By the account of its cgroups where it has them, else as /proc has it. What a nested container without

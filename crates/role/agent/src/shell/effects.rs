@@ -1,6 +1,6 @@
 //! Performing what the core decided, in the order in which it decided it.
 
-use tepui_core_agent::{Effect, Event, LaunchFailureReason, TOKEN, flat_id};
+use tepui_core_agent::{Effect, Event, LaunchFailureReason, TOKEN};
 use tepui_core_kit::Core as _;
 use tepui_model::ConnectionId;
 use tepui_transport::{Response, StreamLimit, negotiate, stream};
@@ -31,8 +31,8 @@ impl Shell {
             Effect::OpenStream { to } => self.open_stream(to),
             Effect::RefuseLaunch { to, failure } => self.containers.refuse_launch(to, failure),
             Effect::Answer { to, response } => self.containers.answer(to, &response),
-            Effect::AttachOutput { to, container } => self.attach_output(to, &flat_id(&container)),
-            Effect::AttachInput { to, container } => self.containers.attach_input(to, &flat_id(&container)),
+            Effect::AttachOutput { to, container } => self.attach_output(to, &container.to_string()),
+            Effect::AttachInput { to, container } => self.containers.attach_input(to, &container.to_string()),
             Effect::SendEvent { to, event } => self.send_event(to, &event),
             Effect::CloseStream { to } => {
                 if let Some(stream) = self.streams.remove(&to) {
@@ -46,13 +46,13 @@ impl Shell {
             Effect::RemoveSandbox { path } => self.writer.push(Job::RemoveSandbox(path.into())),
             Effect::Launch(launch) => self.launch(*launch).await,
             Effect::UpdateLimits { container, limits } => {
-                let _ = self.containerizer.update(&flat_id(&container), launch::limits(&limits)).await;
+                let _ = self.containerizer.update(&container.to_string(), launch::limits(&limits)).await;
             }
             Effect::Signal { container, signal, whole_group } => {
-                let _ = self.containerizer.signal(&flat_id(&container), signal, whole_group).await;
+                let _ = self.containerizer.signal(&container.to_string(), signal, whole_group).await;
             }
             Effect::Destroy { container } => {
-                let _ = self.containerizer.destroy(&flat_id(&container)).await;
+                let _ = self.containerizer.destroy(&container.to_string()).await;
             }
             Effect::Probe { container, id, probe } => self.probes.begin(container, id, probe, &self.inputs),
             Effect::CancelProbe { container, id } => self.probes.end(&container, id),
@@ -94,16 +94,16 @@ impl Shell {
         self.put_token(&mut launch);
         let container = launch.container_id.clone();
         let durable = launch.checkpoint;
-        self.containers.launched(&flat_id(&container), &launch);
+        self.containers.launched(&container.to_string(), &launch);
         match launch::convert(launch) {
             Ok(launch) => {
                 if durable {
-                    self.durable.insert(flat_id(&container));
+                    self.durable.insert(container.to_string());
                 }
                 let _ = self.containerizer.launch(launch).await;
             }
             Err(message) => {
-                self.containers.ended(&flat_id(&container));
+                self.containers.ended(&container.to_string());
                 let failure = tepui_core_agent::LaunchFailure { reason: LaunchFailureReason::Other, message };
                 self.core.handle(
                     self.clock.now(),

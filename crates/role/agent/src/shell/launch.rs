@@ -5,7 +5,6 @@ use tepui_containment::{
 };
 use tepui_core_agent::{
     ContainerClass, Launch, LaunchFailure, LaunchFailureReason, LaunchKind, Limitation, Limits, Stdio,
-    flat_id,
 };
 use tepui_model::Reason;
 use tepui_wire_mesos::v1;
@@ -30,8 +29,8 @@ pub(super) fn convert(launch: Launch) -> Result<tepui_containment::Launch, Strin
     // Only executors' sandboxes have earlier and later ones beside them.
     let runs = std::path::Path::new(&launch.sandbox).parent().filter(|_| launch.kind != LaunchKind::Nested);
     Ok(tepui_containment::Launch {
-        container_id: flat_id(&launch.container_id),
-        parent: launch.container_id.parent.as_deref().map(flat_id),
+        container_id: launch.container_id.to_string(),
+        parent: launch.container_id.parent().map(ToString::to_string),
         class: match launch.class {
             ContainerClass::Default => Class::Default,
             ContainerClass::Debug => Class::Debug,

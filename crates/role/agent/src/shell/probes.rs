@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 
 use tepui_core_agent::{Probe, ProbeId};
-use tepui_wire_mesos::v1;
+use tepui_model::ContainerId;
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::Input;
 
 /// The probes under way, by container and number: as many as there are checks, at most two for each task.
 #[derive(Debug, Default)]
-pub(super) struct Probes(BTreeMap<(String, ProbeId), AbortHandle>);
+pub(super) struct Probes(BTreeMap<(ContainerId, ProbeId), AbortHandle>);
 
 impl Probes {
     /// Asks, and tells the shell what came of it.
     pub(super) fn begin(
         &mut self,
-        container: v1::ContainerId,
+        container: ContainerId,
         id: ProbeId,
         probe: Probe,
         inputs: &mpsc::WeakSender<Input>,
     ) {
-        let (key, inputs) = ((container.value.clone(), id), inputs.clone());
+        let (key, inputs) = ((container.clone(), id), inputs.clone());
         let task = tokio::spawn(async move {
             let outcome = tepui_probe::ask(probe).await;
             if let Some(inputs) = inputs.upgrade() {
@@ -32,8 +32,8 @@ impl Probes {
     }
 
     /// Ends a probe, if it is still under way.
-    pub(super) fn end(&mut self, container: &v1::ContainerId, id: ProbeId) {
-        if let Some(task) = self.0.remove(&(container.value.clone(), id)) {
+    pub(super) fn end(&mut self, container: &ContainerId, id: ProbeId) {
+        if let Some(task) = self.0.remove(&(container.clone(), id)) {
             task.abort();
         }
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tepui_core_agent::{Checkpoint, Removal, Run};
+use tepui_model::ContainerId;
 use tepui_wire_mesos::{internal, v1};
 
 use super::{super::disk::crash, acknowledgement, executor_info, files, read, slave_info, update};
@@ -23,7 +24,11 @@ fn directory() -> tempfile::TempDir {
 }
 
 fn run(framework: &str) -> Run {
-    Run { framework_id: framework.into(), executor_id: "e x".into(), container_id: format!("c{framework}") }
+    Run {
+        framework_id: framework.into(),
+        executor_id: "e x".into(),
+        container_id: ContainerId::new(format!("c{framework}")),
+    }
 }
 
 fn life() -> Vec<Step> {
@@ -112,15 +117,15 @@ fn promised(steps: &[Step], count: usize) -> Logs {
                     logs.entry(task.task_id.value.clone()).or_default();
                 }
                 Checkpoint::UpdateAppended { task_id, record, .. } => {
-                    logs.get_mut(task_id).unwrap().push((**record).clone());
+                    logs.get_mut(task_id.as_str()).unwrap().push((**record).clone());
                 }
                 _ => {}
             },
             Step::Remove(Removal::Task { task_id, .. }) => {
-                logs.remove(task_id);
+                logs.remove(task_id.as_str());
             }
             Step::Remove(Removal::Run(Run { framework_id, .. }) | Removal::Framework { framework_id }) => {
-                logs.retain(|task, _| !of(framework_id).contains(&task.as_str()));
+                logs.retain(|task, _| !of(framework_id.as_str()).contains(&task.as_str()));
             }
             Step::Remove(_) => {}
         }

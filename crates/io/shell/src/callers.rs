@@ -95,11 +95,16 @@ impl<I: From<Gone> + Send + 'static> Callers<I> {
         }
     }
 
-    /// Ends a stream, or forgets who waits: nobody is there any more.
+    /// Ends a stream, when nobody else holds its sender, or forgets who waits: nobody is there any more.
     pub fn remove(&mut self, connection: ConnectionId) {
         self.waiting.remove(&connection);
-        if let Some(stream) = self.streams.remove(&connection) {
-            stream.sender.finish();
+        self.streams.remove(&connection);
+    }
+
+    /// Breaks a stream whose reader is too far behind.
+    pub fn abort(&mut self, to: ConnectionId) {
+        if let Some(stream) = self.streams.remove(&to) {
+            stream.sender.abort();
         }
     }
 }

@@ -22,7 +22,7 @@ mod lanes;
 mod run;
 
 pub use backlog::{Backlog, Ended};
-pub use callers::{Caller, Callers};
+pub use callers::{Caller, Callers, EventStream};
 pub use clock::{Clock, tick_of};
 pub use inbox::{Gone, Inbox, Question};
 pub use lanes::Lanes;

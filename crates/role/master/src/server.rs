@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tepui_core_kit::{Core as _, Seed};
+use tepui_core_kit::Seed;
 use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot, Start};
 use tepui_libprocess::{Links, Messages};
 use tepui_model::Token;
-use tepui_shell::Clock;
+use tepui_recorder::{RecordError, Recorded};
+use tepui_shell::{Clock, Lanes};
 use tepui_store::{EmbeddedStore, MemoryStore, Store, StoreError, Writer};
 use tepui_telemetry::Pacer;
 use tepui_transport::serve;
@@ -23,9 +24,9 @@ use tracing::{error, info};
 use crate::{
     MESOS_VERSION, Options,
     flags::flags,
-    inputs::Inputs,
+    inputs::{Input, Inputs},
     performer::Performer,
-    pump::{self, Sources},
+    pump::Outside,
     routes::{Context, router},
 };
 
@@ -53,6 +54,9 @@ pub enum StartError {
     /// What is in the registry is not a master's.
     #[error("the registry does not make sense: {0}")]
     Registry(#[from] InvalidRegistry),
+    /// The start cannot be written into the recording.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The kernel gave no random bytes.
     #[error("no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -109,10 +113,15 @@ impl MasterServer {
             leader: format!("{hostname}:{}", advertised.port()),
             snapshot_pacer: Pacer::new(2, Duration::from_secs(1)),
         });
-        let performer = Performer::new(inputs.clone(), links, writer, options.stream);
+        let performer = Performer::new(&inputs, links, writer, options.stream);
         let start = Start { config: options.config, seed: Seed(core_seed), restored: registry };
-        let core = Master::start(clock.now(), start);
-        let sources = Sources { inputs: input_queue, messages, exited, durable, inputs_next: false };
+        let core = Recorded::<Master>::start(clock.now(), start, None)?;
+        // Before messages: an agent that comes back has gone first. Agents and schedulers take turns.
+        let lanes = Lanes::new()
+            .urgent(exited, Input::Exited)
+            .queue(messages, Input::Message)
+            .queue(input_queue, |input| input);
+        let outside = Outside::new(lanes, durable, work_sender, shutdown.clone());
         // Agents answer to whoever pings them: a process per agent, all of which are us.
         let inbox = move |id: &str| {
             (id == "master" || id.starts_with("slave-observer(")).then(|| message_sender.clone())
@@ -123,8 +132,7 @@ impl MasterServer {
         let core = tokio::spawn({
             let shutdown = shutdown.clone();
             async move {
-                let (result, mut durable) =
-                    pump::run(core, clock, sources, work_sender, shutdown.clone()).await;
+                let (result, mut durable) = outside.run(core, clock).await;
                 if let Err(failure) = &result {
                     error!(%failure, "the master cannot go on");
                 }

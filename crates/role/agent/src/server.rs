@@ -11,10 +11,10 @@ use std::{
 use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
 use tepui_core_agent::{Agent, Config, RecoveryRefused, Start, Upid};
 use tepui_core_kit::{Core as _, Seed};
-use tepui_libprocess::{LinkOptions, Links, Messages};
+use tepui_libprocess::{IncomingMessage, LinkOptions, Links, Messages};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
 use tepui_shell::Clock;
-use tepui_transport::{ServerOptions, serve};
+use tepui_transport::{Handler, Router, ServerOptions, serve};
 use tepui_wire_mesos::{
     convert::{Format, InvalidResourcesText, parse_resources, to_wire},
     v1,
@@ -169,15 +169,13 @@ impl AgentServer {
             Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone())
                 .sign_with(secret_key);
         shell.adopt(found.durable, found.forget, found.running).await;
-        let inbox = move |id: &str| (id == PROCESS).then(|| messages.clone());
-        let handler = Arc::new(Messages::new(inbox, router.clone()));
+        let handler = with_messages(router.clone(), messages);
         let mut tasks = vec![
             tokio::spawn(serve(listener, ServerOptions::default(), handler, shutdown.clone())),
             tokio::spawn(shell.run(inboxes)),
         ];
         if let Some(socket) = domain_socket {
-            // There is no process for messages here.
-            let handler = Arc::new(Messages::new(|_: &str| None, Arc::new(ExecutorsOnly(router))));
+            let handler = executors_only(router);
             tasks.push(tokio::spawn(serve(socket, ServerOptions::default(), handler, shutdown.clone())));
         }
         tasks.push(tokio::spawn(crate::shell::master::watch(
@@ -246,6 +244,16 @@ fn secret_key(options: &Options) -> Result<Option<SecretKey>, StartError> {
         Some(key) => Ok(Some(key)),
         None => Err(InvalidOption::EmptySecretKey(path.clone()).into()),
     }
+}
+
+/// Requests go to the router, messages for the agent's process to `messages`.
+fn with_messages(router: Arc<Router>, messages: mpsc::Sender<IncomingMessage>) -> Arc<dyn Handler> {
+    Arc::new(Messages::new(move |id: &str| (id == PROCESS).then(|| messages.clone()), router))
+}
+
+/// What there is for executors; no process for messages is there.
+fn executors_only(router: Arc<Router>) -> Arc<dyn Handler> {
+    Arc::new(Messages::new(|_: &str| None, Arc::new(ExecutorsOnly(router))))
 }
 
 fn listen_at(path: &Path) -> Result<tokio::net::UnixListener, StartError> {

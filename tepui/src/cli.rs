@@ -1,16 +1,13 @@
 //! The command line: what can be said, in words that teach. No behaviour here.
 
-mod executors;
-
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use tepui_containment::{Isolator, Launcher};
-
-pub(crate) use executors::{ExecutorAccess, Recovery, Times};
-
-use crate::values::{Assignment, Capabilities, Span};
+use crate::{
+    config::Flags,
+    values::{Assignment, Span},
+};
 
 /// A cluster manager that speaks the protocols of Apache Mesos.
 #[derive(Debug, Parser)]
@@ -30,6 +27,12 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Where settings of a role may be said.
+const LAYERS: &str = "\
+Every flag can also be given as TEPUI_<FLAG> or MESOS_<FLAG> in the environment, or as a key of the file that
+--config names, at its top or in the table of the role ([master], [agent]). A flag wins over TEPUI_*, that over
+MESOS_*, that over the file.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -42,9 +45,11 @@ pub(crate) enum Command {
     /// Start a whole cluster in one process, to try things.
     Up(Up),
     /// Start a master.
-    Master(Box<Master>),
+    #[command(after_help = LAYERS)]
+    Master(Flags<tepui_master::Settings>),
     /// Start an agent.
-    Agent(Box<Agent>),
+    #[command(after_help = LAYERS)]
+    Agent(Flags<tepui_agent::Settings>),
     /// Be an executor; agents start these.
     #[command(subcommand)]
     Executor(Executor),
@@ -167,7 +172,7 @@ pub(crate) struct Up {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub(crate) agents: u16,
     /// The master's port; 0 for any free one. Agents take free ports.
-    #[arg(long, short = 'p', default_value_t = 5050)]
+    #[arg(long, short = 'p', default_value_t = tepui_master::Settings::default().port)]
     pub(crate) port: u16,
     /// Keep state here; without it a temporary directory is used and removed at the end.
     #[arg(long, visible_alias = "work_dir")]
@@ -175,192 +180,6 @@ pub(crate) struct Up {
     /// Resources of each agent (default: this machine's).
     #[arg(long)]
     pub(crate) resources: Option<String>,
-}
-
-/// `tepui master`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Every flag can also be given as TEPUI_<FLAG> or MESOS_<FLAG> in the environment, or as a key of the file that
---config names. A flag wins over TEPUI_*, that over MESOS_*, that over the file.")]
-pub(crate) struct Master {
-    /// TOML file with these flags as keys.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Address to listen on. Loopback unless you say otherwise.
-    #[arg(long, env = "TEPUI_IP", default_value = "127.0.0.1")]
-    pub(crate) ip: IpAddr,
-    /// Port to listen on; 0 for any free one.
-    #[arg(long, short = 'p', env = "TEPUI_PORT", default_value_t = 5050)]
-    pub(crate) port: u16,
-    /// Address that others reach this master at, if it is not --ip.
-    #[arg(long, alias = "advertise_ip", env = "TEPUI_ADVERTISE_IP")]
-    pub(crate) advertise_ip: Option<IpAddr>,
-    /// Host name to show (default: the address).
-    #[arg(long, env = "TEPUI_HOSTNAME")]
-    pub(crate) hostname: Option<String>,
-    /// Directory for the registry: agents, frameworks and their deadlines.
-    #[arg(long, alias = "work_dir", env = "TEPUI_WORK_DIR", default_value = "/var/lib/tepui/master")]
-    pub(crate) work_dir: PathBuf,
-    /// Name of the cluster, for people.
-    #[arg(long, env = "TEPUI_CLUSTER")]
-    pub(crate) cluster: Option<String>,
-    /// How long to wait for an agent's answer to a ping.
-    #[arg(long, alias = "agent_ping_timeout", env = "TEPUI_AGENT_PING_TIMEOUT", default_value = "15secs")]
-    pub(crate) agent_ping_timeout: Span,
-    /// How many pings in a row may go unanswered before an agent counts as unreachable.
-    #[arg(
-        long,
-        alias = "max_agent_ping_timeouts",
-        env = "TEPUI_MAX_AGENT_PING_TIMEOUTS",
-        default_value_t = 5
-    )]
-    pub(crate) max_agent_ping_timeouts: u32,
-    /// How long a lost agent may take to come back.
-    #[arg(
-        long,
-        alias = "agent_reregister_timeout",
-        env = "TEPUI_AGENT_REREGISTER_TIMEOUT",
-        default_value = "10mins"
-    )]
-    pub(crate) agent_reregister_timeout: Span,
-    /// The shortest time for which a declined offer stays away.
-    #[arg(long, alias = "allocation_interval", env = "TEPUI_ALLOCATION_INTERVAL", default_value = "1secs")]
-    pub(crate) allocation_interval: Span,
-    /// Take an offer back after this long (default: never).
-    #[arg(long, alias = "offer_timeout", env = "TEPUI_OFFER_TIMEOUT")]
-    pub(crate) offer_timeout: Option<Span>,
-    /// Roles that frameworks may use, comma separated (default: any).
-    #[arg(long, env = "TEPUI_ROLES", value_delimiter = ',')]
-    pub(crate) roles: Vec<String>,
-    /// Weights of roles: role=weight, comma separated.
-    #[arg(long, env = "TEPUI_WEIGHTS", value_delimiter = ',')]
-    pub(crate) weights: Vec<Assignment>,
-    /// How many ended frameworks to remember.
-    #[arg(
-        long,
-        alias = "max_completed_frameworks",
-        env = "TEPUI_MAX_COMPLETED_FRAMEWORKS",
-        default_value_t = 50
-    )]
-    pub(crate) max_completed_frameworks: usize,
-    /// How many ended tasks to remember for each framework.
-    #[arg(
-        long,
-        alias = "max_completed_tasks_per_framework",
-        env = "TEPUI_MAX_COMPLETED_TASKS_PER_FRAMEWORK",
-        default_value_t = 1000
-    )]
-    pub(crate) max_completed_tasks_per_framework: usize,
-}
-
-/// `tepui agent`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Every flag can also be given as TEPUI_<FLAG> or MESOS_<FLAG> in the environment, or as a key of the file that
---config names. A flag wins over TEPUI_*, that over MESOS_*, that over the file.")]
-pub(crate) struct Agent {
-    /// TOML file with these flags as keys.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// The master's address; tepui's or a Mesos master's.
-    #[arg(long, short = 'm', env = "TEPUI_MASTER", value_name = "HOST:PORT")]
-    pub(crate) master: String,
-    /// Address to listen on. Loopback unless you say otherwise.
-    #[arg(long, env = "TEPUI_IP", default_value = "127.0.0.1")]
-    pub(crate) ip: IpAddr,
-    /// Port to listen on; 0 for any free one.
-    #[arg(long, short = 'p', env = "TEPUI_PORT", default_value_t = 5051)]
-    pub(crate) port: u16,
-    /// Address that others reach this agent at, if it is not --ip.
-    #[arg(long, alias = "advertise_ip", env = "TEPUI_ADVERTISE_IP")]
-    pub(crate) advertise_ip: Option<IpAddr>,
-    /// Host name to show (default: the address).
-    #[arg(long, env = "TEPUI_HOSTNAME")]
-    pub(crate) hostname: Option<String>,
-    /// Directory for sandboxes and checkpoints.
-    #[arg(long, alias = "work_dir", env = "TEPUI_WORK_DIR", default_value = "/var/lib/tepui/agent")]
-    pub(crate) work_dir: PathBuf,
-    /// Directory for what lives as long as the machine is up: the supervisor's socket, pids, exit statuses
-    /// (default: `runtime` in the work directory).
-    #[arg(long, alias = "runtime_dir", env = "TEPUI_RUNTIME_DIR")]
-    pub(crate) runtime_dir: Option<PathBuf>,
-    /// What this machine offers, as `cpus:4;mem:8192;disk:10240;ports:[31000-32000]` or JSON; what is left out
-    /// is detected.
-    #[arg(long, short = 'r', env = "TEPUI_RESOURCES")]
-    pub(crate) resources: Option<String>,
-    /// Attributes of this machine, as `rack:r1;zone:z1`.
-    #[arg(long, env = "TEPUI_ATTRIBUTES")]
-    pub(crate) attributes: Option<String>,
-    /// Role of resources that name none.
-    #[arg(long, alias = "default_role", env = "TEPUI_DEFAULT_ROLE", default_value = "*")]
-    pub(crate) default_role: String,
-    /// Run tasks as the user that they name. Needs root.
-    #[arg(long, alias = "switch_user", env = "TEPUI_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
-    pub(crate) switch_user: bool,
-    /// How containers are held: posix/cpu, posix/mem, posix/rlimits, cgroups/cpu, cgroups/mem, cgroups/pids,
-    /// cgroups/all, namespaces/pid, namespaces/ipc, filesystem/posix, filesystem/linux, linux/capabilities,
-    /// linux/nnp, disk/du. The agent does not start without what is named here (default: cgroups/cpu,cgroups/mem
-    /// where this machine lets us; the log says where not).
-    #[arg(long, env = "TEPUI_ISOLATION", value_delimiter = ',', value_name = "NAME,...")]
-    pub(crate) isolation: Option<Vec<Isolator>>,
-    /// How processes are kept together: `posix` by process group and session, `linux` by cgroup as well
-    /// (default: linux where this machine lets us).
-    #[arg(long, env = "TEPUI_LAUNCHER", value_name = "posix|linux")]
-    pub(crate) launcher: Option<Launcher>,
-    /// The cgroup that all containers' are under.
-    #[arg(
-        long,
-        alias = "cgroups_root",
-        env = "TEPUI_CGROUPS_ROOT",
-        default_value = "mesos",
-        value_name = "NAME"
-    )]
-    pub(crate) cgroups_root: String,
-    /// Cpus are a limit, not only a share: also idle ones are not used beyond it.
-    #[arg(long, alias = "cgroups_enable_cfs", env = "TEPUI_CGROUPS_ENABLE_CFS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) cgroups_enable_cfs: bool,
-    /// Memory limits count swap (cgroups of version 1).
-    #[arg(long, alias = "cgroups_limit_swap", env = "TEPUI_CGROUPS_LIMIT_SWAP", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) cgroups_limit_swap: bool,
-    /// With linux/capabilities: what containers have that do not ask, as `{"capabilities":["NET_RAW"]}`.
-    #[arg(long, alias = "effective_capabilities", env = "TEPUI_EFFECTIVE_CAPABILITIES", value_name = "JSON")]
-    pub(crate) effective_capabilities: Option<Capabilities>,
-    /// With linux/capabilities: the most that a container may have.
-    #[arg(long, alias = "bounding_capabilities", env = "TEPUI_BOUNDING_CAPABILITIES", value_name = "JSON")]
-    pub(crate) bounding_capabilities: Option<Capabilities>,
-    /// With disk/du: containers whose sandbox is larger than their disk are ended.
-    #[arg(long, alias = "enforce_container_disk_quota", env = "TEPUI_ENFORCE_CONTAINER_DISK_QUOTA", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) enforce_container_disk_quota: bool,
-    /// With disk/du: how often sandboxes are measured.
-    #[arg(
-        long,
-        alias = "container_disk_watch_interval",
-        env = "TEPUI_CONTAINER_DISK_WATCH_INTERVAL",
-        default_value = "15secs"
-    )]
-    pub(crate) container_disk_watch_interval: Span,
-    /// How long a fetch may go without a byte before it has failed.
-    #[arg(
-        long,
-        alias = "fetcher_stall_timeout",
-        env = "TEPUI_FETCHER_STALL_TIMEOUT",
-        default_value = "1mins"
-    )]
-    pub(crate) fetcher_stall_timeout: Span,
-    #[command(flatten)]
-    pub(crate) times: Times,
-    #[command(flatten)]
-    pub(crate) recovery: Recovery,
-    #[command(flatten)]
-    pub(crate) access: ExecutorAccess,
-    /// Variables for every executor, as a JSON object of strings.
-    #[arg(
-        long,
-        alias = "executor_environment_variables",
-        env = "TEPUI_EXECUTOR_ENVIRONMENT_VARIABLES",
-        value_name = "JSON"
-    )]
-    pub(crate) executor_environment_variables: Option<String>,
 }
 
 /// `tepui executor`.

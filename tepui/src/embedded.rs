@@ -1,13 +1,13 @@
 //! A master and its agents inside this process, for `run` and `up`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 use tepui_agent::AgentServer;
-use tepui_containment::Isolation;
+use tepui_containment::Containment;
 use tepui_master::MasterServer;
 
 use crate::exit::Failure;
@@ -57,22 +57,21 @@ impl Embedded {
         std::fs::create_dir_all(&work_dir).map_err(|error| {
             Failure::fault(format!("cannot use the work directory {}: {error}", work_dir.display()))
         })?;
-        let master = MasterServer::start(tepui_master::Options {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
+        let master = MasterServer::start(tepui_master::Options::new(tepui_master::Settings {
+            port: settings.port,
             work_dir: settings.work_dir.is_some().then(|| work_dir.join("master")),
-            ..tepui_master::Options::default()
-        })
+            ..tepui_master::Settings::default()
+        }))
         .await
         .map_err(|error| Failure::fault(error.to_string()))?;
         let mut agents = Vec::new();
         for number in 0..settings.agents {
             let directory = work_dir.join(format!("agent-{number}"));
             let mut options = tepui_agent::Options::new(master.address().to_string(), &directory);
-            options.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            options.runtime_dir = directory.join("runtime");
-            options.resources.clone_from(&settings.resources);
+            options.settings.port = 0;
+            options.settings.resources.clone_from(&settings.resources);
             // A default of 32 MB that is enforced would surprise who only tries a command.
-            options.isolation = Isolation::posix();
+            options.settings.containment = Containment::posix();
             options.ephemeral = true;
             if let Some(temporary) = &temporary {
                 // Also when this process is killed: then the supervisors are the last to know of the directories.

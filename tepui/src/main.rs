@@ -22,7 +22,7 @@ mod values;
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::Parser as _;
 use tepui_telemetry::LogOptions;
 
 use crate::{
@@ -48,11 +48,8 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let command = config::layered(Cli::command(), arguments, &environment)
-        .map_err(|error| Failure::user(error.to_string()))?;
-    let matches = match command.try_get_matches_from(arguments) {
-        Ok(matches) => matches,
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
         Err(error) => {
             // clap knows how to print help and errors, and which exit code each has.
             // Whoever closed the pipe has seen enough of it.
@@ -60,7 +57,6 @@ fn start(arguments: &[String]) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)));
         }
     };
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| Failure::user(error.to_string()))?;
     // It makes a runtime of its own, after a look at its environment that needs a single thread.
     if let Command::Executor(cli::Executor::Default) = cli.command {
         return executor::default();
@@ -82,8 +78,8 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => return run::run(arguments).await,
         Command::Up(arguments) => up::up(&arguments).await?,
-        Command::Master(arguments) => daemon::master(*arguments).await?,
-        Command::Agent(arguments) => daemon::agent(*arguments).await?,
+        Command::Master(flags) => daemon::master(flags).await?,
+        Command::Agent(flags) => daemon::agent(flags).await?,
         // Did not come this far.
         Command::Executor(_) => {}
         Command::Agents(query) => query::agents(&query).await?,

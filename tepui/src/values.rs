@@ -2,8 +2,6 @@
 
 use std::{str::FromStr, time::Duration};
 
-use tepui_containment::capabilities::CapabilitySet;
-
 /// A duration as Mesos writes it: `15mins`, `500ms`, `1weeks`. A bare number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
@@ -38,56 +36,6 @@ impl FromStr for Assignment {
     }
 }
 
-/// One of a few words that Mesos has for a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Choice<T>(pub(crate) T);
-
-/// The words of a setting.
-pub(crate) trait Words: Copy + 'static {
-    /// Each, with what it means.
-    const WORDS: &'static [(&'static str, Self)];
-}
-
-impl Words for tepui_agent::Recover {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("reconnect", Self::Reconnect), ("cleanup", Self::Cleanup)];
-}
-
-impl Words for tepui_agent::ReconfigurationPolicy {
-    const WORDS: &'static [(&'static str, Self)] = &[("equal", Self::Equal), ("additive", Self::Additive)];
-}
-
-impl<T: Words> FromStr for Choice<T> {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = T::WORDS.iter().find(|(word, _)| *word == text);
-        found.map(|(_, value)| Self(*value)).ok_or_else(|| {
-            let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-            format!("'{text}' is neither {}", words.join(" nor "))
-        })
-    }
-}
-
-/// Capabilities as Mesos has them on a command line: JSON, `{"capabilities": ["NET_RAW"]}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capabilities(pub(crate) CapabilitySet);
-
-impl FromStr for Capabilities {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let json: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))?;
-        let names = json
-            .get("capabilities")
-            .and_then(|list| list.as_array())
-            .and_then(|list| list.iter().map(|name| name.as_str()).collect::<Option<Vec<_>>>())
-            .ok_or(r#"expected {"capabilities": ["NAME", ...]}"#)?;
-        CapabilitySet::named(names).map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,14 +46,6 @@ mod tests {
         assert_eq!("A=".parse(), Ok(Assignment { key: "A".into(), value: String::new() }));
         assert!("=x".parse::<Assignment>().is_err());
         assert!("novalue".parse::<Assignment>().is_err());
-    }
-
-    #[test]
-    fn words_are_mesos_own() {
-        use tepui_agent::Recover;
-        assert_eq!("cleanup".parse(), Ok(Choice(Recover::Cleanup)));
-        let error = "restart".parse::<Choice<Recover>>().unwrap_err();
-        assert_eq!(error, "'restart' is neither reconnect nor cleanup");
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Generated code: prost's structs from `proto/`, and the table of every message, without protoc.
+//! What is generated: prost's structs from `proto/` and the table of every message, without protoc; the reference of
+//! settings from the roles' declarations.
 
+mod settings;
 mod tables;
 
 use std::{
@@ -49,21 +51,30 @@ const BOXED: &[&str] = &[
 /// Generates into a temporary directory, then compares (`check`) or replaces what is checked in.
 pub(crate) fn run(check: bool) -> Result<(), Box<dyn std::error::Error>> {
     let root = root();
-    let target = root.join("crates/wire/mesos/src/generated");
     // By process, so that a test and a developer's run do not meet.
     let fresh = root.join(format!("target/codegen-{}", std::process::id()));
-    fs::create_dir_all(&fresh)?;
-    fs::create_dir_all(&target)?;
-    let result = generate(&root, &fresh).and_then(|()| compare(&fresh, &target, check));
+    let result = everything(&root, &fresh, check);
     fs::remove_dir_all(&fresh)?;
     let stale = result?;
     if stale.is_empty() {
         return Ok(());
     }
-    Err(format!("stale generated code, run `cargo xtask codegen`: {}", stale.join(", ")).into())
+    Err(format!("stale generated files, run `cargo xtask codegen`: {}", stale.join(", ")).into())
 }
 
-/// Writes every generated file to `fresh`.
+/// Generates every room's files below `fresh` and names those that are stale.
+fn everything(root: &Path, fresh: &Path, check: bool) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let (code, pages) = (fresh.join("code"), fresh.join("pages"));
+    fs::create_dir_all(&code)?;
+    fs::create_dir_all(&pages)?;
+    generate(root, &code)?;
+    fs::write(pages.join("settings.md"), settings::render())?;
+    let mut stale = compare(&code, &root.join("crates/wire/mesos/src/generated"), check)?;
+    stale.extend(compare(&pages, &root.join("docs"), check)?);
+    Ok(stale)
+}
+
+/// Writes every generated file of code to `fresh`.
 fn generate(root: &Path, fresh: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(FILES, [root.join("proto")])?;
     let mut config = prost_build::Config::new();
@@ -77,6 +88,7 @@ fn generate(root: &Path, fresh: &Path) -> Result<(), Box<dyn std::error::Error>>
 
 /// Names the files that differ (`check`), or replaces them and names none.
 fn compare(fresh: &Path, target: &Path, check: bool) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    fs::create_dir_all(target)?;
     let mut stale = Vec::new();
     for entry in fs::read_dir(fresh)? {
         let entry = entry?;

@@ -16,7 +16,7 @@ use clap::Parser;
 /// Tasks of the repository.
 #[derive(Parser)]
 enum Task {
-    /// Write the generated types of `crates/wire/mesos` from `proto/`.
+    /// Write what is generated: the types of `crates/wire/mesos` from `proto/`, and `docs/settings.md`.
     Codegen {
         /// Change nothing; fail when what is checked in is stale.
         #[arg(long)]

@@ -47,7 +47,7 @@ pub(crate) fn environment(
     let mut environment = Environment::default();
     let checkpoint = framework.checkpoint.unwrap_or(false);
     environment.set("LIBPROCESS_IP", config.ip.clone());
-    for (name, value) in &config.executor_environment_variables {
+    for (name, value) in &config.executor_environment_variables.0 {
         environment.set(name, value.clone());
     }
     environment.set("LIBPROCESS_PORT", "0");

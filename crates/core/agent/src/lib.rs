@@ -31,6 +31,7 @@ mod recovery;
 mod registration;
 mod resources;
 mod run_task;
+mod settings;
 pub mod snapshot;
 mod state;
 pub mod stats;
@@ -58,6 +59,7 @@ pub use recovered::{
     ContainerState, Recovered, RecoveredContainer, RecoveredExecutor, RecoveredFramework, RecoveredSandbox,
     RecoveredTask,
 };
+pub use settings::{Settings, Variables};
 pub use snapshot::{ContainerView, ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot};
 pub use stats::Stats;
 pub use tepui_core_checks::{Outcome, Probe, ProbeId, Scheme};

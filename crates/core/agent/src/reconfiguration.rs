@@ -7,20 +7,18 @@ use tepui_wire_mesos::{convert, internal, v1};
 use crate::{Config, Recovered, RecoveredSandbox, environment, resources};
 
 /// What may differ between an agent's settings before a restart and after it (`--reconfiguration_policy`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReconfigurationPolicy {
     /// Nothing.
-    #[default]
     Equal,
     /// There may be more of what is offered, never less of it.
     Additive,
 }
 
 /// What becomes of the last agent's executors (`--recover`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recover {
     /// They come back.
-    #[default]
     Reconnect,
     /// They are ended, and the process with them; the next agent is a new one.
     Cleanup,

@@ -46,7 +46,7 @@ pub(crate) fn new_allocator(config: &Config, seed: Seed) -> Allocator {
     let domain = config.info.domain.as_ref().and_then(fault_domain);
     let settings = allocator::Config {
         allocation_interval: config.allocation_interval,
-        min_allocatable: config.min_allocatable_resources.iter().map(alternative).collect(),
+        min_allocatable: config.min_allocatable_resources.0.iter().map(alternative).collect(),
         filter_gpu_resources: config.filter_gpu_resources,
         fair_sharing_excluded: BTreeSet::new(),
         domain,

@@ -24,6 +24,7 @@ mod master;
 mod publish;
 mod registrar;
 mod registry;
+mod settings;
 mod snapshot;
 mod status;
 mod task;
@@ -40,6 +41,7 @@ pub use explain::{Explanation, Fact, OutOfUse, Standing};
 pub use framework::{Framework, FrameworkState};
 pub use master::Master;
 pub use registry::{InvalidRegistry, Registry};
+pub use settings::{Alternatives, Settings};
 pub use snapshot::Snapshot;
 pub use task::Task;
 

@@ -95,10 +95,20 @@ impl CapabilitySet {
     }
 }
 
+impl CapabilitySet {
+    /// The names of what is in it, in the kernel's order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(number, _)| self.0 & (1 << number) != 0)
+            .map(|(_, name)| name)
+    }
+}
+
 impl fmt::Display for CapabilitySet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = NAMES.iter().enumerate().filter(|(number, _)| self.0 & (1 << number) != 0);
-        for (place, (_, name)) in held.enumerate() {
+        for (place, name) in self.names().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
             write!(formatter, "{comma}{name}")?;
         }

@@ -12,15 +12,16 @@ mod limitation;
 mod link;
 mod prepare;
 
-use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, io, path::PathBuf};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     io::ContainerIo,
-    isolation::{CannotIsolate, Isolation},
+    isolation::CannotIsolate,
     launch::{Launch, Limits},
     rotation::Rotation,
+    settings::Containment,
     usage::Usage,
 };
 
@@ -43,12 +44,8 @@ pub struct Options {
     pub remove_empty_at_end: Vec<PathBuf>,
     /// How to start a supervisor.
     pub supervisor: SupervisorCommand,
-    /// How containers are held.
-    pub isolation: Isolation,
-    /// Name of the cgroup that all containers are under (Mesos's `--cgroups_root`).
-    pub cgroups_root: String,
-    /// Without a byte for this long a fetch has failed.
-    pub fetcher_stall_timeout: Duration,
+    /// How they are made and held.
+    pub containment: Containment,
     /// When `stdout` and `stderr` are rotated; `None`: never.
     pub rotation: Option<Rotation>,
 }
@@ -62,9 +59,7 @@ impl Options {
             remove_at_end: Vec::new(),
             remove_empty_at_end: Vec::new(),
             supervisor: SupervisorCommand::default(),
-            isolation: Isolation::default(),
-            cgroups_root: "mesos".to_owned(),
-            fetcher_stall_timeout: Duration::from_secs(60),
+            containment: Containment::default(),
             rotation: None,
         }
     }

@@ -3,9 +3,12 @@
 //! What an isolator does is elsewhere: limits in [`crate::cgroup`], namespaces and capabilities in the
 //! [supervisor](mod@crate::supervisor), disk use in [`crate::disk`].
 
-use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
+
+use tepui_core_settings::nearest;
 
 use crate::{
+    Containment,
     capabilities::CapabilitySet,
     cgroup::{Controller, Hierarchies},
     sys,
@@ -128,34 +131,9 @@ impl FromStr for Isolator {
         if MESOS_ONLY.contains(&text) {
             return Err(UnknownIsolator::MesosOnly(text.to_owned()));
         }
-        let nearest = OURS
-            .iter()
-            .map(|(_, name)| (distance(name, text), *name))
-            .min()
-            .filter(|(distance, _)| *distance <= 4)
-            .map(|(_, name)| name);
+        let nearest = nearest(text, OURS.map(|(_, name)| name));
         Err(UnknownIsolator::Nobody { name: text.to_owned(), nearest })
     }
-}
-
-/// How many letters have to be put in, taken out or changed.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.chars().enumerate() {
-        let mut diagonal = above;
-        let mut before = above + 1;
-        if let Some(first) = row.first_mut() {
-            *first = before;
-        }
-        for (other, place) in right.iter().zip(row.iter_mut().skip(1)) {
-            let changed = diagonal + usize::from(*other != letter);
-            diagonal = *place;
-            before = changed.min(*place + 1).min(before + 1);
-            *place = before;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl fmt::Display for Isolator {
@@ -192,42 +170,6 @@ impl fmt::Display for Launcher {
             Self::Posix => "posix",
             Self::Linux => "linux",
         })
-    }
-}
-
-/// How containers are to be held.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Isolation {
-    /// By what; all of it must be possible. `None`: by cgroups for cpu and memory, where they can be had.
-    pub isolators: Option<BTreeSet<Isolator>>,
-    /// `None`: linux where it can be had.
-    pub launcher: Option<Launcher>,
-    /// Capabilities of containers that do not ask for any (`--effective_capabilities`).
-    pub effective_capabilities: Option<CapabilitySet>,
-    /// The most that containers may have (`--bounding_capabilities`).
-    pub bounding_capabilities: Option<CapabilitySet>,
-    /// Cpus are a limit, not only a share (`--cgroups_enable_cfs`).
-    pub enable_cfs: bool,
-    /// Memory limits count swap (`--cgroups_limit_swap`, version 1 of cgroups only).
-    pub limit_swap: bool,
-    /// How often sandboxes are measured (`--container_disk_watch_interval`).
-    pub disk_watch_interval: Duration,
-    /// Containers that use more disk than they have are ended (`--enforce_container_disk_quota`).
-    pub enforce_disk_quota: bool,
-}
-
-impl Default for Isolation {
-    fn default() -> Self {
-        Self {
-            isolators: None,
-            launcher: None,
-            effective_capabilities: None,
-            bounding_capabilities: None,
-            enable_cfs: false,
-            limit_swap: false,
-            disk_watch_interval: Duration::from_secs(15),
-            enforce_disk_quota: false,
-        }
     }
 }
 
@@ -283,23 +225,13 @@ pub(crate) struct Held {
     pub(crate) disk: bool,
 }
 
-impl Isolation {
-    /// Nothing that needs a power: process groups and sessions.
-    pub fn posix() -> Self {
-        Self { launcher: Some(Launcher::Posix), ..Self::only([Isolator::PosixCpu, Isolator::PosixMem]) }
-    }
-
-    /// These and no others.
-    pub fn only(isolators: impl IntoIterator<Item = Isolator>) -> Self {
-        Self { isolators: Some(isolators.into_iter().collect()), ..Self::default() }
-    }
-
+impl Containment {
     fn has(&self, isolator: Isolator) -> bool {
-        self.isolators.as_ref().is_some_and(|isolators| isolators.contains(&isolator))
+        self.isolation.as_ref().is_some_and(|isolators| isolators.contains(&isolator))
     }
 
-    /// Finds out what can be had, and makes the cgroup `root` where it is needed.
-    pub(crate) fn prepare(&self, root: &str) -> Result<Held, CannotIsolate> {
+    /// Finds out what can be had, and makes the containers' root cgroup where it is needed.
+    pub(crate) fn prepare(&self) -> Result<Held, CannotIsolate> {
         self.check_capabilities()?;
         let pid_namespace = self.has(Isolator::NamespacesPid);
         let ipc_namespace = self.has(Isolator::NamespacesIpc);
@@ -320,7 +252,7 @@ impl Isolation {
         needs(Isolator::NamespacesIpc, libc::CLONE_NEWIPC | libc::CLONE_NEWNS)?;
         needs(Isolator::FilesystemLinux, libc::CLONE_NEWNS)?;
         Ok(Held {
-            hierarchies: self.hierarchies(root)?,
+            hierarchies: self.hierarchies()?,
             pid_namespace,
             ipc_namespace,
             // Without its own /proc a namespace of process ids is a trap for whoever looks into it.
@@ -331,8 +263,9 @@ impl Isolation {
         })
     }
 
-    fn hierarchies(&self, root: &str) -> Result<Hierarchies, CannotIsolate> {
-        let Some(isolators) = &self.isolators else {
+    fn hierarchies(&self) -> Result<Hierarchies, CannotIsolate> {
+        let root = self.cgroups_root.as_str();
+        let Some(isolators) = &self.isolation else {
             if self.launcher == Some(Launcher::Posix) {
                 return Ok(Hierarchies::default());
             }
@@ -425,8 +358,8 @@ impl Isolation {
     ///
     /// # Errors
     /// [`CannotIsolate`].
-    pub fn try_out(&self, cgroups_root: &str) -> Result<(), CannotIsolate> {
-        self.prepare(cgroups_root).map(drop)
+    pub fn try_out(&self) -> Result<(), CannotIsolate> {
+        self.prepare().map(drop)
     }
 
     /// The launcher; where none was asked for, what the agent's user lets us expect.
@@ -437,7 +370,7 @@ impl Isolation {
 
     /// The value of `--isolation` that says the same.
     pub fn names(&self) -> String {
-        match &self.isolators {
+        match &self.isolation {
             None if self.launcher() == Launcher::Posix => "posix/cpu,posix/mem".to_owned(),
             None => "cgroups/cpu,cgroups/mem".to_owned(),
             Some(isolators) => isolators.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
@@ -464,28 +397,30 @@ mod tests {
         );
         let error = "rubbish-through-and-through".parse::<Isolator>().unwrap_err().to_string();
         assert!(error.starts_with("there is no isolator 'rubbish-through-and-through'; tepui has"));
-        assert_eq!((distance("", "abc"), distance("kitten", "sitting"), distance("x", "x")), (3, 3, 0));
     }
 
     #[test]
     fn contradictions_are_refused() {
-        let mut isolation = Isolation::only([Isolator::NamespacesPid]);
+        let mut isolation = Containment {
+            cgroups_root: "tepui-test".to_owned(),
+            ..Containment::only([Isolator::NamespacesPid])
+        };
         isolation.launcher = Some(Launcher::Posix);
         assert_eq!(
-            isolation.prepare("tepui-test").unwrap_err().to_string(),
+            isolation.prepare().unwrap_err().to_string(),
             "--isolation=namespaces/pid needs --launcher=linux"
         );
         let own = CapabilitySet::own();
-        let mut isolation = Isolation::only([Isolator::LinuxCapabilities]);
+        let mut isolation = Containment::only([Isolator::LinuxCapabilities]);
         isolation.bounding_capabilities = Some(CapabilitySet(1));
         isolation.effective_capabilities = Some(CapabilitySet(2));
-        let message = isolation.prepare("tepui-test").unwrap_err().to_string();
+        let message = isolation.prepare().unwrap_err().to_string();
         if own.0 & 0x103 == 0x103 {
             let expected =
                 "--effective-capabilities has what --bounding-capabilities does not allow: DAC_OVERRIDE";
             assert_eq!(message, expected);
             isolation.effective_capabilities = Some(CapabilitySet(1 << 63));
-            assert!(isolation.prepare("tepui-test").is_err());
+            assert!(isolation.prepare().is_err());
         } else {
             assert!(message.contains("SETPCAP"), "{message}");
         }

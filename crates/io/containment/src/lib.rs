@@ -19,6 +19,7 @@ pub mod launch;
 pub mod machine;
 pub mod rotation;
 pub mod sandbox;
+mod settings;
 pub mod supervisor;
 mod sys;
 pub mod usage;
@@ -29,5 +30,6 @@ pub use containerizer::{
     RecoveredContainer, StartError, SupervisorCommand,
 };
 pub use io::{ContainerIo, Tty};
-pub use isolation::{Isolation, Isolator, Launcher};
+pub use isolation::{Isolator, Launcher};
 pub use launch::{Class, IpcMode, Launch, Limits, Linux, Program, Rlimit, Stdio, Uri};
+pub use settings::Containment;

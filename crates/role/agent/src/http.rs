@@ -23,7 +23,7 @@ use tepui_telemetry::{Pacer, Sample, system};
 use tepui_transport::{Answer, Request, Response, Router};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Options, server::PROCESS, shell::Input, token::SecretKey};
+use crate::{Settings, server::PROCESS, shell::Input, token::SecretKey};
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -55,7 +55,8 @@ impl Context {
         inputs: mpsc::Sender<Input>,
         containerizer: Containerizer,
         flags: BTreeMap<String, String>,
-        options: &Options,
+        settings: &Settings,
+        version: String,
         secret_key: Option<SecretKey>,
     ) -> Self {
         Self {
@@ -63,9 +64,9 @@ impl Context {
                 inputs,
                 containerizer,
                 flags,
-                version: options.version.clone(),
-                work_dir: options.work_dir.clone(),
-                log_file: options.log_file.clone(),
+                version,
+                work_dir: settings.work_dir.clone(),
+                log_file: settings.external_log_file.clone(),
                 secret_key,
                 master_name: Mutex::new(None),
                 pacer: Pacer::new(2, Duration::from_secs(1)),

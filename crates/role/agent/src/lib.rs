@@ -2,7 +2,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | start and stop an agent | [`AgentServer`], [`Options`] |
+//! | start and stop an agent | [`AgentServer`], [`Options`], [`Settings`] |
 //! | the task that owns the core | `shell` |
 //! | what survives: files as Mesos lays them out | `checkpoint` |
 //! | the HTTP side: executors, operators, the older endpoints | `http` |
@@ -13,14 +13,16 @@
 
 mod checkpoint;
 mod files;
+mod flags;
 mod http;
 mod options;
 mod server;
+mod settings;
 mod shell;
 mod switchboard;
 mod token;
 
 pub use options::{InvalidOption, Options};
 pub use server::{AgentServer, StartError};
+pub use settings::Settings;
 pub use shell::containers::{LAUNCH_FAILURE, NO_PROGRAM, NOT_EXECUTABLE};
-pub use tepui_core_agent::{ReconfigurationPolicy, Recover};

@@ -23,8 +23,9 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Options,
+    Options, Settings,
     checkpoint::{read, write::Writer},
+    flags::flags,
     http::{
         self,
         domain_socket::{self, ExecutorsOnly},
@@ -118,50 +119,52 @@ impl AgentServer {
     /// [`StartError`]; nothing is left running then.
     pub async fn start(mut options: Options) -> Result<Self, StartError> {
         options.check()?;
-        let attributes = parse_attributes(options.attributes.as_deref().unwrap_or_default())?;
-        let secret_key = secret_key(&options)?;
-        make_work_dir(&mut options)?;
-        let machine = machine::detect(&options.work_dir);
-        let text = options.resources.clone().unwrap_or_default();
-        let resources = resources(machine, &text, &options.default_role)?;
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .map_err(|source| StartError::Listen { address: options.listen, source })?;
-        let bound =
-            listener.local_addr().map_err(|source| StartError::Listen { address: options.listen, source })?;
-        let address = advertised(&options, bound)?;
+        let attributes = parse_attributes(options.settings.attributes.as_deref().unwrap_or_default())?;
+        let secret_key = secret_key(&options.settings)?;
+        make_work_dir(&mut options.settings)?;
+        let settings = &options.settings;
+        let machine = machine::detect(&settings.work_dir);
+        let text = settings.resources.clone().unwrap_or_default();
+        let resources = resources(machine, &text, &settings.default_role)?;
+        let listen = |source| StartError::Listen { address: options.listen(), source };
+        let listener = TcpListener::bind(options.listen()).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let address = advertised(settings, bound)?;
         let (containerizer, container_events, containers) =
             Containerizer::start(containerizer_options(&options)).await?;
 
-        let work_dir = options.work_dir.clone();
+        let work_dir = settings.work_dir.clone();
         let found =
             tokio::task::spawn_blocking(move || read::recover(&work_dir, &containers, &machine::boot_id()))
                 .await
                 .map_err(io::Error::other)
                 .and_then(|found| found)
-                .map_err(|source| StartError::WorkDir { path: options.work_dir.clone(), source })?;
+                .map_err(|source| StartError::WorkDir { path: settings.work_dir.clone(), source })?;
 
         let clock = Clock::new();
-        let mut config = core_config(&options, address, &resources, &attributes);
-        config.authenticate_http_executors = secret_key.is_some();
+        let config = core_config(settings, address, &resources, &attributes);
         let agent_id = found.recovered.agent.as_ref().and_then(|info| info.id.as_ref());
-        let writer =
-            Writer::start(&options.work_dir, agent_id.map(|id| id.value.clone()), options.checkpoint_to_disk)
-                .map_err(|source| StartError::System { what: "cannot start a thread", source })?;
+        let writer = Writer::start(
+            &settings.work_dir,
+            agent_id.map(|id| id.value.clone()),
+            settings.checkpoint_to_disk,
+        )
+        .map_err(|source| StartError::System { what: "cannot start a thread", source })?;
         let recovered = found.recovered.admit(&config, clock.now())?;
-        let hostname = config.hostname.clone();
+        let (hostname, version) = (config.hostname.clone(), config.version.clone());
         let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
         let core = Agent::start(clock.now(), Start { config, seed, recovered });
 
-        let domain_socket = options.domain_socket().map(|path| listen_at(&path)).transpose()?;
+        let domain_socket = settings.domain_socket().map(|path| listen_at(&path)).transpose()?;
         let (exited, exits) = mpsc::channel(1024);
         let links = Links::new(address, exited, LinkOptions::default());
         let (inputs, input_queue) = mpsc::channel(INPUTS_MAX);
         let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
         let shutdown = CancellationToken::new();
-        let flags = options.shown_flags(bound, &hostname);
+        let flags = flags(settings, bound, &hostname);
+        let (inputs_of_http, key) = (inputs.clone(), secret_key.clone());
         let context =
-            http::Context::new(inputs.clone(), containerizer.clone(), flags, &options, secret_key.clone());
+            http::Context::new(inputs_of_http, containerizer.clone(), flags, settings, version, key);
         let router = Arc::new(http::router(context));
         let inboxes =
             Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
@@ -179,18 +182,18 @@ impl AgentServer {
             tasks.push(tokio::spawn(serve(socket, ServerOptions::default(), handler, shutdown.clone())));
         }
         tasks.push(tokio::spawn(crate::shell::master::watch(
-            options.master.clone(),
+            settings.master.clone(),
             inputs.downgrade(),
             shutdown.clone(),
         )));
         tasks.push(tokio::spawn(crate::shell::disk::watch(
-            options.work_dir.clone(),
-            options.disk_watch_interval,
+            settings.work_dir.clone(),
+            settings.disk_watch_interval,
             inputs.downgrade(),
             shutdown.clone(),
         )));
         let pid = Upid::new(PROCESS, address);
-        tracing::info!(%pid, master = options.master, work_dir = %options.work_dir.display(), "agent started");
+        tracing::info!(%pid, master = settings.master, work_dir = %settings.work_dir.display(), "agent started");
         Ok(Self { address, pid, inputs, shutdown, tasks })
     }
 
@@ -230,15 +233,16 @@ impl Drop for AgentServer {
 }
 
 /// Reads the key that executors' tokens are signed with.
-fn secret_key(options: &Options) -> Result<Option<SecretKey>, StartError> {
-    let Some(path) = options.jwt_secret_key.as_ref().filter(|_| options.authenticate_http_executors) else {
+fn secret_key(settings: &Settings) -> Result<Option<SecretKey>, StartError> {
+    let Some(path) = settings.jwt_secret_key.as_ref().filter(|_| settings.core.authenticate_http_executors)
+    else {
         return Ok(None);
     };
     let fail = |source| InvalidOption::SecretKey { path: path.clone(), source };
     let key = std::fs::read(path).map_err(fail)?;
     let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
     if mode & 0o007 != 0 {
-        tracing::warn!("the key in {} (--jwt_secret_key) is accessible to everybody", path.display());
+        tracing::warn!("the key in {} (--jwt-secret-key) is accessible to everybody", path.display());
     }
     match SecretKey::new(&key) {
         Some(key) => Ok(Some(key)),
@@ -260,11 +264,13 @@ fn listen_at(path: &Path) -> Result<tokio::net::UnixListener, StartError> {
     domain_socket::listen(path).map_err(|source| StartError::DomainSocket { path: path.to_owned(), source })
 }
 
-fn make_work_dir(options: &mut Options) -> Result<(), StartError> {
-    let path = options.work_dir.clone();
+fn make_work_dir(settings: &mut Settings) -> Result<(), StartError> {
+    let path = settings.work_dir.clone();
     let fail = |source| StartError::WorkDir { path: path.clone(), source };
     std::fs::create_dir_all(&path).map_err(fail)?;
-    options.work_dir = path.canonicalize().map_err(fail)?;
+    // Where it is without the real path, it stays: others may know it by that.
+    settings.runtime_dir = Some(settings.runtime_dir());
+    settings.work_dir = path.canonicalize().map_err(fail)?;
     Ok(())
 }
 
@@ -291,58 +297,39 @@ fn containerizer_options(options: &Options) -> tepui_containment::Options {
         remove_at_end: options.remove_at_end.clone(),
         remove_empty_at_end: options.remove_empty_at_end.clone(),
         supervisor: options.supervisor.clone(),
-        isolation: options.isolation.clone(),
-        cgroups_root: options.cgroups_root.clone(),
-        fetcher_stall_timeout: options.fetcher_stall_timeout,
+        containment: options.settings.containment.clone(),
         rotation: options.rotation,
-        ..tepui_containment::Options::new(&options.runtime_dir)
+        ..tepui_containment::Options::new(options.settings.runtime_dir())
     }
 }
 
 fn core_config(
-    options: &Options,
+    settings: &Settings,
     address: SocketAddr,
     resources: &Resources,
     attributes: &[Attribute],
 ) -> Config {
     let mut config = Config::new(Upid::new(PROCESS, address), address.ip().to_string(), address.port());
-    config.hostname = options.hostname.clone().unwrap_or_else(|| machine::hostname(&config.ip));
+    config.settings = settings.core.clone();
+    config.hostname = settings.hostname.clone().unwrap_or_else(|| machine::hostname(&config.ip));
     config.resources = to_wire(resources, Format::Refined);
     config.attributes = attributes.iter().map(v1::Attribute::from).collect();
-    config.version.clone_from(&options.version);
-    config.work_dir = options.work_dir.display().to_string();
-    config.executor_registration_timeout = options.executor_registration_timeout;
-    config.executor_reregistration_timeout = options.executor_reregistration_timeout;
-    config.executor_shutdown_grace_period = options.executor_shutdown_grace_period;
-    config.recovery_timeout = options.recovery_timeout;
-    config.registration_backoff_factor = options.registration_backoff_factor;
-    config.gc_delay = options.gc_delay;
-    config.gc_disk_headroom = options.gc_disk_headroom;
-    config.max_completed_executors_per_framework = options.max_completed_executors_per_framework;
-    config.executor_environment_variables.clone_from(&options.executor_environment_variables);
-    config.switch_user = options.switch_user;
-    config.executor_reregistration_retry_interval = options.executor_reregistration_retry_interval;
-    config.status_update_retry_interval_min = options.status_update_retry_interval_min;
-    config.status_update_retry_interval_max = options.status_update_retry_interval_max;
-    config.recover = options.recover;
-    config.reconfiguration_policy = options.reconfiguration_policy;
-    config.strict = options.strict;
-    config.fixed_port = options.listen.port() != 0;
-    config.domain_socket = options.domain_socket().map(|path| path.display().to_string());
+    config.work_dir = settings.work_dir.display().to_string();
+    config.fixed_port = settings.port != 0;
+    config.domain_socket = settings.domain_socket().map(|path| path.display().to_string());
     config
 }
 
 /// The address for others: never "all addresses", which means nothing to them.
-fn advertised(options: &Options, bound: SocketAddr) -> Result<SocketAddr, StartError> {
-    if let Some(address) = options.advertise {
-        let port = if address.port() == 0 { bound.port() } else { address.port() };
-        return Ok(SocketAddr::new(address.ip(), port));
+fn advertised(settings: &Settings, bound: SocketAddr) -> Result<SocketAddr, StartError> {
+    if let Some(ip) = settings.advertise_ip {
+        return Ok(SocketAddr::new(ip, bound.port()));
     }
     if !bound.ip().is_unspecified() {
         return Ok(bound);
     }
-    let fail = |source| StartError::Master { master: options.master.clone(), source };
-    let ip = address_towards(&options.master).map_err(fail)?;
+    let fail = |source| StartError::Master { master: settings.master.clone(), source };
+    let ip = address_towards(&settings.master).map_err(fail)?;
     Ok(SocketAddr::new(ip, bound.port()))
 }
 

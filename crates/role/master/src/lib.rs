@@ -15,10 +15,12 @@ mod performer;
 mod pump;
 mod routes;
 mod server;
+mod settings;
 
 pub use options::Options;
 pub use server::{MasterServer, StartError};
-pub use tepui_core_master::{Config, Snapshot};
+pub use settings::Settings;
+pub use tepui_core_master::Snapshot;
 
 /// The version of Mesos that clients are told. Numbers and dots only: clients take it apart and compare.
 pub const MESOS_VERSION: &str = "1.11.0";

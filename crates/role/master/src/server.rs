@@ -8,7 +8,8 @@ use std::{
 };
 
 use tepui_core_kit::Seed;
-use tepui_core_master::{InvalidRegistry, Master, Registry, Snapshot, Start};
+use tepui_core_master::{Config, InvalidRegistry, Master, Registry, Snapshot, Start};
+use tepui_core_settings::{Problem, Settings as _};
 use tepui_libprocess::{Links, Messages};
 use tepui_model::Token;
 use tepui_recorder::{RecordError, Recorded};
@@ -48,6 +49,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Setting(#[from] Problem),
     /// The registry cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,22 +83,24 @@ impl MasterServer {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(mut options: Options) -> Result<Self, StartError> {
-        let listen = |source| StartError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        options.settings.check()?;
+        let listen = |source| StartError::Listen { address: options.listen(), source };
+        let listener = TcpListener::bind(options.listen()).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let settings = &options.settings;
         let (store, term, registry) = open(&options)?;
 
         let advertised = SocketAddr::new(
-            options.advertise_ip.unwrap_or_else(|| reachable(address.ip())),
-            options.advertise_port.unwrap_or(address.port()),
+            settings.advertise_ip.unwrap_or_else(|| reachable(address.ip())),
+            settings.advertise_port.unwrap_or(address.port()),
         );
-        let hostname = options.hostname.clone().unwrap_or_else(|| advertised.ip().to_string());
+        let hostname = settings.hostname.clone().unwrap_or_else(|| advertised.ip().to_string());
         let mut random = [0; 48];
         getrandom::fill(&mut random)?;
         let (id, seed) = random.split_at(16);
-        options.config.info = master_info(id, advertised, &hostname);
-        let info = options.config.info.clone();
+        let info = master_info(id, advertised, &hostname);
+        let config = Config { settings: settings.core.clone(), ..Config::new(info.clone()) };
         let mut core_seed = [0; 32];
         core_seed.copy_from_slice(seed);
 
@@ -109,12 +115,12 @@ impl MasterServer {
 
         let context = Arc::new(Context {
             inputs: inputs.clone(),
-            flags: flags(&options, address, &hostname),
+            flags: flags(settings, address, &hostname),
             leader: format!("{hostname}:{}", advertised.port()),
             snapshot_pacer: Pacer::new(2, Duration::from_secs(1)),
         });
         let performer = Performer::new(&inputs, links, writer, options.stream);
-        let start = Start { config: options.config, seed: Seed(core_seed), restored: registry };
+        let start = Start { config, seed: Seed(core_seed), restored: registry };
         let core = Recorded::<Master>::start(clock.now(), start, None)?;
         // Before messages: an agent that comes back has gone first. Agents and schedulers take turns.
         let lanes = Lanes::new()
@@ -197,7 +203,7 @@ impl Drop for MasterServer {
 }
 
 fn open(options: &Options) -> Result<(Arc<dyn Store>, u64, Registry), StartError> {
-    let store: Arc<dyn Store> = match &options.work_dir {
+    let store: Arc<dyn Store> = match &options.settings.work_dir {
         Some(directory) => Arc::new(EmbeddedStore::open(directory.join(REGISTRY_FILE), options.durability)?),
         None => Arc::new(MemoryStore::new()),
     };

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
-use tepui_master::{MESOS_VERSION, MasterServer, Options, StartError};
+use tepui_master::{MESOS_VERSION, MasterServer, Options, Settings, StartError};
 use tepui_store::StoreError;
 use tepui_transport::{Call, Client, ClientError, ClientResponse, RecordStream, StreamLimit, Url};
 use tepui_wire_mesos::ContentType;
@@ -370,7 +370,10 @@ async fn the_leader_is_told_without_a_scheme() {
 #[tokio::test]
 async fn frameworks_are_still_known_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let options = || Options { work_dir: Some(directory.path().join("master")), ..Options::ephemeral() };
+    let options = || {
+        let work_dir = Some(directory.path().join("master"));
+        Options::new(Settings { port: 0, work_dir, ..Settings::default() })
+    };
     let first = MasterServer::start(options()).await.unwrap();
     let mut stream = subscribe(&first, FRAMEWORK).await.unwrap();
     let subscribed = event(&mut stream).await;
@@ -390,10 +393,12 @@ async fn frameworks_are_still_known_after_a_restart() {
 #[tokio::test]
 async fn it_says_why_it_cannot_start() {
     let first = master().await;
-    let taken = Options { listen: first.address(), ..Options::ephemeral() };
+    let mut taken = Options::ephemeral();
+    taken.settings.port = first.address().port();
     let error = MasterServer::start(taken).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on {}: ", first.address())), "{error}");
-    let unwritable = Options { work_dir: Some("/proc/nowhere".into()), ..Options::ephemeral() };
+    let mut unwritable = Options::ephemeral();
+    unwritable.settings.work_dir = Some("/proc/nowhere".into());
     let error = MasterServer::start(unwritable).await.unwrap_err().to_string();
     assert!(error.starts_with("cannot open the store /proc/nowhere/registry.redb: "), "{error}");
     first.shutdown().await.unwrap();

@@ -270,13 +270,11 @@ fn the_end_of_a_task_that_is_over_is_only_acknowledged() {
 
 #[test]
 fn a_token_is_given_at_the_start_and_must_be_the_executors_own() {
-    use crate::{Claims, Config, Recovered};
+    use crate::{Claims, Recovered};
 
-    let config = Config {
-        authenticate_http_executors: true,
-        domain_socket: Some("/run/agent.sock".to_owned()),
-        ..super::config()
-    };
+    let mut config = super::config();
+    config.authenticate_http_executors = true;
+    config.domain_socket = Some("/run/agent.sock".to_owned());
     let mut rig = Rig::with(config, Recovered::default());
     rig.register();
     let effects = rig.run(aware(), executor_task("t", "e"));

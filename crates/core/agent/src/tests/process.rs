@@ -14,7 +14,7 @@ use super::{
     AGENT, FRAMEWORK, Rig, aware, checkpoints, command_task, disk::Disk, events, executor_info,
     executor_task, launch, master, sent, states, status, task, updates, upid, uuid,
 };
-use crate::{Checkpoint, Config, ContainerState, Effect, Phase, Upid};
+use crate::{Checkpoint, ContainerState, Effect, Phase, Upid};
 
 fn process() -> Upid {
     upid("executor(1)@127.0.0.1:7777")
@@ -401,7 +401,8 @@ fn it_is_called_back_after_the_agents_restart() {
 fn it_is_asked_once_or_as_often_as_the_flag_says() {
     for (interval, asked) in [(None, 0), (Some(Duration::from_millis(500)), 3)] {
         let (mut disk, container) = left_behind();
-        let config = Config { executor_reregistration_retry_interval: interval, ..super::config() };
+        let mut config = super::config();
+        config.executor_reregistration_retry_interval = interval;
         let mut rig = Rig::with(config, disk.containers(&ContainerState::Alive));
         assert_eq!(to_executor(&rig.effects()), ["ReconnectExecutor"]);
         let effects = rig.pass(Duration::from_millis(1999));

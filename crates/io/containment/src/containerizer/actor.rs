@@ -93,8 +93,8 @@ pub(super) async fn start(
     events: mpsc::Sender<Event>,
 ) -> Result<Vec<RecoveredContainer>, StartError> {
     let lock = connect::lock(&options.runtime_dir)?;
-    let (isolation, root) = (options.isolation.clone(), options.cgroups_root.clone());
-    let held = tokio::task::spawn_blocking(move || isolation.prepare(&root)).await.unwrap_or_else(|_| {
+    let containment = options.containment.clone();
+    let held = tokio::task::spawn_blocking(move || containment.prepare()).await.unwrap_or_else(|_| {
         let why = "it could not be found out".to_owned();
         Err(CannotIsolate::Launcher(why))
     })?;
@@ -109,7 +109,7 @@ pub(super) async fn start(
     let mut actor = Actor {
         memory: Memory::new(&held.hierarchies, &containers).map_err(StartError::Memory)?,
         watch: watch::interval(),
-        disk_due: Instant::now() + options.isolation.disk_watch_interval,
+        disk_due: Instant::now() + options.containment.container_disk_watch_interval,
         options,
         held: Arc::new(held),
         requests,

@@ -2,8 +2,9 @@
 
 use crate::{
     capabilities::{Capabilities, CapabilitySet},
-    isolation::{Held, Isolation},
+    isolation::Held,
     launch::{Class, IpcMode, Launch},
+    settings::Containment,
     supervisor::protocol::{Confinement, Namespaces},
 };
 
@@ -11,14 +12,14 @@ use crate::{
 pub(super) fn confinement(
     launch: &Launch,
     held: &Held,
-    isolation: &Isolation,
+    containment: &Containment,
 ) -> Result<Confinement, String> {
     let (make, join, shm_bytes) = namespaces(launch, held);
     Ok(Confinement {
         make,
         join,
         shm_bytes,
-        capabilities: capabilities(launch, held, isolation)?,
+        capabilities: capabilities(launch, held, containment)?,
         no_new_privileges: held.no_new_privileges,
     })
 }
@@ -49,7 +50,11 @@ fn namespaces(launch: &Launch, held: &Held) -> (Namespaces, Namespaces, u64) {
     (make, join, shm_bytes)
 }
 
-fn capabilities(launch: &Launch, held: &Held, isolation: &Isolation) -> Result<Option<Capabilities>, String> {
+fn capabilities(
+    launch: &Launch,
+    held: &Held,
+    containment: &Containment,
+) -> Result<Option<Capabilities>, String> {
     let (effective, bounding) = (launch.linux.effective_capabilities, launch.linux.bounding_capabilities);
     if !held.capabilities {
         return if effective.is_some() || bounding.is_some() {
@@ -60,7 +65,7 @@ fn capabilities(launch: &Launch, held: &Held, isolation: &Isolation) -> Result<O
             Ok(None)
         };
     }
-    let allowed = isolation.bounding_capabilities.unwrap_or_else(CapabilitySet::own);
+    let allowed = containment.bounding_capabilities.unwrap_or_else(CapabilitySet::own);
     for (kind, wanted) in [("effective", effective), ("bounding", bounding)] {
         let beyond = wanted.unwrap_or_default().without(allowed);
         if !beyond.is_empty() {
@@ -69,8 +74,8 @@ fn capabilities(launch: &Launch, held: &Held, isolation: &Isolation) -> Result<O
             ));
         }
     }
-    let effective = effective.or(isolation.effective_capabilities);
-    let bounding = bounding.or(isolation.bounding_capabilities);
+    let effective = effective.or(containment.effective_capabilities);
+    let bounding = bounding.or(containment.bounding_capabilities);
     let (effective, bounding) = match (effective, bounding) {
         (None, None) => return Ok(None),
         (Some(one), None) | (None, Some(one)) => (one, one),
@@ -147,10 +152,10 @@ mod tests {
             let linux =
                 Linux { effective_capabilities: asked.0, bounding_capabilities: asked.1, ..Linux::default() };
             let launch = Launch { linux, ..Launch::default() };
-            let isolation = Isolation {
+            let isolation = Containment {
                 effective_capabilities: allowed.0,
                 bounding_capabilities: allowed.1,
-                ..Isolation::default()
+                ..Containment::default()
             };
             match (capabilities(&launch, &held(), &isolation), result) {
                 (Ok(got), Ok(expected)) => {
@@ -162,6 +167,6 @@ mod tests {
         }
         let linux = Linux { effective_capabilities: set(1), ..Linux::default() };
         let launch = Launch { linux, ..Launch::default() };
-        assert!(capabilities(&launch, &Held::default(), &Isolation::default()).is_err());
+        assert!(capabilities(&launch, &Held::default(), &Containment::default()).is_err());
     }
 }

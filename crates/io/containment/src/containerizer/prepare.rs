@@ -1,14 +1,15 @@
 //! What is done before a process can start: user, sandbox, files, cgroup. Runs where blocking is allowed.
 
-use std::{sync::atomic::AtomicBool, time::Duration};
+use std::sync::atomic::AtomicBool;
 
 use crate::{
     cgroup::Cgroup,
     containerizer::{FailureKind, confine},
     fetcher::{self, Patience},
-    isolation::{Held, Isolation},
+    isolation::Held,
     launch::{Launch, Limits, Program},
     sandbox,
+    settings::Containment,
     supervisor::protocol::{Confinement, Spawn},
     user::Credentials,
 };
@@ -40,8 +41,7 @@ impl PrepareError {
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) held: &'a Held,
-    pub(crate) isolation: &'a Isolation,
-    pub(crate) fetcher_stall_timeout: Duration,
+    pub(crate) containment: &'a Containment,
     /// Of a nested container.
     pub(crate) parents_cgroup: Option<&'a Cgroup>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn prepare(
     surroundings: &Surroundings<'_>,
     cancelled: &AtomicBool,
 ) -> Result<Prepared, PrepareError> {
-    let confinement = confine::confinement(&launch, surroundings.held, surroundings.isolation)
+    let confinement = confine::confinement(&launch, surroundings.held, surroundings.containment)
         .map_err(|message| PrepareError::new(FailureKind::Spawn, message))?;
     let credentials = match &launch.user {
         Some(user) => Credentials::switch_to(user)
@@ -71,7 +71,7 @@ pub(crate) fn prepare(
         return Err(PrepareError::new(FailureKind::Sandbox, message));
     }
     if !launch.uris.is_empty() {
-        let patience = Patience { stall: surroundings.fetcher_stall_timeout, cancelled };
+        let patience = Patience { stall: surroundings.containment.fetcher_stall_timeout, cancelled };
         fetcher::fetch_all(&launch.uris, &launch.sandbox, credentials.as_ref(), patience)
             .map_err(|error| PrepareError::new(FailureKind::Fetch, error.to_string()))?;
     }
@@ -92,7 +92,7 @@ fn cgroups(launch: &Launch, surroundings: &Surroundings<'_>) -> Result<(Cgroup, 
     {
         return Ok((Cgroup::default(), parent.procs()));
     }
-    let limits = with_defaults(launch.limits, surroundings.isolation);
+    let limits = with_defaults(launch.limits, surroundings.containment);
     let hierarchies = &surroundings.held.hierarchies;
     match hierarchies.create(&launch.container_id, surroundings.parents_cgroup, &limits) {
         Ok(cgroup) => {
@@ -100,7 +100,7 @@ fn cgroups(launch: &Launch, surroundings: &Surroundings<'_>) -> Result<(Cgroup, 
             Ok((cgroup, procs))
         }
         // Where limits were not asked for, a container without them is better than none.
-        Err(error) if surroundings.isolation.isolators.is_none() => {
+        Err(error) if surroundings.containment.isolation.is_none() => {
             tracing::warn!(container = launch.container_id, "cannot limit the container: {error}");
             Ok((Cgroup::default(), surroundings.parents_cgroup.map(Cgroup::procs).unwrap_or_default()))
         }
@@ -111,10 +111,10 @@ fn cgroups(launch: &Launch, surroundings: &Surroundings<'_>) -> Result<(Cgroup, 
 }
 
 /// Limits with what the agent says of those that do not say it.
-pub(crate) fn with_defaults(limits: Limits, isolation: &Isolation) -> Limits {
+pub(crate) fn with_defaults(limits: Limits, containment: &Containment) -> Limits {
     Limits {
-        cpus_hard: limits.cpus_hard.or_else(|| isolation.enable_cfs.then_some(limits.cpus)),
-        memory_with_swap: isolation.limit_swap,
+        cpus_hard: limits.cpus_hard.or_else(|| containment.cgroups_enable_cfs.then_some(limits.cpus)),
+        memory_with_swap: containment.cgroups_limit_swap,
         ..limits
     }
 }
@@ -179,13 +179,8 @@ mod tests {
         let sandbox = work.path().join("runs/c");
         let mut launch = launch(&sandbox);
         launch.latest_link_in = Some(work.path().join("runs"));
-        let (held, isolation) = (Held::default(), Isolation::posix());
-        let surroundings = Surroundings {
-            held: &held,
-            isolation: &isolation,
-            fetcher_stall_timeout: Duration::from_secs(1),
-            parents_cgroup: None,
-        };
+        let (held, containment) = (Held::default(), Containment::posix());
+        let surroundings = Surroundings { held: &held, containment: &containment, parents_cgroup: None };
         let prepared = prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap();
         assert_eq!(prepared.spawn.arguments, ["sh", "-c", "true"]);
         assert_eq!(prepared.spawn.environment, ["A=b".to_owned(), format!("PATH={DEFAULT_PATH}")]);
@@ -195,13 +190,8 @@ mod tests {
     #[test]
     fn says_what_went_wrong() {
         let work = tempfile::tempdir().unwrap();
-        let (held, isolation) = (Held::default(), Isolation::posix());
-        let surroundings = Surroundings {
-            held: &held,
-            isolation: &isolation,
-            fetcher_stall_timeout: Duration::from_secs(1),
-            parents_cgroup: None,
-        };
+        let (held, containment) = (Held::default(), Containment::posix());
+        let surroundings = Surroundings { held: &held, containment: &containment, parents_cgroup: None };
         let prepare = |launch| prepare(launch, &surroundings, &AtomicBool::new(false)).unwrap_err();
         let mut no_user = launch(&work.path().join("a"));
         no_user.user = Some("no-such-user-here".to_owned());

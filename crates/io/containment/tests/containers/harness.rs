@@ -7,7 +7,7 @@ use std::{
 };
 
 use tepui_containment::{
-    Containerizer, Event, Isolation, Launch, Options, Program, RecoveredContainer, StartError,
+    Containerizer, Containment, Event, Launch, Options, Program, RecoveredContainer, StartError,
     SupervisorCommand,
 };
 use tokio::sync::mpsc::Receiver;
@@ -28,7 +28,7 @@ impl Cluster {
             program: env!("CARGO_BIN_EXE_tepui-supervisor").into(),
             arguments: Vec::new(),
         };
-        options.isolation = Isolation::posix();
+        options.containment = Containment::posix();
         Self { directory, options }
     }
 
@@ -37,15 +37,15 @@ impl Cluster {
     }
 
     /// With these isolators and a cgroup root of its own. `None`, and said, where this machine does not let us.
-    pub(crate) fn with(isolation: Isolation) -> Option<Self> {
+    pub(crate) fn with(isolation: Containment) -> Option<Self> {
         let mut cluster = Self::new();
-        cluster.options.isolation = isolation;
+        cluster.options.containment = isolation;
         let name = cluster.directory.path().file_name().unwrap().to_str().unwrap();
-        cluster.options.cgroups_root = format!("tepui-test-{}", name.trim_start_matches('.'));
+        cluster.options.containment.cgroups_root = format!("tepui-test-{}", name.trim_start_matches('.'));
         // Whoever becomes another user must get to the sandboxes.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(cluster.directory.path(), mode).unwrap();
-        match cluster.options.isolation.try_out(&cluster.options.cgroups_root) {
+        match cluster.options.containment.try_out() {
             Ok(()) => Some(cluster),
             Err(error) => {
                 eprintln!("skipped: {error}");
@@ -58,8 +58,8 @@ impl Cluster {
     pub(crate) fn cgroups(&self, name: &str) -> Vec<PathBuf> {
         let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
         hierarchies
-            .map(|entry| entry.path().join(&self.options.cgroups_root).join(name))
-            .chain([Path::new("/sys/fs/cgroup").join(&self.options.cgroups_root).join(name)])
+            .map(|entry| entry.path().join(&self.options.containment.cgroups_root).join(name))
+            .chain([Path::new("/sys/fs/cgroup").join(&self.options.containment.cgroups_root).join(name)])
             .filter(|directory| directory.is_dir())
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use tepui_containment::{
-    Class, Event, FailureKind, IpcMode, Isolation, Isolator, Launch, Linux, capabilities::CapabilitySet,
+    Class, Containment, Event, FailureKind, IpcMode, Isolator, Launch, Linux, capabilities::CapabilitySet,
 };
 
 use crate::harness::{Cluster, exited, is_alive, next, read_pid, started, until};
@@ -19,7 +19,7 @@ fn namespace(process: &str, kind: &str) -> String {
 
 #[tokio::test]
 async fn process_ids_of_its_own() {
-    let Some(cluster) = Cluster::with(Isolation::only([Isolator::NamespacesPid])) else { return };
+    let Some(cluster) = Cluster::with(Containment::only([Isolator::NamespacesPid])) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     // It is not the first, orphans are taken in, and what it leaves behind ends with it.
     let line = "echo $$; ls /proc | grep -c '^[0-9]'; (setsid sleep 1000 & echo $!) ; \
@@ -55,7 +55,7 @@ async fn process_ids_of_its_own() {
 
 #[tokio::test]
 async fn a_daemon_does_not_leave_its_process_ids() {
-    let Some(cluster) = Cluster::with(Isolation::only([Isolator::NamespacesPid])) else { return };
+    let Some(cluster) = Cluster::with(Containment::only([Isolator::NamespacesPid])) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     // Left group, session and parent.
     let line = "(setsid sh -c 'sleep 31 & exec sleep 1001' &); sleep 0.05; echo ready; sleep 1000";
@@ -81,7 +81,7 @@ async fn a_daemon_does_not_leave_its_process_ids() {
 
 #[tokio::test]
 async fn its_process_ids_outlive_agent_and_supervisor() {
-    let Some(cluster) = Cluster::with(Isolation::only([Isolator::NamespacesPid])) else { return };
+    let Some(cluster) = Cluster::with(Containment::only([Isolator::NamespacesPid])) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     containerizer.launch(cluster.shell("a", "exec sleep 1000")).await.unwrap();
     let pid = started(&mut events, "a").await;
@@ -108,7 +108,7 @@ fn numbers(pid: i32) -> Vec<i32> {
 
 #[tokio::test]
 async fn a_parent_sees_the_processes_that_are_nested_in_it() {
-    let Some(cluster) = Cluster::with(Isolation::only([Isolator::NamespacesPid])) else { return };
+    let Some(cluster) = Cluster::with(Containment::only([Isolator::NamespacesPid])) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     let line = "sleep 1000";
     let nested =
@@ -163,7 +163,7 @@ async fn a_parent_sees_the_processes_that_are_nested_in_it() {
 #[tokio::test]
 async fn nested_ones_share_what_is_said() {
     let isolators = [Isolator::NamespacesPid, Isolator::NamespacesIpc, Isolator::FilesystemLinux];
-    let Some(cluster) = Cluster::with(Isolation::only(isolators)) else { return };
+    let Some(cluster) = Cluster::with(Containment::only(isolators)) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     let script = "readlink /proc/self/ns/pid /proc/self/ns/ipc /proc/self/ns/mnt; echo; sleep 1000";
     let nested = |id: &str| Launch { parent: Some("a".to_owned()), ..cluster.shell(id, script) };
@@ -198,7 +198,7 @@ async fn nested_ones_share_what_is_said() {
 #[tokio::test]
 async fn mounts_and_shared_memory_stay_inside() {
     let isolators = [Isolator::NamespacesIpc, Isolator::FilesystemLinux];
-    let Some(cluster) = Cluster::with(Isolation::only(isolators)) else { return };
+    let Some(cluster) = Cluster::with(Containment::only(isolators)) else { return };
     let (containerizer, mut events, _) = cluster.start().await;
     let line = "mkdir m && mount -t tmpfs none m && touch m/inside && ls m && touch /dev/shm/mark && \
                 df -k /dev/shm | tail -1 | awk '{print $2}'";
@@ -215,7 +215,7 @@ async fn mounts_and_shared_memory_stay_inside() {
 
 #[tokio::test]
 async fn capabilities_are_as_asked_for() {
-    let mut isolation = Isolation::only([Isolator::LinuxCapabilities, Isolator::LinuxNnp]);
+    let mut isolation = Containment::only([Isolator::LinuxCapabilities, Isolator::LinuxNnp]);
     isolation.bounding_capabilities = Some(set(&["CHOWN", "NET_RAW", "KILL"]));
     isolation.effective_capabilities = Some(set(&["KILL"]));
     let Some(cluster) = Cluster::with(isolation) else { return };
@@ -256,11 +256,11 @@ async fn capabilities_are_as_asked_for() {
 
 #[tokio::test]
 async fn without_powers_what_is_asked_for_is_refused() {
-    let isolation = Isolation::only([Isolator::NamespacesPid]);
-    if isolation.try_out("tepui-test-refused").is_ok() {
+    let isolation = Containment::only([Isolator::NamespacesPid]);
+    if isolation.try_out().is_ok() {
         eprintln!("skipped: nothing is refused to this user");
         return;
     }
-    let message = isolation.try_out("tepui-test-refused").unwrap_err().to_string();
+    let message = isolation.try_out().unwrap_err().to_string();
     assert!(message.starts_with("--isolation=namespaces/pid needs the capability SYS_ADMIN"), "{message}");
 }

@@ -3,14 +3,14 @@
 use std::{fs, path::Path};
 
 use tepui_containment::{
-    Event, FailureKind, Isolation, Isolator, Launch, Launcher, Limitation, Limited, Limits, Stdio,
+    Containment, Event, FailureKind, Isolator, Launch, Launcher, Limitation, Limited, Limits, Stdio,
     rotation::Rotation,
 };
 
 use crate::harness::{Cluster, exited, is_alive, next, read_pid, started, until};
 
-fn memory() -> Isolation {
-    Isolation::only([Isolator::CgroupsCpu, Isolator::CgroupsMem])
+fn memory() -> Containment {
+    Containment::only([Isolator::CgroupsCpu, Isolator::CgroupsMem])
 }
 
 fn limits(megabytes: u64) -> Limits {
@@ -90,7 +90,7 @@ async fn a_part_that_was_killed_while_the_agent_was_away_ends_the_container() {
 #[tokio::test]
 async fn what_forks_away_is_still_in_the_cgroup() {
     // The second has no cgroup but the launcher's own.
-    let launcher = Isolation { launcher: Some(Launcher::Linux), ..Isolation::only([Isolator::PosixCpu]) };
+    let launcher = Containment { launcher: Some(Launcher::Linux), ..Containment::only([Isolator::PosixCpu]) };
     for isolation in [memory(), launcher] {
         let Some(cluster) = Cluster::with(isolation) else { continue };
         let (containerizer, mut events, _) = cluster.start().await;
@@ -141,7 +141,7 @@ async fn nested_limits_are_below_those_of_the_parent() {
     let shared = Launch { parent, ..cluster.shell("a.shared", "cat /proc/self/cgroup; sleep 1000") };
     containerizer.launch(shared).await.unwrap();
     let pid = started(&mut events, "a.shared").await;
-    let root = format!("/{}/a\n", cluster.options.cgroups_root);
+    let root = format!("/{}/a\n", cluster.options.containment.cgroups_root);
     assert!(fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap().replace("/leaf", "").contains(&root));
     containerizer.destroy("a").await.unwrap();
     assert_eq!(exited(&mut events, "a.shared").await, Some(9));
@@ -152,10 +152,10 @@ async fn nested_limits_are_below_those_of_the_parent() {
 
 #[tokio::test]
 async fn everything_is_measured() {
-    let isolation = Isolation {
-        disk_watch_interval: std::time::Duration::ZERO,
-        enable_cfs: true,
-        ..Isolation::only([
+    let isolation = Containment {
+        container_disk_watch_interval: std::time::Duration::ZERO,
+        cgroups_enable_cfs: true,
+        ..Containment::only([
             Isolator::CgroupsCpu,
             Isolator::CgroupsMem,
             Isolator::CgroupsPids,
@@ -191,10 +191,12 @@ async fn everything_is_measured() {
 
 #[tokio::test]
 async fn too_much_disk_ends_a_container() {
-    let mut isolation =
-        Isolation { disk_watch_interval: std::time::Duration::ZERO, ..Isolation::only([Isolator::DiskDu]) };
+    let mut isolation = Containment {
+        container_disk_watch_interval: std::time::Duration::ZERO,
+        ..Containment::only([Isolator::DiskDu])
+    };
     for enforce in [false, true] {
-        isolation.enforce_disk_quota = enforce;
+        isolation.enforce_container_disk_quota = enforce;
         let Some(cluster) = Cluster::with(isolation.clone()) else { return };
         let (containerizer, mut events, _) = cluster.start().await;
         let line = "head -c 3000000 /dev/zero > file; until [ -e go ]; do sleep 0.02; done; exit 3";

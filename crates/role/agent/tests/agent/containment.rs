@@ -3,21 +3,21 @@
 use std::{fs, path::Path, time::Duration};
 
 use tepui_agent::{AgentServer, Options};
-use tepui_containment::{Isolation, Isolator};
+use tepui_containment::{Containment, Isolator};
 use tepui_wire_mesos::v1::{self, TaskState, task_status::Reason};
 
 use crate::harness::{Master, Work, command, get, scalar, until};
 
 /// With these isolators and a cgroup of its own; `None`, and said, where this machine does not let us.
-fn options(work: &Work, master: &Master, isolation: Isolation) -> Option<Options> {
+fn options(work: &Work, master: &Master, mut containment: Containment) -> Option<Options> {
     let mut options = work.options(master);
     let name = work.path().file_name().unwrap().to_str().unwrap();
-    options.cgroups_root = format!("tepui-test-{}", name.trim_start_matches('.'));
-    if let Err(error) = isolation.try_out(&options.cgroups_root) {
+    containment.cgroups_root = format!("tepui-test-{}", name.trim_start_matches('.'));
+    if let Err(error) = containment.try_out() {
         println!("skipped: {error}");
         return None;
     }
-    options.isolation = isolation;
+    options.settings.containment = containment;
     Some(options)
 }
 
@@ -35,9 +35,9 @@ impl Drop for Tidy {
 
 pub async fn too_much_memory_is_told_with_figures() {
     let (work, mut master) = (Work::new(), Master::start().await);
-    let isolation = Isolation::only([Isolator::CgroupsCpu, Isolator::CgroupsMem]);
-    let Some(options) = options(&work, &master, isolation) else { return };
-    let _tidy = Tidy(options.cgroups_root.clone());
+    let containment = Containment::only([Isolator::CgroupsCpu, Isolator::CgroupsMem]);
+    let Some(options) = options(&work, &master, containment) else { return };
+    let _tidy = Tidy(options.settings.containment.cgroups_root.clone());
     let agent = AgentServer::start(options).await.unwrap();
     master.register("S0").await;
     master.run(command("t", "x=0123456789; while :; do x=$x$x; done"), false);
@@ -67,12 +67,12 @@ pub async fn too_much_memory_is_told_with_figures() {
 
 pub async fn too_much_disk_is_told_with_figures() {
     let (work, mut master) = (Work::new(), Master::start().await);
-    let isolation = Isolation {
-        disk_watch_interval: Duration::ZERO,
-        enforce_disk_quota: true,
-        ..Isolation::only([Isolator::DiskDu])
+    let containment = Containment {
+        container_disk_watch_interval: Duration::ZERO,
+        enforce_container_disk_quota: true,
+        ..Containment::only([Isolator::DiskDu])
     };
-    let Some(options) = options(&work, &master, isolation) else { return };
+    let Some(options) = options(&work, &master, containment) else { return };
     let agent = AgentServer::start(options).await.unwrap();
     master.register("S0").await;
     let mut task = command("t", "head -c 5000000 /dev/zero > file; exec sleep 1000");
@@ -104,7 +104,7 @@ pub async fn a_user_that_does_not_exist_is_told() {
 pub async fn a_fetch_that_fails_is_told() {
     let (work, mut master) = (Work::new(), Master::start().await);
     let mut options = work.options(&master);
-    options.fetcher_stall_timeout = Duration::from_millis(300);
+    options.settings.containment.fetcher_stall_timeout = Duration::from_millis(300);
     let agent = AgentServer::start(options).await.unwrap();
     master.register("S0").await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -127,13 +127,13 @@ pub async fn a_fetch_that_fails_is_told() {
 
 pub async fn containers_are_measured() {
     let (work, mut master) = (Work::new(), Master::start().await);
-    let isolation = Isolation {
-        disk_watch_interval: Duration::ZERO,
-        enable_cfs: true,
-        ..Isolation::only([Isolator::CgroupsAll, Isolator::DiskDu])
+    let containment = Containment {
+        container_disk_watch_interval: Duration::ZERO,
+        cgroups_enable_cfs: true,
+        ..Containment::only([Isolator::CgroupsAll, Isolator::DiskDu])
     };
-    let Some(options) = options(&work, &master, isolation) else { return };
-    let _tidy = Tidy(options.cgroups_root.clone());
+    let Some(options) = options(&work, &master, containment) else { return };
+    let _tidy = Tidy(options.settings.containment.cgroups_root.clone());
     let agent = AgentServer::start(options).await.unwrap();
     master.register("S0").await;
     let mut task = command("t", "head -c 2000000 /dev/zero > file; touch done; exec sleep 1000");

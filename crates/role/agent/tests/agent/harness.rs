@@ -11,7 +11,7 @@ use std::{
 };
 
 use tepui_agent::{AgentServer, Options};
-use tepui_containment::Isolation;
+use tepui_containment::Containment;
 use tepui_libprocess::{IncomingMessage, LinkOptions, Links, Messages};
 use tepui_transport::{
     Client, ClientOptions, ClientResponse, RecordStream, Router, ServerOptions, Url, serve,
@@ -114,12 +114,13 @@ fn inhabitants(directory: &Path) -> Vec<rustix::process::Pid> {
 
 fn options(master: &str, directory: &Path) -> Options {
     let mut options = Options::new(master, directory.join("work"));
-    options.listen = "127.0.0.1:0".parse().unwrap();
-    options.runtime_dir = directory.join("run");
-    options.resources = Some(RESOURCES.to_owned());
-    options.attributes = Some("rack:r1".to_owned());
-    options.isolation = Isolation::posix();
-    options.registration_backoff_factor = Duration::from_millis(50);
+    let settings = &mut options.settings;
+    settings.port = 0;
+    settings.runtime_dir = Some(directory.join("run"));
+    settings.resources = Some(RESOURCES.to_owned());
+    settings.attributes = Some("rack:r1".to_owned());
+    settings.containment = Containment::posix();
+    settings.core.registration_backoff_factor = Duration::from_millis(50);
     options
 }
 

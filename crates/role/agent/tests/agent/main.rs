@@ -490,10 +490,13 @@ async fn bad_settings_are_errors() {
     let options = || work.options(&master);
     type Change = fn(&mut tepui_agent::Options);
     let changes: [(Change, &str); 5] = [
-        (|options| options.resources = Some("cpus".to_owned()), "cpus"),
-        (|options| options.attributes = Some("rack".to_owned()), "attributes"),
-        (|options| options.work_dir = "/proc/nowhere".into(), "cannot use the work directory"),
-        (|options| options.runtime_dir = "/proc/nowhere".into(), "cannot use the runtime directory"),
+        (|options| options.settings.resources = Some("cpus".to_owned()), "cpus"),
+        (|options| options.settings.attributes = Some("rack".to_owned()), "attributes"),
+        (|options| options.settings.work_dir = "/proc/nowhere".into(), "cannot use the work directory"),
+        (
+            |options| options.settings.runtime_dir = Some("/proc/nowhere".into()),
+            "cannot use the runtime directory",
+        ),
         (|options| options.supervisor.program = "/no/such".into(), "cannot start the supervisor"),
     ];
     for (change, text) in changes {
@@ -504,8 +507,8 @@ async fn bad_settings_are_errors() {
     }
     let agent = AgentServer::start(options()).await.unwrap();
     let mut taken = options();
-    taken.listen = agent.address();
-    taken.runtime_dir = work.path().join("other");
+    taken.settings.port = agent.address().port();
+    taken.settings.runtime_dir = Some(work.path().join("other"));
     let error = AgentServer::start(taken).await.expect_err("an error").to_string();
     assert!(error.contains("cannot listen on 127.0.0.1"), "{error}");
     let error = AgentServer::start(options()).await.expect_err("an error").to_string();

@@ -80,15 +80,13 @@ impl Actor {
     }
 
     fn prepare(&mut self, launches: Vec<Admitted>) {
-        let (held, isolation) = (Arc::clone(&self.held), self.options.isolation.clone());
-        let fetcher_stall_timeout = self.options.fetcher_stall_timeout;
+        let (held, containment) = (Arc::clone(&self.held), self.options.containment.clone());
         self.work.spawn_blocking(move || {
             let prepare = |Admitted { launch, parents_cgroup, cancelled }| {
                 let container_id = launch.container_id.clone();
                 let surroundings = Surroundings {
                     held: &held,
-                    isolation: &isolation,
-                    fetcher_stall_timeout,
+                    containment: &containment,
                     parents_cgroup: parents_cgroup.as_ref(),
                 };
                 (container_id, prepare::prepare(launch, &surroundings, &cancelled))
@@ -112,7 +110,7 @@ impl Actor {
     fn update(&mut self, container_id: String, limits: Limits) {
         let Some(container) = self.containers.get_mut(&container_id) else { return };
         container.quota = limits.disk_bytes.or(container.quota);
-        let limits = prepare::with_defaults(limits, &self.options.isolation);
+        let limits = prepare::with_defaults(limits, &self.options.containment);
         let cgroup = container.cgroup.clone();
         self.work.spawn_blocking(move || {
             if let Err(error) = cgroup.change(&limits) {

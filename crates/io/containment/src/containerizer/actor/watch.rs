@@ -35,7 +35,7 @@ impl Actor {
         self.rotate();
         self.listen_to_unheard();
         if self.held.disk && Instant::now() >= self.disk_due {
-            self.disk_due = Instant::now() + self.options.isolation.disk_watch_interval;
+            self.disk_due = Instant::now() + self.options.containment.container_disk_watch_interval;
             self.look_at_disk();
         }
     }
@@ -57,7 +57,7 @@ impl Actor {
     }
 
     fn look_at_disk(&mut self) {
-        let enforce = self.options.isolation.enforce_disk_quota;
+        let enforce = self.options.containment.enforce_container_disk_quota;
         let sandboxes: Vec<(String, PathBuf, Option<u64>)> = self
             .containers
             .running()

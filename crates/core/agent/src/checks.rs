@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Checks, Effect as Wish, Outcome, Probe, ProbeId, empty_status};
-use tepui_model::{ContainerId, ExecutorId, FrameworkId, Source, TaskId, TaskState, Tick};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, TaskId, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
@@ -102,7 +102,7 @@ impl Agent {
                         healthy: report.healthy,
                         ..Report::default()
                     };
-                    self.report(now, &framework_id, &task, TaskState::Running, Source::Executor, report);
+                    self.report_check(now, &framework_id, &task, report);
                 }
                 Wish::Kill => {
                     let grace = command::command_grace(executor, None, default_grace);

@@ -51,10 +51,7 @@ impl Agent {
         }
         match request {
             Request::Subscribe(subscribe) => self.subscribe(now, from, &framework, &executor, subscribe),
-            Request::Update(status) => {
-                self.out.reply(from, Reply::accepted());
-                self.executor_update(now, &framework, &executor, *status);
-            }
+            Request::Update(status) => self.update_called(now, from, &framework, &executor, status),
             Request::Message(data) => {
                 self.out.reply(from, Reply::accepted());
                 self.executor_message(&framework, &executor, data);
@@ -154,6 +151,9 @@ impl Agent {
     ) {
         for update in subscribe.unacknowledged_updates {
             // The same rules as for an update that comes by itself; a bad one is dropped, as nobody could be told.
+            if self.has_no_room(framework, &update.status) {
+                continue;
+            }
             if check_status(&update.status, executor_id, framework).is_ok() {
                 self.executor_update(now, framework, executor_id, update.status);
             } else {

@@ -289,7 +289,9 @@ impl Agent {
             self.stats.invalid_status_updates += 1;
             self.shutdown_executor(now, framework, executor);
         } else if check_status(&status, executor, framework).is_ok() {
-            self.executor_update(now, framework, executor, status);
+            if !self.misses(framework, &status) {
+                self.executor_update(now, framework, executor, status);
+            }
         } else {
             self.stats.invalid_status_updates += 1;
         }

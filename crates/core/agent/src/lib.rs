@@ -17,6 +17,7 @@ mod events;
 mod executor_api;
 mod executor_process;
 mod exit;
+mod full;
 mod gc;
 mod invariants;
 mod kill;

@@ -1,11 +1,12 @@
 //! Statuses that the agent itself makes, and what task states mean. Must not live here: where they go.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tepui_model::{Reason, Source, TaskId, TaskState, Tick, describe_wait_status};
 use tepui_wire_mesos::v1;
 
 /// What the agent says about a task.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) reason: Option<Reason>,
     pub(crate) message: Option<String>,

@@ -11,7 +11,7 @@ use tepui_core_kit::{Backoff, Waits};
 use tepui_model::{FrameworkId, TaskId, TaskState};
 use tepui_wire_mesos::internal;
 
-use crate::effect::Run;
+use crate::{effect::Run, full::Blocked, status::Report};
 
 /// Acknowledged updates of a task that are recognised when an executor sends them again.
 const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
@@ -31,6 +31,12 @@ pub(crate) struct Stream {
     pub(crate) acknowledging: bool,
     /// Until the head is sent again.
     pub(crate) waits: Waits,
+    /// Calls with more of them, while there is no room.
+    pub(crate) blocked: VecDeque<Blocked>,
+    /// An update in the older form found no room.
+    pub(crate) missed: bool,
+    /// What the last check has shown, which found no room.
+    pub(crate) owed: Option<Box<Report>>,
     /// The agent has no such task.
     pub(crate) unknown: bool,
 }
@@ -55,6 +61,9 @@ impl Stream {
             in_flight: false,
             acknowledging: false,
             waits: Waits::new(Backoff { first: Duration::ZERO, max: Duration::ZERO }),
+            blocked: VecDeque::new(),
+            missed: false,
+            owed: None,
             unknown,
         }
     }
@@ -84,15 +93,18 @@ impl Stream {
         self.pending.iter().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
     }
 
+    /// Whether an update was taken before.
+    pub(crate) fn knows(&self, uuid: &Bytes) -> bool {
+        self.pending_ids.contains(uuid) || self.acknowledged.contains(uuid)
+    }
+
     /// Rebuilds a stream from its log. The log holds only what was durable.
     pub(crate) fn replay(run: Run, records: Vec<internal::StatusUpdateRecord>) -> Self {
         let mut stream = Self::new(Some(run), false);
         for record in records {
             match (record.r#type(), record.update, record.uuid) {
                 (internal::status_update_record::Type::Update, Some(update), _) => {
-                    let seen = update.uuid.as_ref().is_none_or(|uuid| {
-                        stream.pending_ids.contains(uuid) || stream.acknowledged.contains(uuid)
-                    });
+                    let seen = update.uuid.as_ref().is_none_or(|uuid| stream.knows(uuid));
                     if !seen && !stream.latest.is_terminal() {
                         stream.push(update, true);
                     }

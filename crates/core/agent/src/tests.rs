@@ -5,6 +5,7 @@ mod command;
 mod disk;
 mod drain;
 mod executor;
+mod full;
 mod kill;
 mod nested;
 mod process;

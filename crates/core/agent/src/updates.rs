@@ -12,6 +12,7 @@ use crate::{
     agent::Agent,
     effect::{Checkpoint, Removal, Run},
     events,
+    full::PENDING_MAX,
     nested::Nested,
     outbox::After,
     snapshot::Phase,
@@ -436,6 +437,7 @@ impl Agent {
         stream.pop();
         if !stream.is_over() {
             self.forward(now, framework, task);
+            self.room_made(now, framework, task);
             return;
         }
         streams.remove(task);
@@ -471,8 +473,9 @@ impl Agent {
 
     /// Forgets all updates of a framework, without a word to anyone.
     pub(crate) fn drop_streams(&mut self, framework: &FrameworkId) {
-        for task in self.streams.remove(framework).unwrap_or_default().into_keys() {
+        for (task, stream) in self.streams.remove(framework).unwrap_or_default() {
             self.timers.cancel(&Timer::Retry { framework: framework.clone(), task });
+            self.release(stream);
         }
     }
 
@@ -520,6 +523,9 @@ impl Agent {
                 }
                 if stream.in_flight && !stream.pending.front().is_some_and(|head| head.durable) {
                     return Err(format!("{name}: forwarded before it was durable"));
+                }
+                if stream.pending.len() < PENDING_MAX && !stream.blocked.is_empty() {
+                    return Err(format!("{name}: a call waits for room that is there"));
                 }
                 if stream.pending.len() != stream.pending_ids.len() {
                     return Err(format!("{name}: an update is in it twice"));

@@ -167,6 +167,9 @@ impl Shell {
             if self.stopping.is_some() || self.shutdown.is_cancelled() {
                 break;
             }
+            // What is written for calls is bounded by tasks and connections; who sends messages waits until the disk has
+            // caught up.
+            let room = self.writer.has_room();
             let due = self.core.poll_timeout().map(|tick| self.clock.instant(tick));
             tokio::select! {
                 count = inboxes.inputs.recv_many(&mut inputs, BATCH) => {
@@ -177,9 +180,9 @@ impl Shell {
                         self.handle_input(input);
                     }
                 }
-                _ = inboxes.messages.recv_many(&mut messages, BATCH) => {
+                _ = inboxes.messages.recv_many(&mut messages, BATCH), if room => {
                     for IncomingMessage { from, message, .. } in messages.drain(..) {
-                        self.core.handle(self.clock.now(), Event::Message { from: from.clone(), message });
+                        self.core.handle(self.clock.now(), Event::Message { from, message });
                     }
                 }
                 _ = inboxes.containers.recv_many(&mut events, BATCH) => {
@@ -188,7 +191,7 @@ impl Shell {
                     }
                 }
                 Some(Exited { pid }) = inboxes.exits.recv() => {
-                    self.core.handle(self.clock.now(), Event::Exited(pid.clone()));
+                    self.core.handle(self.clock.now(), Event::Exited(pid));
                 }
                 written = self.writer.written() => self.handle_written(written).await,
                 () = sleep_until(due) => self.core.handle_timeout(self.clock.now()),

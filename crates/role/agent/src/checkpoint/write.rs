@@ -19,6 +19,9 @@ use super::{
 
 /// How long to wait before a write that failed is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Jobs that may wait while a batch is written, before no more messages are taken: a disk that does not keep up makes the
+/// master wait, and then executors, whose updates have no room until they are acknowledged.
+const WAITING_MAX: usize = 16_384;
 
 /// Something for the thread to do.
 #[derive(Debug)]
@@ -74,6 +77,11 @@ impl Writer {
     /// Takes a job. It is begun with [`Self::flush`].
     pub(crate) fn push(&mut self, job: Job) {
         self.waiting.push(job);
+    }
+
+    /// Whether more should be begun. What was begun is always taken, so that nothing is lost.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.waiting.len() < WAITING_MAX
     }
 
     /// Whether nothing is under way or waits.

@@ -1,0 +1,125 @@
+//! A task with so many unacknowledged updates that there is no room for more: whoever makes more of them waits.
+//! Must not live here: the way of an update that is taken (see `updates`).
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tepui_model::{ConnectionId, ExecutorId, FrameworkId, Reply, Source, TaskId, TaskState, Tick};
+use tepui_wire_mesos::v1;
+
+use crate::{agent::Agent, status::Report, stream::Stream};
+
+/// Updates of one task that may wait for their acknowledgement.
+pub(crate) const PENDING_MAX: usize = 1024;
+/// Calls that may wait for room, for each task. An executor that comes back may bring as many updates more: those of calls
+/// that waited when the last agent ended.
+pub(crate) const BLOCKED_MAX: usize = 64;
+
+/// An UPDATE that is answered when there is room for it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Blocked {
+    from: ConnectionId,
+    executor: ExecutorId,
+    status: Box<v1::TaskStatus>,
+}
+
+impl Stream {
+    /// Whether an update has to wait: none may overtake those that do.
+    fn blocks(&self, uuid: Option<&Bytes>) -> bool {
+        let full = self.pending.len() >= PENDING_MAX || !self.blocked.is_empty();
+        full && !self.latest.is_terminal() && !uuid.is_some_and(|uuid| self.knows(uuid))
+    }
+}
+
+impl Agent {
+    /// An UPDATE that may be made. It is answered once the update is taken, so that its executor makes no more of them.
+    pub(crate) fn update_called(
+        &mut self,
+        now: Tick,
+        from: ConnectionId,
+        framework: &FrameworkId,
+        executor: &ExecutorId,
+        status: Box<v1::TaskStatus>,
+    ) {
+        let task = TaskId::from(&status.task_id);
+        match self.full_stream(framework, &task, status.uuid.as_ref()) {
+            None => {
+                self.out.reply(from, Reply::accepted());
+                self.executor_update(now, framework, executor, *status);
+            }
+            Some(stream) if stream.blocked.len() < BLOCKED_MAX => {
+                stream.blocked.push_back(Blocked { from, executor: executor.clone(), status });
+            }
+            Some(_) => {
+                let words = format!("Too many updates of task '{task}' wait to be acknowledged");
+                self.out.reply(from, Reply::error(503, words));
+            }
+        }
+    }
+
+    /// Whether there is no room for an update in the older form. Its executor keeps it until it hears that the agent has
+    /// it, and is asked for it when there is room.
+    pub(crate) fn misses(&mut self, framework: &FrameworkId, status: &v1::TaskStatus) -> bool {
+        let stream = self.full_stream(framework, &(&status.task_id).into(), status.uuid.as_ref());
+        stream.map(|stream| stream.missed = true).is_some()
+    }
+
+    /// Whether there is no room even for an update that an executor brings when it comes back.
+    pub(crate) fn has_no_room(&self, framework: &FrameworkId, status: &v1::TaskStatus) -> bool {
+        let streams = self.streams.get(framework);
+        streams.and_then(|streams| streams.get(status.task_id.value.as_str())).is_some_and(|stream| {
+            stream.pending.len() >= PENDING_MAX + BLOCKED_MAX && stream.blocks(status.uuid.as_ref())
+        })
+    }
+
+    /// What a check has shown. Without room only the last of it is kept.
+    pub(crate) fn report_check(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId, report: Report) {
+        if let Some(stream) = self.full_stream(framework, task, None) {
+            stream.owed = Some(Box::new(report));
+            return;
+        }
+        self.report(now, framework, task, TaskState::Running, Source::Executor, report);
+    }
+
+    fn full_stream(
+        &mut self,
+        framework: &FrameworkId,
+        task: &TaskId,
+        uuid: Option<&Bytes>,
+    ) -> Option<&mut Stream> {
+        self.streams.get_mut(framework)?.get_mut(task).filter(|stream| stream.blocks(uuid))
+    }
+
+    /// An update was acknowledged: what waited is taken, as far as there is room.
+    pub(crate) fn room_made(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
+        loop {
+            let stream = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task));
+            let Some(stream) = stream.filter(|stream| stream.pending.len() < PENDING_MAX) else { return };
+            let Some(Blocked { from, executor, status }) = stream.blocked.pop_front() else {
+                let (owed, missed) = (stream.owed.take(), std::mem::take(&mut stream.missed));
+                if let Some(report) = owed.filter(|_| !stream.latest.is_terminal()) {
+                    self.report(now, framework, task, TaskState::Running, Source::Executor, *report);
+                }
+                if missed {
+                    self.ask_for_missed(now, framework, task);
+                }
+                return;
+            };
+            self.out.reply(from, Reply::accepted());
+            self.executor_update(now, framework, &executor, *status);
+        }
+    }
+
+    fn ask_for_missed(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
+        let executor = self.frameworks.get(framework).and_then(|known| known.tasks.get(task)).cloned();
+        if let Some(executor) = executor {
+            self.call_back(now, framework, &executor);
+        }
+    }
+
+    /// Nothing is said any more of what these wait for.
+    pub(crate) fn release(&mut self, stream: Stream) {
+        for Blocked { from, .. } in stream.blocked {
+            self.out.reply(from, Reply::accepted());
+        }
+    }
+}

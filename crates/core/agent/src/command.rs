@@ -13,6 +13,7 @@ use crate::{
     drain,
     effect::{Checkpoint, Effect, Exit},
     killing,
+    life::Start,
     outbox::After,
     resources,
     snapshot::ExecutorState,
@@ -124,7 +125,7 @@ impl Agent {
         executor_id: &ExecutorId,
     ) {
         let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
-        executor.state = ExecutorState::Running;
+        executor.life.run();
         executor.queue.clear();
         let report = checks::unchecked(executor, Report::default());
         let container = executor.container_id.clone();
@@ -281,13 +282,13 @@ impl Agent {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (checkpoint, framework_id) = (state.checkpoint(), state.id.clone());
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
-        executor.launching = false;
+        executor.life.reach(Start::There);
         executor.pid = Some(pid);
         let container = executor.container_id.clone();
         if checkpoint {
             self.out.write(Checkpoint::ForkedPid { run: executor.run(&framework_id), pid });
         }
-        match (executor.state, executor.command.is_some()) {
+        match (executor.state(), executor.command.is_some()) {
             (ExecutorState::Terminating, _) if executor.contact.is_none() => {
                 self.out.push(Effect::Destroy { container });
             }

@@ -82,7 +82,7 @@ impl Agent {
         let executor = framework
             .executors
             .get(executor)
-            .filter(|executor| executor.command.is_none() && !executor.held)
+            .filter(|executor| executor.command.is_none() && !executor.life.is_held())
             .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
         if let Some(caller) = caller {
             let container = &executor.container_id;
@@ -90,7 +90,7 @@ impl Agent {
                 .check(&framework.id, executor.id(), container)
                 .map_err(|words| Reply::error(403, words))?;
         }
-        if executor.state == ExecutorState::Registering && !subscribing {
+        if executor.state() == ExecutorState::Registering && !subscribing {
             return Err(Reply::error(403, "Executor is not subscribed"));
         }
         Ok(())
@@ -111,15 +111,15 @@ impl Agent {
         let (terminating, info) = (terminating || framework.terminating, framework.info.clone());
         let Some(executor) = framework.executors.get_mut(executor_id) else { return };
         self.out.push(Effect::OpenStream { to: from });
-        if terminating || matches!(executor.state, ExecutorState::Terminating | ExecutorState::Terminated) {
+        if terminating || matches!(executor.state(), ExecutorState::Terminating | ExecutorState::Terminated) {
             self.out.event(from, events::shutdown());
             self.out.push(Effect::CloseStream { to: from });
             return;
         }
         let earlier = executor.contact.replace(Contact::Stream(from));
-        executor.process = None;
-        let first = executor.state == ExecutorState::Registering;
-        executor.state = ExecutorState::Running;
+        executor.address = None;
+        let first = executor.state() == ExecutorState::Registering;
+        executor.life.run();
         let newer = first || matches!(earlier, Some(Contact::Process(_)));
         if let Some(Contact::Stream(earlier)) = earlier.filter(|earlier| *earlier != Contact::Stream(from)) {
             self.connections.remove(&earlier);

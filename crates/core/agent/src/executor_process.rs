@@ -12,6 +12,7 @@ use crate::{
     contact::Contact,
     effect::{Checkpoint, Effect},
     executor_api::check_status,
+    life::Address,
     outbox::After,
     snapshot::{ExecutorState, Phase},
     state::{Executor, Framework, Queued},
@@ -40,14 +41,16 @@ impl Agent {
         else {
             return self.refuse_executor(from);
         };
-        let (is_it, listens) = (executor.process.as_ref() == Some(from), executor.contact.is_some());
-        match executor.state {
+        let (is_it, listens) = (executor.process() == Some(from), executor.contact.is_some());
+        match executor.state() {
             // It did not hear the answer.
             ExecutorState::Running if is_it && listens => {
                 return self.confirm_registration(from, &framework, &executor_id);
             }
             // The answer waits.
-            ExecutorState::Running if is_it && executor.unwritten => return,
+            ExecutorState::Running if is_it && matches!(executor.address, Some(Address::Unwritten(_))) => {
+                return;
+            }
             ExecutorState::Running if is_it => {}
             ExecutorState::Registering => {}
             ExecutorState::Running | ExecutorState::Terminating | ExecutorState::Terminated => {
@@ -67,7 +70,7 @@ impl Agent {
         self.meet_process(framework, executor_id, from);
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         executor.contact = None;
-        executor.unwritten = true;
+        executor.address = Some(Address::Unwritten(from.clone()));
         let container = executor.container_id.clone();
         let (framework, executor) = (framework.clone(), executor_id.clone());
         self.out.then(After::Process { framework, executor, container });
@@ -83,11 +86,12 @@ impl Agent {
     ) {
         let relinking = self.timers.at(&Timer::Reconnect(container.clone())).is_some();
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        if executor.container_id != *container || !std::mem::take(&mut executor.unwritten) {
+        if executor.container_id != *container {
             return;
         }
-        let Some(process) = executor.process.clone() else { return };
-        match executor.state {
+        let Some(Address::Unwritten(process)) = executor.address.clone() else { return };
+        executor.address = Some(Address::Written(process.clone()));
+        match executor.state() {
             // Its link broke meanwhile: it is asked to come back.
             ExecutorState::Running if relinking => {}
             ExecutorState::Running => {
@@ -144,8 +148,8 @@ impl Agent {
         let Some(executor) = self.expected_executor(&framework, &executor_id) else {
             return self.refuse_executor(from);
         };
-        let (is_it, listens) = (executor.process.as_ref() == Some(from), executor.contact.is_some());
-        match executor.state {
+        let (is_it, listens) = (executor.process() == Some(from), executor.contact.is_some());
+        match executor.state() {
             // It was asked twice and answers twice: what was sent to it in between would seem to be lost.
             ExecutorState::Running if is_it && listens => {
                 self.confirm_reregistration(from);
@@ -178,7 +182,10 @@ impl Agent {
             .frameworks
             .get(framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)?;
-        framework.executors.get(executor).filter(|executor| executor.command.is_none() && !executor.held)
+        framework
+            .executors
+            .get(executor)
+            .filter(|executor| executor.command.is_none() && !executor.life.is_held())
     }
 
     fn refuse_executor(&mut self, from: &Upid) {
@@ -191,15 +198,14 @@ impl Agent {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (id, checkpoint) = (state.id.clone(), state.checkpoint());
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
-        executor.state = ExecutorState::Running;
+        executor.life.run();
         executor.contact = Some(Contact::Process(from.clone()));
-        executor.unwritten = false;
-        let known = executor.process.replace(from.clone());
+        let known = executor.address.replace(Address::Written(from.clone()));
         let (run, container) = (executor.run(&id), executor.container_id.clone());
         for timer in [Timer::ExecutorRegistration(container.clone()), Timer::Reconnect(container)] {
             self.timers.cancel(&timer);
         }
-        if known.as_ref() == Some(from) {
+        if known.is_some_and(|known| known.process() == from) {
             // Asked to come back: the link was made then.
             return;
         }
@@ -245,7 +251,7 @@ impl Agent {
         // that the last agent did not get any more must not be overtaken.
         let awaited = self
             .executor_mut(&framework, &executor)
-            .is_some_and(|executor| executor.state == ExecutorState::Registering);
+            .is_some_and(|executor| executor.state() == ExecutorState::Registering);
         if !awaited {
             self.take_update(now, &framework, &executor, message.update);
         }
@@ -264,7 +270,7 @@ impl Agent {
     /// The executor that listens at an address.
     fn executor_at(&self, framework: &FrameworkId, process: &Upid) -> Option<ExecutorId> {
         let executors = &self.frameworks.get(framework)?.executors;
-        let found = executors.values().find(|executor| executor.process.as_ref() == Some(process));
+        let found = executors.values().find(|executor| executor.process() == Some(process));
         found.map(|executor| executor.id().clone())
     }
 
@@ -302,11 +308,11 @@ impl Agent {
     pub(crate) fn process_exited(&mut self, now: Tick, peer: &Upid) {
         let lost = Contact::Process(peer.clone());
         let executors = self.frameworks.values_mut().flat_map(|framework| framework.executors.values_mut());
-        for executor in executors.filter(|executor| executor.process.as_ref() == Some(peer)) {
+        for executor in executors.filter(|executor| executor.process() == Some(peer)) {
             if executor.contact.as_ref() == Some(&lost) {
                 executor.contact = None;
             }
-            if matches!(executor.state, ExecutorState::Registering | ExecutorState::Running) {
+            if matches!(executor.state(), ExecutorState::Registering | ExecutorState::Running) {
                 self.timers.set(Timer::Reconnect(executor.container_id.clone()), now + RELINK_INTERVAL);
             }
         }
@@ -317,7 +323,7 @@ impl Agent {
         let interval = self.config.executor_reregistration_retry_interval;
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let container = executor.container_id.clone();
-        let (Some(process), Some(slave_id)) = (executor.process.clone(), &self.agent_id) else {
+        let (Some(process), Some(slave_id)) = (executor.process().cloned(), &self.agent_id) else {
             return;
         };
         self.out.push(Effect::Link { to: process.clone() });
@@ -332,7 +338,7 @@ impl Agent {
         let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
         let waiting = self.executor_mut(&framework, &executor_id).is_some_and(|executor| {
             executor.contact.is_none()
-                && matches!(executor.state, ExecutorState::Registering | ExecutorState::Running)
+                && matches!(executor.state(), ExecutorState::Registering | ExecutorState::Running)
         });
         if !waiting {
             return;

@@ -10,6 +10,7 @@ use crate::{
     contact::Contact,
     effect::{Checkpoint, Effect, Exit, LaunchFailure, LaunchFailureReason, Removal},
     kill,
+    life::Life,
     picture::{executor_view, framework_view},
     snapshot::{ExecutorState, Phase},
     state::Termination,
@@ -32,7 +33,6 @@ impl Agent {
         self.stats.container_launch_errors += 1;
         let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        executor.launching = false;
         let exit = match failure.reason {
             LaunchFailureReason::NoProgram | LaunchFailureReason::NotExecutable => {
                 Exit { wait_status: Some(EXIT_1), limitation: None }
@@ -63,7 +63,7 @@ impl Agent {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let (framework_id, checkpoint) = (state.id.clone(), state.checkpoint());
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
-        if executor.state == ExecutorState::Terminated {
+        if executor.state() == ExecutorState::Terminated {
             return;
         }
         let container = executor.container_id.clone();
@@ -86,7 +86,7 @@ impl Agent {
             self.report_lost_tasks(now, &framework_id, executor_id, &exit, termination);
         }
         if let Some(executor) = self.executor_mut(framework, executor_id) {
-            executor.state = ExecutorState::Terminated;
+            executor.life = Life::Terminated;
             executor.queue.clear();
             executor.kills.clear();
         }
@@ -177,7 +177,7 @@ impl Agent {
         let keep = self.config.max_completed_executors_per_framework;
         let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
         let over = framework.executors.get(executor_id).is_some_and(|executor| {
-            executor.state == ExecutorState::Terminated
+            executor.state() == ExecutorState::Terminated
                 && (framework.terminating || executor.tasks.is_empty())
         });
         if !over {

@@ -32,7 +32,7 @@ impl Agent {
             }
             for (name, executor) in &framework.executors {
                 let alive = self.containers.contains_key(&executor.container_id);
-                if alive == (executor.state == ExecutorState::Terminated) {
+                if alive == (executor.state() == ExecutorState::Terminated) {
                     return Err(format!("executor {name} of framework {id}: state and container disagree"));
                 }
                 for task in executor.tasks.keys() {
@@ -56,7 +56,7 @@ fn check_executor(executor: &Executor) -> Result<(), String> {
         }
         if task.is_live() {
             usage.add(&task.usage);
-            if executor.state == ExecutorState::Terminated {
+            if executor.state() == ExecutorState::Terminated {
                 return Err(format!("task {id} outlives its executor"));
             }
         }

@@ -61,7 +61,7 @@ impl Agent {
         let executor_id = executor.id().clone();
         let stage = executor.tasks.get(task).map(|task| task.stage);
         if executor.command.is_some() {
-            match executor.state {
+            match executor.state() {
                 ExecutorState::Registering => self.kill_during_launch(now, &framework_id, &executor_id, task),
                 ExecutorState::Running => {
                     let grace =
@@ -72,7 +72,7 @@ impl Agent {
             }
             return;
         }
-        match (stage, executor.state) {
+        match (stage, executor.state()) {
             (Some(Stage::Queued), ExecutorState::Registering | ExecutorState::Running) => {
                 self.kill_queued(now, &framework_id, &executor_id, task);
             }
@@ -98,7 +98,7 @@ impl Agent {
     ) {
         self.report_killed_during_launch(now, framework, task);
         if let Some(executor) = self.executor_mut(framework, executor_id) {
-            executor.state = ExecutorState::Terminating;
+            executor.life.end();
             let container = executor.container_id.clone();
             self.out.push(Effect::Destroy { container });
         }
@@ -145,11 +145,11 @@ impl Agent {
         let Some(state) = self.frameworks.get_mut(framework) else { return };
         let framework_id = state.id.clone();
         let Some(executor) = state.executors.get_mut(executor_id) else { return };
-        let before = executor.state;
+        let before = executor.state();
         if matches!(before, ExecutorState::Terminating | ExecutorState::Terminated) {
             return;
         }
-        executor.state = ExecutorState::Terminating;
+        executor.life.end();
         let grace = executor.shutdown_grace(&self.config);
         let container = executor.container_id.clone();
         self.timers.cancel(&Timer::ExecutorRegistration(container.clone()));
@@ -180,7 +180,7 @@ impl Agent {
         );
         let Some((framework, executor)) = self.containers.get(container).cloned() else { return };
         let Some(executor) = self.executor_mut(&framework, &executor) else { return };
-        if executor.state == ExecutorState::Registering {
+        if executor.state() == ExecutorState::Registering {
             end(executor, TaskState::Failed, Reason::ExecutorRegistrationTimeout, words);
             self.timers.set(Timer::ShutdownGrace(container.clone()), now);
         }
@@ -238,7 +238,7 @@ impl Agent {
 
 /// Marks an executor as ended by the agent, with the words for its tasks.
 pub(crate) fn end(executor: &mut Executor, state: TaskState, reason: Reason, message: String) {
-    executor.state = ExecutorState::Terminating;
+    executor.life.end();
     executor.termination = Some(Termination { state, reason, message });
 }
 

@@ -22,6 +22,7 @@ mod gc;
 mod invariants;
 mod kill;
 mod killing;
+mod life;
 mod messages;
 mod nested;
 mod outbox;

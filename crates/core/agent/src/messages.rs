@@ -56,7 +56,7 @@ impl Agent {
             .get(&framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)
             .and_then(|framework| framework.executors.get(&executor))
-            .is_some_and(|executor| executor.state == ExecutorState::Running);
+            .is_some_and(|executor| executor.state() == ExecutorState::Running);
         if listens && self.tell(&framework, &executor, events::message(message.data)) {
             self.stats.valid_framework_messages += 1;
         } else {

@@ -33,6 +33,7 @@ use crate::{
     agent::Agent,
     effect::{Effect, Exit, Launch},
     environment::Environment,
+    life::Start,
     snapshot::{ContainerView, ExecutorState, Phase},
 };
 
@@ -284,7 +285,7 @@ impl Agent {
         let Some((framework, executor)) = self.containers.get(root) else { return false };
         let executor = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
         executor.is_some_and(|executor| {
-            executor.state != ExecutorState::Terminated && !self.nested.root_exits.contains_key(root)
+            executor.state() != ExecutorState::Terminated && !self.nested.root_exits.contains_key(root)
         })
     }
 
@@ -297,7 +298,7 @@ impl Agent {
         let executor = self.containers.get(parent).and_then(|(framework, executor)| {
             self.frameworks.get(framework).and_then(|known| known.executors.get(executor))
         });
-        executor.is_some_and(|executor| !executor.held && !executor.launching)
+        executor.is_some_and(|executor| executor.life.container() == Some(Start::There))
     }
 }
 

@@ -40,7 +40,7 @@ impl Agent {
         stats.executor_directory_max_allowed_age_secs = self.gc.allowed_age().as_secs_f64();
         add_usage(&mut stats, &self.config.resources, true);
         for executor in self.frameworks.values().flat_map(|framework| framework.executors.values()) {
-            match executor.state {
+            match executor.state() {
                 ExecutorState::Registering => stats.executors_registering += 1,
                 ExecutorState::Running => stats.executors_running += 1,
                 ExecutorState::Terminating => stats.executors_terminating += 1,
@@ -98,7 +98,7 @@ pub(crate) fn executor_view(executor: &Executor) -> ExecutorView {
         info: executor.info.clone(),
         container_id: executor.container_id.clone(),
         directory: executor.directory.clone(),
-        state: executor.state,
+        state: executor.state(),
         command_task: executor.command.is_some(),
         pid: executor.pid,
         queued_tasks: tasks(Stage::Queued),

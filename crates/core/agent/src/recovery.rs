@@ -14,6 +14,7 @@ use crate::{
     drain::Drain,
     effect::{Checkpoint, Effect, Exit, Removal},
     environment, kill, killing,
+    life::{Address, Life, Start},
     reconfiguration::Recover,
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
     resources::Sum,
@@ -115,14 +116,21 @@ impl Agent {
         let directory = environment::sandbox(&self.config, agent, framework_id, &name, container);
         let environment =
             recovered.command_task.then(|| command::take_environment(&mut recovered.info)).flatten();
-        let mut executor =
-            Executor::new(recovered.info, recovered.container_id, directory, recovered.command_task);
+        let mut executor = Executor::new(
+            recovered.info,
+            recovered.container_id,
+            directory,
+            recovered.command_task,
+            Start::There,
+        );
         executor.environment = environment;
         executor.pid = recovered.pid;
         // Whatever it has was given to it, as far as anyone knows.
         let spoke = recovered.subscribed || recovered.process.is_some();
-        executor.delivered = spoke || !recovered.tasks.is_empty();
-        executor.process = recovered.process.filter(|_| !recovered.subscribed);
+        if spoke || !recovered.tasks.is_empty() {
+            executor.life.use_it();
+        }
+        executor.address = recovered.process.filter(|_| !recovered.subscribed).map(Address::Written);
         let run = executor.run(framework_id);
         let mut names = Vec::new();
         for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
@@ -160,7 +168,7 @@ impl Agent {
     /// An executor that had ended, with updates that were not acknowledged.
     fn recover_completed(&mut self, now: Tick, framework: &FrameworkId, executor: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework, executor) else { return };
-        executor.state = ExecutorState::Terminated;
+        executor.life = Life::Terminated;
         let (container, directory) = (executor.container_id.clone(), executor.directory.clone());
         self.containers.remove(&container);
         self.schedule_gc(now, directory);
@@ -179,14 +187,14 @@ impl Agent {
             if !cleanup {
                 return self.call_back(now, framework_id, executor_id);
             }
-            if executor.delivered {
+            if executor.life.is_used() {
                 // It knows how to be asked to end: at once, or when it subscribes.
-                executor.state = ExecutorState::Running;
-                executor.contact = executor.process.clone().map(Contact::Process);
+                executor.life.run();
+                executor.contact = executor.process().cloned().map(Contact::Process);
             }
             return;
         }
-        executor.state = ExecutorState::Running;
+        executor.life.run();
         let container = executor.container_id.clone();
         let task = executor.tasks.iter().find(|(_, task)| task.is_live());
         let Some(deadline) = task.map(|(_, task)| task.deadline) else {
@@ -280,7 +288,7 @@ impl Agent {
             .flat_map(|(id, framework)| {
                 framework.executors.iter().map(move |(name, executor)| (id, name, executor))
             })
-            .filter(|(_, _, executor)| executor.state == ExecutorState::Registering)
+            .filter(|(_, _, executor)| executor.state() == ExecutorState::Registering)
             .map(|(id, name, _)| (id.clone(), name.clone()))
             .collect()
     }

@@ -145,7 +145,7 @@ impl Agent {
         for framework in self.frameworks.values() {
             message.frameworks.push((*framework.info).clone());
             for executor in framework.executors.values() {
-                if executor.command.is_none() && executor.state != ExecutorState::Terminated {
+                if executor.command.is_none() && executor.state() != ExecutorState::Terminated {
                     let mut info = (*executor.info).clone();
                     resources::downgrade(&mut info.resources);
                     message.executor_infos.push(info);

@@ -13,7 +13,9 @@ use crate::{
     checks, command,
     contact::Speaker,
     effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchKind},
-    environment, events, kill, nested,
+    environment, events, kill,
+    life::Start,
+    nested,
     outbox::After,
     resources,
     resources::Sum,
@@ -113,7 +115,7 @@ impl Agent {
             return Some(Report::new(Reason::AgentDraining, "Agent is draining"));
         }
         let known = self.frameworks.get(framework).and_then(|known| known.executors.get(executor_id));
-        let words = match known.map(|executor| (executor.state, executor.command.is_some())) {
+        let words = match known.map(|executor| (executor.state(), executor.command.is_some())) {
             None if request.launch_executor || request.command_task => return None,
             None => "No executor is expected to launch and there is no executor running",
             Some((ExecutorState::Terminating, _)) => "Executor terminating",
@@ -219,14 +221,14 @@ impl Agent {
             executor.queue.extend(ids.into_iter().map(Queued::Task));
         }
         if new {
-            if !executor.held {
+            if !executor.life.is_held() {
                 self.launch(framework_id, executor_id);
             }
             return;
         }
         let limits = executor.limits();
         let container = executor.container_id.clone();
-        let speaks_v0 = executor.process.is_some();
+        let speaks_v0 = executor.address.is_some();
         if executor.pid.is_some() {
             self.out.set_limits(&container, limits);
         }
@@ -258,11 +260,12 @@ impl Agent {
         let executor_id = ExecutorId::from(&info.executor_id);
         let agent = self.agent_id.as_ref();
         let directory = environment::sandbox(&self.config, agent, framework_id, &executor_id, &container_id);
-        let mut executor = Executor::new(info, container_id, directory, command.is_some());
-        executor.environment = command.and_then(|task| task.command.as_ref()?.environment.clone());
         let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
-        if framework.checkpoint() {
-            executor.held = true;
+        let checkpoint = framework.checkpoint();
+        let container = if checkpoint { Start::Held } else { Start::Asked };
+        let mut executor = Executor::new(info, container_id, directory, command.is_some(), container);
+        executor.environment = command.and_then(|task| task.command.as_ref()?.environment.clone());
+        if checkpoint {
             self.out.write(Checkpoint::Executor {
                 run: executor.run(framework_id),
                 info: Box::new(command::written_info(&executor)),
@@ -339,9 +342,9 @@ impl Agent {
         if let Some(task) = executor.tasks.get_mut(task) {
             task.durable = true;
         }
-        if !std::mem::take(&mut executor.held) {
+        if !executor.life.is_held() {
             self.deliver(framework, executor_id);
-        } else if executor.state == ExecutorState::Registering {
+        } else if executor.state() == ExecutorState::Registering {
             self.launch(&framework_id, executor_id);
         } else {
             // It was ended before it was begun.
@@ -359,7 +362,7 @@ impl Agent {
         let checkpoint = framework.checkpoint();
         let info = framework.info.clone();
         let Some(executor) = framework.executors.get_mut(executor_id) else { return };
-        executor.launching = true;
+        executor.life.reach(Start::Asked);
         let task = executor.tasks.values().next().and_then(|task| task.info.as_deref());
         let command_task = executor.command.is_some();
         let (command, container) = match task.filter(|_| command_task) {
@@ -402,7 +405,7 @@ impl Agent {
         };
         let Some(executor) = executors
             .get_mut(executor_id)
-            .filter(|executor| executor.state == ExecutorState::Running && executor.command.is_none())
+            .filter(|executor| executor.state() == ExecutorState::Running && executor.command.is_none())
         else {
             return;
         };
@@ -447,7 +450,7 @@ fn take_info(executor: &mut Executor, id: &TaskId) -> Option<Box<v1::TaskInfo>> 
     let task = executor.tasks.get_mut(id).filter(|task| task.stage == Stage::Queued)?;
     let info = task.info.take()?;
     task.stage = Stage::Launched;
-    executor.delivered = true;
+    executor.life.use_it();
     Some(info)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     contact::Contact,
     effect::{Limits, Run},
+    life::{Address, Life, Start},
     resources::Sum,
     snapshot::{ExecutorState, ExecutorView},
 };
@@ -79,24 +80,16 @@ pub(crate) struct Executor {
     pub(crate) info: Arc<v1::ExecutorInfo>,
     pub(crate) container_id: ContainerId,
     pub(crate) directory: String,
-    pub(crate) state: ExecutorState,
+    pub(crate) life: Life,
     /// Present for a command task: the agent itself is the executor.
     pub(crate) command: Option<Command>,
     /// The variables that a command task has of its own: sessions beside it get the same.
     pub(crate) environment: Option<v1::Environment>,
     /// Who listens for it at the moment.
     pub(crate) contact: Option<Contact>,
-    /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
-    pub(crate) process: Option<Upid>,
-    /// That is being written down, and until then it is told nothing.
-    pub(crate) unwritten: bool,
+    /// Where it listens, if it speaks libprocess.
+    pub(crate) address: Option<Address>,
     pub(crate) pid: Option<u32>,
-    /// Its container waits until the executor and its first task are written down.
-    pub(crate) held: bool,
-    /// The shell was asked to start the container and has not said what came of it.
-    pub(crate) launching: bool,
-    /// A LAUNCH was sent at some time.
-    pub(crate) delivered: bool,
     /// Tasks that are not over.
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     /// Tasks and groups that wait for a stream. May name tasks that were killed meanwhile.
@@ -116,6 +109,7 @@ impl Executor {
         container_id: ContainerId,
         directory: String,
         command: bool,
+        container: Start,
     ) -> Self {
         let usage = Sum::of(&info.resources);
         Self {
@@ -123,16 +117,12 @@ impl Executor {
             info: Arc::new(info),
             container_id,
             directory,
-            state: ExecutorState::Registering,
+            life: Life::new(container),
             command: command.then(Command::default),
             environment: None,
             contact: None,
-            process: None,
-            unwritten: false,
+            address: None,
             pid: None,
-            held: false,
-            launching: false,
-            delivered: false,
             tasks: BTreeMap::new(),
             queue: VecDeque::new(),
             kills: BTreeMap::new(),
@@ -144,6 +134,16 @@ impl Executor {
 
     pub(crate) const fn id(&self) -> &ExecutorId {
         &self.id
+    }
+
+    /// Where it is in its life, as readers see it.
+    pub(crate) const fn state(&self) -> ExecutorState {
+        self.life.state()
+    }
+
+    /// Where it listens, if it speaks libprocess; whether or not the link to it holds.
+    pub(crate) fn process(&self) -> Option<&Upid> {
+        self.address.as_ref().map(Address::process)
     }
 
     /// The open event stream, if it is that kind of executor.
@@ -180,7 +180,7 @@ impl Executor {
 
     /// It never got a task and has none to wait for.
     pub(crate) fn is_useless(&self) -> bool {
-        !self.delivered && !self.tasks.values().any(|task| task.stage == Stage::Queued)
+        !self.life.is_used() && !self.tasks.values().any(|task| task.stage == Stage::Queued)
     }
 
     pub(crate) fn shutdown_grace(&self, config: &Config) -> Duration {

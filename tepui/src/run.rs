@@ -6,6 +6,7 @@ mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
+use tepui_core_placement::{Offered, Tally};
 use tepui_scheduler::{Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1};
 use tokio::{
     signal::unix,
@@ -214,18 +215,19 @@ impl Runner {
     }
 
     fn offers(&mut self, offers: Vec<v1::Offer>) {
-        let largest = offers.iter().map(plan::offered).max_by(|one, other| one.total_cmp(other));
+        let mut tally = Tally::default();
+        for offer in &offers {
+            tally.add(&Offered::from(offer).lacks(&self.plan.wanted));
+        }
         offers.into_iter().for_each(|offer| self.offer(offer));
         // Whoever asked for too much would wait for ever without a word.
         let waits = self.live.is_empty() && self.ended == 0 && self.ending.is_none();
-        if let Some(largest) = largest
-            && waits
+        if waits
+            && tally.agents() > 0
+            && tally.fitting() == 0
             && !std::mem::replace(&mut self.told_to_wait, true)
         {
-            let wanted = self.plan.wanted();
-            self.progress.say(&format!(
-                "tepui: waiting for resources: an instance needs {wanted}, the largest offer had {largest}"
-            ));
+            self.progress.say(&format!("tepui: waiting for resources: an instance fits on {tally}"));
         }
     }
 
@@ -233,7 +235,7 @@ impl Runner {
         let address = address(&offer);
         let agent = offer.agent_id.clone();
         let id = offer.id.clone();
-        let tasks = if self.ending.is_some() { Vec::new() } else { self.plan.use_offer(offer) };
+        let tasks = if self.ending.is_some() { Vec::new() } else { self.plan.use_offer(&offer) };
         let said = if tasks.is_empty() {
             self.driver.decline([id], None)
         } else {

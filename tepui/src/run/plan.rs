@@ -1,8 +1,8 @@
 //! What is to run, how much of it fits into an offer, and how its end becomes an exit code.
 
-use std::{cmp::Ordering, fmt};
-
+use tepui_core_placement::{Offered, Wanted};
 use tepui_scheduler::v1;
+use tepui_wire_mesos::convert::{Format, to_wire};
 
 use crate::{cli, exit, exit::Failure};
 
@@ -14,8 +14,8 @@ pub(super) struct Plan {
     pub(super) user: String,
     pub(super) instances: u32,
     launched: u32,
-    cpus: f64,
-    mem: f64,
+    /// What one instance needs.
+    pub(super) wanted: Wanted,
     command: v1::CommandInfo,
     /// Makes task ids of one run different from those of another.
     run: u32,
@@ -42,8 +42,7 @@ impl Plan {
             user: arguments.user.clone().unwrap_or_else(tepui_containment::user::current),
             instances: arguments.instances,
             launched: 0,
-            cpus: arguments.cpus,
-            mem: arguments.mem,
+            wanted: Wanted::cpus_and_mem(arguments.cpus, arguments.mem),
             command: v1::CommandInfo {
                 shell: Some(false),
                 value: Some(program.clone()),
@@ -67,30 +66,23 @@ impl Plan {
     }
 
     /// As many tasks as fit.
-    pub(super) fn use_offer(&mut self, mut offer: v1::Offer) -> Vec<v1::TaskInfo> {
+    pub(super) fn use_offer(&mut self, offer: &v1::Offer) -> Vec<v1::TaskInfo> {
+        let (mut offered, format) = (Offered::from(offer), Format::of(&offer.resources));
         let mut tasks = Vec::new();
         while self.launched < self.instances {
-            let Some(resources) = take_all(&mut offer.resources, &[("cpus", self.cpus), ("mem", self.mem)])
-            else {
-                break;
-            };
+            let Ok(resources) = offered.take(&self.wanted) else { break };
             let id = self.task_id();
             tasks.push(v1::TaskInfo {
                 name: self.name.clone(),
                 task_id: v1::TaskId { value: id },
                 agent_id: offer.agent_id.clone(),
-                resources,
+                resources: to_wire(&resources, format),
                 command: Some(self.command.clone()),
                 ..v1::TaskInfo::default()
             });
             self.launched += 1;
         }
         tasks
-    }
-
-    /// What one instance needs.
-    pub(super) const fn wanted(&self) -> Amount {
-        Amount { cpus: self.cpus, mem: self.mem }
     }
 
     fn task_id(&self) -> String {
@@ -101,91 +93,6 @@ impl Plan {
             .collect();
         format!("{name}-{}-{}", self.run, self.launched)
     }
-}
-
-/// CPUs, and memory in MB.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Amount {
-    cpus: f64,
-    mem: f64,
-}
-
-impl Amount {
-    /// By CPUs, then memory.
-    pub(super) fn total_cmp(&self, other: &Self) -> Ordering {
-        self.cpus.total_cmp(&other.cpus).then(self.mem.total_cmp(&other.mem))
-    }
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cpus and {} MB", self.cpus, self.mem)
-    }
-}
-
-/// What an offer has of what instances need.
-pub(super) fn offered(offer: &v1::Offer) -> Amount {
-    let sum = |name: &str| {
-        let usable =
-            offer.resources.iter().filter(|resource| resource.name == name && resource.revocable.is_none());
-        value(
-            usable
-                .filter_map(|resource| resource.scalar.as_ref())
-                .map(|scalar| thousandths(scalar.value))
-                .sum(),
-        )
-    };
-    Amount { cpus: sum("cpus"), mem: sum("mem") }
-}
-
-/// Takes scalars out of an offer, all of them or none.
-fn take_all(resources: &mut Vec<v1::Resource>, wanted: &[(&str, f64)]) -> Option<Vec<v1::Resource>> {
-    let before = resources.clone();
-    let mut taken = Vec::new();
-    for (name, amount) in wanted {
-        match take(resources, name, *amount) {
-            Some(part) => taken.extend(part),
-            None => {
-                *resources = before;
-                return None;
-            }
-        }
-    }
-    Some(taken)
-}
-
-/// Takes a scalar out of an offer, in pieces if it has to be; resources have three decimals.
-fn take(resources: &mut [v1::Resource], name: &str, amount: f64) -> Option<Vec<v1::Resource>> {
-    let mut missing = thousandths(amount);
-    let mut taken = Vec::new();
-    for resource in
-        resources.iter_mut().filter(|resource| resource.name == name && resource.revocable.is_none())
-    {
-        let Some(scalar) = &mut resource.scalar else { continue };
-        let here = thousandths(scalar.value).min(missing);
-        if here == 0 {
-            continue;
-        }
-        missing -= here;
-        scalar.value = value(thousandths(scalar.value) - here);
-        let mut piece = resource.clone();
-        piece.scalar = Some(v1::value::Scalar { value: value(here) });
-        taken.push(piece);
-    }
-    (missing == 0).then_some(taken)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "resources are far below what an i64 of thousandths holds"
-)]
-fn thousandths(value: f64) -> i64 {
-    (value * 1000.0).round() as i64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "the wire carries doubles")]
-fn value(thousandths: i64) -> f64 {
-    thousandths as f64 / 1000.0
 }
 
 /// How a command ended.
@@ -246,14 +153,6 @@ fn signal_number(words: &str) -> i32 {
 mod tests {
     use super::*;
 
-    fn scalar(name: &str, value: f64) -> v1::Resource {
-        v1::Resource {
-            name: name.to_owned(),
-            scalar: Some(v1::value::Scalar { value }),
-            ..v1::Resource::default()
-        }
-    }
-
     fn ended(state: v1::TaskState, message: &str) -> v1::TaskStatus {
         v1::TaskStatus { state: state.into(), message: Some(message.to_owned()), ..v1::TaskStatus::default() }
     }
@@ -271,16 +170,5 @@ mod tests {
         for (status, code) in rows {
             assert_eq!(exit_code(&status), code, "{status:?}");
         }
-    }
-
-    #[test]
-    fn an_offer_is_used_up_in_pieces_and_never_exceeded() {
-        let mut offer = vec![scalar("cpus", 0.3), scalar("cpus", 0.3), scalar("mem", 100.0)];
-        let taken = take_all(&mut offer, &[("cpus", 0.4), ("mem", 32.0)]).unwrap();
-        let cpus: Vec<f64> =
-            taken.iter().filter(|r| r.name == "cpus").map(|r| r.scalar.unwrap().value).collect();
-        assert_eq!(cpus, [0.3, 0.1]);
-        assert!(take_all(&mut offer, &[("mem", 32.0), ("cpus", 0.4)]).is_none(), "only 0.2 cpus are left");
-        assert_eq!(offer[2].scalar.unwrap().value, 68.0, "and nothing else was taken");
     }
 }

@@ -16,9 +16,11 @@ use std::{
 };
 
 use clap::Parser;
+use tepui_core_placement::{Offered, Wanted};
 use tepui_scheduler::{
     Acknowledgement, Address, Config, Event, Events, Options, SchedulerDriver, launch, v1,
 };
+use tepui_wire_mesos::convert::{Format, to_wire};
 use tokio::time::timeout_at;
 
 /// What to launch where.
@@ -60,16 +62,14 @@ impl Waves {
     /// until all were finished.
     async fn wave(&mut self, number: usize, tasks: usize, limit: Duration) -> Outcome<Duration> {
         let until = tokio::time::Instant::now() + limit;
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-        let count = tasks as f64;
-        while self.sum("cpus") < count * CPUS + EXECUTOR_CPUS || self.sum("mem") < count * MEM + EXECUTOR_MEM
-        {
-            timeout_at(until, self.event()).await.map_err(|_| "no offers that are large enough")??;
-        }
-        let offers = std::mem::take(&mut self.held);
-        let agent = offers.values().next().ok_or("no offer")?.agent_id.clone();
         let mut waiting: BTreeSet<String> = (0..tasks).map(|task| format!("{number}-{task}")).collect();
-        let infos: Vec<_> = waiting.iter().map(|name| self.task(name, &agent)).collect();
+        let infos = loop {
+            if let Some(infos) = self.place(&waiting) {
+                break infos;
+            }
+            timeout_at(until, self.event()).await.map_err(|_| "no offers that are large enough")??;
+        };
+        let offers = std::mem::take(&mut self.held);
         let filters = v1::Filters { refuse_seconds: Some(0.0) };
         let start = Instant::now();
         self.driver.accept(offers.into_values().map(|offer| offer.id), [launch(infos)], Some(filters))?;
@@ -113,36 +113,39 @@ impl Waves {
         Ok(None)
     }
 
-    fn sum(&self, name: &str) -> f64 {
-        let resources = self.held.values().flat_map(|offer| &offer.resources);
-        resources.filter(|one| one.name == name).filter_map(|one| one.scalar).map(|scalar| scalar.value).sum()
+    /// The tasks and the executor on what is held, which is one agent's; none until there is room for all.
+    fn place(&self, names: &BTreeSet<String>) -> Option<Vec<v1::TaskInfo>> {
+        let mut held = v1::Offer { resources: Vec::new(), ..self.held.values().next()?.clone() };
+        held.resources.extend(self.held.values().flat_map(|offer| offer.resources.iter().cloned()));
+        let mut offered = Offered::from(&held);
+        // As short as it may be said: a framework of one role need not say whose it is.
+        let mut take = |cpus, mem| {
+            let wanted = Wanted { unreserved: true, ..Wanted::cpus_and_mem(cpus, mem) };
+            Some(to_wire(&offered.take(&wanted).ok()?.unallocate(), Format::Refined))
+        };
+        let executor = self.executor(take(EXECUTOR_CPUS, EXECUTOR_MEM)?);
+        let task = |name: &String| {
+            Some(v1::TaskInfo {
+                name: name.clone(),
+                task_id: v1::TaskId { value: name.clone() },
+                agent_id: held.agent_id.clone(),
+                resources: take(CPUS, MEM)?,
+                executor: Some(Box::new(executor.clone())),
+                ..Default::default()
+            })
+        };
+        names.iter().map(task).collect()
     }
 
-    fn task(&self, name: &str, agent: &v1::AgentId) -> v1::TaskInfo {
-        v1::TaskInfo {
-            name: name.to_owned(),
-            task_id: v1::TaskId { value: name.to_owned() },
-            agent_id: agent.clone(),
-            resources: vec![scalar("cpus", CPUS), scalar("mem", MEM)],
-            executor: Some(Box::new(v1::ExecutorInfo {
-                r#type: Some(v1::executor_info::Type::Custom.into()),
-                executor_id: v1::ExecutorId { value: "waves".to_owned() },
-                framework_id: self.driver.framework_id(),
-                command: Some(v1::CommandInfo { value: Some(self.executor.clone()), ..Default::default() }),
-                resources: vec![scalar("cpus", EXECUTOR_CPUS), scalar("mem", EXECUTOR_MEM)],
-                ..Default::default()
-            })),
+    fn executor(&self, resources: Vec<v1::Resource>) -> v1::ExecutorInfo {
+        v1::ExecutorInfo {
+            r#type: Some(v1::executor_info::Type::Custom.into()),
+            executor_id: v1::ExecutorId { value: "waves".to_owned() },
+            framework_id: self.driver.framework_id(),
+            command: Some(v1::CommandInfo { value: Some(self.executor.clone()), ..Default::default() }),
+            resources,
             ..Default::default()
         }
-    }
-}
-
-fn scalar(name: &str, value: f64) -> v1::Resource {
-    v1::Resource {
-        name: name.to_owned(),
-        r#type: v1::value::Type::Scalar.into(),
-        scalar: Some(v1::value::Scalar { value }),
-        ..Default::default()
     }
 }
 

@@ -11,11 +11,13 @@ use std::{
 
 use bytes::Bytes;
 use conformance::{Outcome, process::wait_for};
+use tepui_core_placement::{Offered, Wanted};
 use tepui_scheduler::{
     Acknowledgement, Address, Backoff, Config, Event, Events, Options, SchedulerDriver, capabilities, launch,
     launch_group,
     v1::{self, framework_info::capability::Type as Capability},
 };
+use tepui_wire_mesos::convert::{Format, to_wire};
 use tokio::time::{Instant, Interval, interval};
 
 use crate::{
@@ -347,46 +349,65 @@ impl Working {
     }
 
     fn offer(&mut self, offer: v1::Offer) {
-        let jobs = self.jobs_for(&offer);
-        if jobs.is_empty() {
+        let placed = self.place(&offer);
+        if placed.is_empty() {
             let _ = self.driver.decline([offer.id], Some(v1::Filters { refuse_seconds: Some(0.5) }));
             return;
         }
         let filters = v1::Filters { refuse_seconds: Some(0.0) };
         // Written down first: a kill that comes meanwhile must know that there is something to kill.
         let mut ledger = lock(&self.ledger);
-        if self.driver.accept([offer.id], operations(&jobs, &offer.agent_id), Some(filters)).is_err() {
+        if self.driver.accept([offer.id], operations(&placed, &offer.agent_id), Some(filters)).is_err() {
             // Not sent, so not launched.
             drop(ledger);
             let mut pending = lock(&self.pending);
-            jobs.into_iter().rev().for_each(|job| pending.push_front(job));
+            placed.into_iter().rev().for_each(|placed| pending.push_front(placed.job));
             return;
         }
-        for job in jobs {
+        for Placed { job, .. } in placed {
             ledger.tasks.entry(job.id).or_default().agent = Some(offer.agent_id.clone());
         }
     }
 
     /// Takes what is to be launched with an offer: whole groups only.
-    fn jobs_for(&self, offer: &v1::Offer) -> Vec<Job> {
-        let fit = fitting(offer, "cpus", EACH.0).min(fitting(offer, "mem", EACH.1));
-        let is_rest = fitting(offer, "cpus", ROOM.0) == 0 || fitting(offer, "mem", ROOM.1) == 0;
+    fn place(&self, offer: &v1::Offer) -> Vec<Placed> {
+        let (mut offered, format) = (Offered::from(offer), Format::of(&offer.resources));
         // An agent that only pretends to be one has another name.
-        if offer.hostname != "127.0.0.1" || is_rest {
+        if offer.hostname != "127.0.0.1" || !offered.lacks(&Wanted::cpus_and_mem(ROOM.0, ROOM.1)).is_empty() {
             return Vec::new();
         }
+        let each = Wanted::cpus_and_mem(EACH.0, EACH.1);
         let room = self.at_once.saturating_sub(lock(&self.ledger).open().len());
-        let count = fit.min(room).min(self.at_once.div_ceil(2));
+        let most = room.min(self.at_once.div_ceil(2));
         let mut pending = lock(&self.pending);
-        let count = count.min(pending.len());
-        let mut jobs: Vec<Job> = pending.drain(..count).collect();
-        if let Some(group) = jobs.last().and_then(|job| job.group.clone()) {
-            while let Some(job) = pending.pop_front_if(|job| job.group.as_ref() == Some(&group)) {
-                jobs.push(job);
-            }
+        let mut placed = Vec::new();
+        while placed.len() < most
+            && let Some(first) = pending.front()
+        {
+            let together = match &first.group {
+                Some(_) => pending.iter().take_while(|job| job.group == first.group).count(),
+                None => 1,
+            };
+            let mut rest = offered.clone();
+            let Ok(pieces) = (0..together).map(|_| rest.take(&each)).collect::<Result<Vec<_>, _>>() else {
+                break;
+            };
+            offered = rest;
+            placed.extend(
+                pending
+                    .drain(..together)
+                    .zip(pieces)
+                    .map(|(job, pieces)| Placed { job, resources: to_wire(&pieces, format) }),
+            );
         }
-        jobs
+        placed
     }
+}
+
+/// A job with its share of an offer.
+struct Placed {
+    job: Job,
+    resources: Vec<v1::Resource>,
 }
 
 async fn until(late: Option<&(Instant, v1::TaskStatus)>) {
@@ -396,31 +417,27 @@ async fn until(late: Option<&(Instant, v1::TaskStatus)>) {
     }
 }
 
-fn task_id(id: &str) -> v1::TaskId {
-    v1::TaskId { value: id.to_owned() }
-}
-
-fn operations(jobs: &[Job], agent: &v1::AgentId) -> Vec<v1::offer::Operation> {
-    let together = |one: &Job, next: &Job| one.group == next.group;
-    let operation = |jobs: &[Job]| {
-        let group = jobs.first().filter(|job| job.group.is_some());
-        match group.map(|job| &job.work) {
+fn operations(placed: &[Placed], agent: &v1::AgentId) -> Vec<v1::offer::Operation> {
+    let together = |one: &Placed, next: &Placed| one.job.group == next.job.group;
+    let operation = |placed: &[Placed]| {
+        let group = placed.first().filter(|placed| placed.job.group.is_some());
+        match group.map(|placed| &placed.job.work) {
             Some(Work::Executor(executor, _) | Work::Member(executor, _)) => {
-                let member = |job| v1::TaskInfo { executor: None, ..task(job, agent) };
-                launch_group((**executor).clone(), jobs.iter().map(member))
+                let member = |placed| v1::TaskInfo { executor: None, ..task(placed, agent) };
+                launch_group((**executor).clone(), placed.iter().map(member))
             }
-            _ => launch(jobs.iter().map(|job| task(job, agent))),
+            _ => launch(placed.iter().map(|placed| task(placed, agent))),
         }
     };
-    jobs.chunk_by(together).map(operation).collect()
+    placed.chunk_by(together).map(operation).collect()
 }
 
-fn task(job: &Job, agent: &v1::AgentId) -> v1::TaskInfo {
+fn task(Placed { job, resources }: &Placed, agent: &v1::AgentId) -> v1::TaskInfo {
     let task = v1::TaskInfo {
         name: job.id.clone(),
-        task_id: task_id(&job.id),
+        task_id: v1::TaskId { value: job.id.clone() },
         agent_id: agent.clone(),
-        resources: vec![scalar("cpus", EACH.0), scalar("mem", EACH.1)],
+        resources: resources.clone(),
         ..(*job.more).clone()
     };
     match &job.work {
@@ -440,20 +457,4 @@ fn scalar(name: &str, value: f64) -> v1::Resource {
         scalar: Some(v1::value::Scalar { value }),
         ..v1::Resource::default()
     }
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a handful of tasks; a negative number becomes 0"
-)]
-fn fitting(offer: &v1::Offer, name: &str, each: f64) -> usize {
-    let has: f64 = offer
-        .resources
-        .iter()
-        .filter(|resource| resource.name == name)
-        .filter_map(|resource| resource.scalar.as_ref())
-        .map(|scalar| scalar.value)
-        .sum();
-    (has / each + 0.001) as usize
 }

@@ -4,9 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use tepui_core_driver::scheduler::{Config, SchedulerDriver};
+use tepui_core_placement::{Offered, Wanted};
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Address;
-use tepui_wire_mesos::v1;
+use tepui_wire_mesos::{
+    convert::{Format, to_wire},
+    v1,
+};
 
 use crate::{agent::RESERVED_ROLE, history::is_terminal, work::Work};
 
@@ -65,12 +69,12 @@ pub struct SchedulerNode {
     /// Durable: the framework's id.
     pub framework_id: Option<v1::FrameworkId>,
     /// Durable: its tasks.
-    pub tasks: BTreeMap<String, Wanted>,
+    pub tasks: BTreeMap<String, Wish>,
 }
 
 /// A task that the scheduler wants run.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct Wish {
     /// What it does.
     pub work: Work,
     /// Runs in the framework's custom executor, not as a command.
@@ -83,7 +87,7 @@ pub struct Wanted {
     pub state: Option<v1::TaskState>,
 }
 
-impl Wanted {
+impl Wish {
     /// Launched, and not known to have ended. A master says that it knows nothing of a task only if the agent to which
     /// that was sent was removed for good.
     pub fn is_live(&self) -> bool {
@@ -96,9 +100,9 @@ impl SchedulerNode {
     /// A scheduler with a random wish list.
     pub fn new(number: usize, rng: &mut ChaCha8Rng) -> Self {
         let count = 5 + rng.next_u32() % 20;
-        let tasks: BTreeMap<String, Wanted> = (0..count)
+        let tasks: BTreeMap<String, Wish> = (0..count)
             .map(|task| {
-                let mut wanted = Wanted {
+                let mut wish = Wish {
                     work: Work {
                         duration: Duration::from_millis(50 + rng.next_u64() % 60_000),
                         exit: u8::from(rng.next_u32().is_multiple_of(5)),
@@ -110,11 +114,11 @@ impl SchedulerNode {
                     state: None,
                 };
                 // Some end only if a kill is brought to its end.
-                wanted.kill |= wanted.work.stubborn && !wanted.in_executor;
-                if wanted.kill && wanted.work.stubborn {
-                    wanted.work.duration = ENDLESS;
+                wish.kill |= wish.work.stubborn && !wish.in_executor;
+                if wish.kill && wish.work.stubborn {
+                    wish.work.duration = ENDLESS;
                 }
-                (format!("s{number}-t{task:02}"), wanted)
+                (format!("s{number}-t{task:02}"), wish)
             })
             .collect();
         Self {
@@ -246,31 +250,27 @@ impl SchedulerNode {
         if self.is_leaving() {
             return Vec::new();
         }
-        let mut pool = Pool { reserved: Vec::new(), others: Vec::new() };
-        for resource in offer.resources.iter().cloned() {
-            if resource.reservations.is_empty() {
-                pool.others.push(resource)
-            } else {
-                pool.reserved.push(resource)
-            }
-        }
+        let (mut offered, format) = (Offered::from(offer), Format::of(&offer.resources));
         // The executor's own share is set aside once for each offer, whether or not it runs already. It is never
         // reserved, so that an executor is described in the same way every time.
-        let executor = take(&mut pool.others, EXECUTOR_CPUS, EXECUTOR_MEM)
-            .map(|resources| executor(self.number, framework_id, resources));
+        let wanted = Wanted { unreserved: true, ..Wanted::cpus_and_mem(EXECUTOR_CPUS, EXECUTOR_MEM) };
+        let executor = offered
+            .take(&wanted)
+            .ok()
+            .map(|resources| executor(self.number, framework_id, to_wire(&resources, format)));
+        let wanted = Wanted::cpus_and_mem(CPUS, MEM);
         let mut launched = Vec::new();
         for (id, task) in self.tasks.iter_mut().filter(|(_, task)| task.agent.is_none()) {
             if task.in_executor && executor.is_none() {
                 continue;
             }
-            let resources = take(&mut pool.reserved, CPUS, MEM).or_else(|| take(&mut pool.others, CPUS, MEM));
-            let Some(resources) = resources else { break };
+            let Ok(resources) = offered.take(&wanted) else { break };
             let text = task.work.to_text();
             let mut info = v1::TaskInfo {
                 name: id.clone(),
                 task_id: v1::TaskId { value: id.clone() },
                 agent_id: offer.agent_id.clone(),
-                resources,
+                resources: to_wire(&resources, format),
                 ..v1::TaskInfo::default()
             };
             if task.in_executor {
@@ -286,12 +286,6 @@ impl SchedulerNode {
     }
 }
 
-/// What is left of an offer.
-struct Pool {
-    reserved: Vec<v1::Resource>,
-    others: Vec<v1::Resource>,
-}
-
 fn executor(number: usize, framework_id: &v1::FrameworkId, resources: Vec<v1::Resource>) -> v1::ExecutorInfo {
     v1::ExecutorInfo {
         r#type: Some(v1::executor_info::Type::Custom.into()),
@@ -304,23 +298,4 @@ fn executor(number: usize, framework_id: &v1::FrameworkId, resources: Vec<v1::Re
         resources,
         ..v1::ExecutorInfo::default()
     }
-}
-
-/// Takes so much out of what is there, if both are.
-fn take(from: &mut [v1::Resource], cpus: f64, mem: f64) -> Option<Vec<v1::Resource>> {
-    let wanted = [("cpus", cpus), ("mem", mem)];
-    let amount = |resource: &v1::Resource| resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
-    let place = |(name, value): (&str, f64)| {
-        from.iter().position(|resource| resource.name == name && amount(resource) >= value)
-    };
-    let places = [place(wanted[0])?, place(wanted[1])?];
-    let mut taken = Vec::new();
-    for (place, (_, value)) in places.into_iter().zip(wanted) {
-        let resource = from.get_mut(place)?;
-        // As all quantities of the protocol: in thousandths.
-        let left = ((amount(resource) - value) * 1000.0).round() / 1000.0;
-        resource.scalar = Some(v1::value::Scalar { value: left });
-        taken.push(v1::Resource { scalar: Some(v1::value::Scalar { value }), ..resource.clone() });
-    }
-    Some(taken)
 }

@@ -26,16 +26,19 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use clap::Parser;
+use tepui_core_placement::{Offered, Wanted};
+use tepui_model::{ResourceName, Scalar};
 use tepui_scheduler::{
     Acknowledgement, Address, Config, ContentType, Event, Events, Options, SchedulerDriver, capabilities,
     launch, launch_group, v1,
 };
+use tepui_wire_mesos::convert::{Format, to_wire};
 use v1::framework_info::capability::Type as Capability;
 
 /// Launch tasks, wait for their end.
@@ -95,8 +98,8 @@ struct TestScheduler {
     arguments: Arguments,
     driver: SchedulerDriver,
     launched: usize,
-    /// Agents that run the executor already.
-    agents: BTreeSet<String>,
+    /// The executor on each agent that runs it already, as it was launched.
+    executors: BTreeMap<String, v1::ExecutorInfo>,
     /// Tasks that have ended: an update may come twice.
     ended: BTreeSet<String>,
     finished: usize,
@@ -140,68 +143,86 @@ impl TestScheduler {
 
     /// Launches as many tasks as fit, or declines. A refused call needs no care: the offer is void then.
     fn offer(&mut self, offer: v1::Offer) {
-        let (mut cpus, mut mem) = (scalar(&offer, "cpus"), scalar(&offer, "mem"));
-        let agent = offer.agent_id.value.clone();
-        if self.executor().is_some() && !self.agents.contains(&agent) {
-            cpus -= EXECUTOR_CPUS;
-            mem -= EXECUTOR_MEM;
-        }
-        let fit = fitting(cpus, self.arguments.cpus).min(fitting(mem, self.arguments.mem));
-        let count = fit.min(self.arguments.per_offer).min(self.arguments.tasks - self.launched);
+        let (mut offered, format) = (Offered::from(&offer), Format::of(&offer.resources));
+        let agent = &offer.agent_id.value;
+        let executor = match self.executors.get(agent) {
+            Some(executor) => Some(executor.clone()),
+            None => self.executor(&mut offered, format),
+        };
+        let wanted = Wanted::cpus_and_mem(self.arguments.cpus, self.arguments.mem);
+        let most = self.arguments.per_offer.min(self.arguments.tasks - self.launched);
+        let fits = executor.is_some() || !self.needs_executor();
+        let tasks: Vec<_> = std::iter::from_fn(|| offered.take(&wanted).ok())
+            .take(if fits { most } else { 0 })
+            .zip(self.launched..)
+            .map(|(resources, n)| {
+                self.task(n, &offer.agent_id, to_wire(&resources, format), executor.as_ref())
+            })
+            .collect();
+        let count = tasks.len();
         if count == 0 {
             // Nothing more to launch: hide the resources for long.
             let refuse = if self.launched == self.arguments.tasks { 3_600.0 } else { 1.0 };
             let _ = self.driver.decline([offer.id], Some(v1::Filters { refuse_seconds: Some(refuse) }));
             return;
         }
-        let tasks: Vec<_> =
-            (self.launched..self.launched + count).map(|n| self.task(n, &offer.agent_id)).collect();
         self.first_accept.get_or_insert_with(Instant::now);
         let filters = v1::Filters { refuse_seconds: Some(0.0) };
-        let operation = match self.executor().filter(|_| self.arguments.group) {
+        let operation = match executor.clone().filter(|_| self.arguments.group) {
             Some(executor) => launch_group(executor, tasks),
             None => launch(tasks),
         };
         if self.driver.accept([offer.id], [operation], Some(filters)).is_ok() {
             self.say(|| format!("launched {count} tasks on {}", offer.hostname));
             self.launched += count;
-            self.agents.insert(agent);
+            self.executors.extend(executor.map(|executor| (offer.agent_id.value, executor)));
         }
     }
 
-    fn task(&self, number: usize, agent: &v1::AgentId) -> v1::TaskInfo {
+    fn task(
+        &self,
+        number: usize,
+        agent: &v1::AgentId,
+        resources: Vec<v1::Resource>,
+        executor: Option<&v1::ExecutorInfo>,
+    ) -> v1::TaskInfo {
         let mut task = v1::TaskInfo {
             name: format!("test {number}"),
             task_id: v1::TaskId { value: format!("test-{number}") },
             agent_id: agent.clone(),
-            resources: vec![resource("cpus", self.arguments.cpus), resource("mem", self.arguments.mem)],
+            resources,
             ..Default::default()
         };
-        match self.executor().filter(|_| !self.arguments.group) {
-            Some(executor) => task.executor = Some(Box::new(executor)),
+        match executor.filter(|_| !self.arguments.group) {
+            Some(executor) => task.executor = Some(Box::new(executor.clone())),
             None => task.command = Some(command(&self.arguments.command)),
         }
         task
     }
 
-    fn executor(&self) -> Option<v1::ExecutorInfo> {
+    const fn needs_executor(&self) -> bool {
+        self.arguments.executor.is_some() || self.arguments.group
+    }
+
+    /// The executor with its share of an offer, if one is needed and there is room for it.
+    fn executor(&self, offered: &mut Offered, format: Format) -> Option<v1::ExecutorInfo> {
         use v1::executor_info::Type;
-        let own = self.arguments.executor.as_deref();
-        if own.is_none() && !self.arguments.group {
+        if !self.needs_executor() {
             return None;
         }
+        let own = self.arguments.executor.as_deref();
         let kind = if own.is_some() { Type::Custom } else { Type::Default };
-        let mut resources = vec![resource("cpus", EXECUTOR_CPUS), resource("mem", EXECUTOR_MEM)];
+        let mut wanted = Wanted::cpus_and_mem(EXECUTOR_CPUS, EXECUTOR_MEM);
         if self.arguments.group {
             // Masters insist.
-            resources.push(resource("disk", EXECUTOR_DISK));
+            wanted.amounts.add_one(&ResourceName::DISK, Scalar::from_f64(EXECUTOR_DISK));
         }
         Some(v1::ExecutorInfo {
             r#type: Some(kind.into()),
             executor_id: v1::ExecutorId { value: "test-executor".to_owned() },
             framework_id: self.driver.framework_id(),
             command: own.map(command),
-            resources,
+            resources: to_wire(&offered.take(&wanted).ok()?, format),
             ..Default::default()
         })
     }
@@ -239,36 +260,6 @@ impl TestScheduler {
 
 fn command(value: &str) -> v1::CommandInfo {
     v1::CommandInfo { value: Some(value.to_owned()), ..Default::default() }
-}
-
-fn scalar(offer: &v1::Offer, name: &str) -> f64 {
-    offer
-        .resources
-        .iter()
-        .filter(|resource| resource.name == name)
-        .filter_map(|resource| resource.scalar)
-        .map(|scalar| scalar.value)
-        .sum()
-}
-
-fn resource(name: &str, value: f64) -> v1::Resource {
-    v1::Resource {
-        name: name.to_owned(),
-        r#type: v1::value::Type::Scalar.into(),
-        scalar: Some(v1::value::Scalar { value }),
-        ..Default::default()
-    }
-}
-
-/// How often `one` fits into `all`, in the thousandths that Mesos counts in.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "both are small and not negative"
-)]
-fn fitting(all: f64, one: f64) -> usize {
-    let thousandths = |value: f64| (value * 1_000.0).round().max(0.0) as usize;
-    thousandths(all).checked_div(thousandths(one)).unwrap_or(usize::MAX)
 }
 
 async fn run(scheduler: &mut TestScheduler, events: &mut Events) {
@@ -318,7 +309,7 @@ async fn main() -> ExitCode {
         arguments,
         driver: driver.clone(),
         launched: 0,
-        agents: BTreeSet::new(),
+        executors: BTreeMap::new(),
         ended: BTreeSet::new(),
         finished: 0,
         first_accept: None,

@@ -42,6 +42,16 @@ pub enum Format {
     Both,
 }
 
+impl Format {
+    /// The format of these: the refined one if they name no `role`.
+    pub fn of(resources: &[v1::Resource]) -> Self {
+        match resources.iter().any(|resource| resource.role.is_some()) {
+            true => Self::Old,
+            false => Self::Refined,
+        }
+    }
+}
+
 /// A resource on the wire that cannot be one. The text is what clients read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Resource '{resource}' is invalid: {reason}")]

@@ -120,51 +120,15 @@ impl RefusalKind {
     }
 }
 
-/// Why a subscription ended or never came to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loss {
-    /// The SUBSCRIBE was answered, but not with a stream.
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The words of the answer; may be empty.
-        body: String,
-        /// The `Location` header, as it came.
-        location: Option<String>,
-    },
-    /// No connection, a connection that broke, or a record that could not be read: in words.
-    Broken(String),
-    /// The peer ended the stream in an orderly way.
-    Ended,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused { status, body, .. } if body.is_empty() => {
-                write!(f, "SUBSCRIBE was answered with {status}")
-            }
-            Self::Refused { status, body, .. } => write!(f, "SUBSCRIBE was answered with {status}: {body}"),
-            Self::Broken(reason) => f.write_str(reason),
-            Self::Ended => f.write_str("the event stream ended"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn words() {
-        let refused = |body: &str| Loss::Refused { status: 503, body: body.to_owned(), location: None };
         for (said, words) in [
             (ConnectionId(7).to_string(), "connection 7"),
             (RefusalKind::NotFound.because("no such task").to_string(), "no such task"),
-            (refused("").to_string(), "SUBSCRIBE was answered with 503"),
-            (refused("not now").to_string(), "SUBSCRIBE was answered with 503: not now"),
-            (Loss::Broken("no route".to_owned()).to_string(), "no route"),
-            (Loss::Ended.to_string(), "the event stream ended"),
         ] {
             assert_eq!(said, words);
         }

@@ -4,6 +4,7 @@
 
 pub mod attribute;
 pub mod capability;
+pub mod client;
 pub mod detect;
 pub mod duration;
 pub mod exchange;
@@ -19,9 +20,10 @@ mod wait_status;
 
 pub use attribute::{Attribute, AttributeValue, InvalidAttributes, parse_attributes};
 pub use capability::{AgentCapabilities, FaultDomain, FrameworkCapabilities};
+pub use client::{Fate, Fault, Loss, Prospect};
 pub use detect::{Machine, detect_resources};
 pub use duration::{InvalidDuration, format_duration, parse_duration};
-pub use exchange::{Caller, ConnectionId, Loss, Outcome, Refusal, RefusalKind, Reply, Token};
+pub use exchange::{Caller, ConnectionId, Outcome, Refusal, RefusalKind, Reply, Token};
 pub use id::{
     AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId, validate_id,
 };

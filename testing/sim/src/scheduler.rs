@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use tepui_core_driver::scheduler::{Config, SchedulerDriver};
+use tepui_core_driver::scheduler::{Config, Event, SchedulerDriver, Start};
+use tepui_core_kit::{Core as _, Seed};
 use tepui_core_placement::{Offered, Wanted};
 use tepui_model::{ConnectionId, Tick};
 use tepui_wire_libprocess::Address;
@@ -173,8 +174,8 @@ impl SchedulerNode {
         let address = Address { tls: false, host: "10.0.0.1".to_owned(), port: 5050, path: String::new() };
         let mut config = Config::new(framework, address);
         config.reconcile = true;
-        let mut driver = SchedulerDriver::new(config, rng.next_u64());
-        driver.start(now);
+        let mut driver = SchedulerDriver::start(now, Start { config, seed: Seed::from(rng.next_u64()) });
+        driver.handle(now, Event::Start);
         self.driver = Some(driver);
         self.incarnation += 1;
         self.armed = None;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, time::Duration};
 
+use tepui_core_kit::Attempts;
 use tepui_model::{Reason, Tick};
 use tepui_wire_mesos::v1::{CheckInfo, CheckStatusInfo, HealthCheck, check_info::Type};
 
@@ -41,7 +42,7 @@ struct Health {
 pub struct Checks {
     check: Option<Check>,
     health: Option<Health>,
-    probes: u64,
+    probes: Attempts<ProbeId>,
     effects: VecDeque<Effect>,
 }
 
@@ -106,8 +107,7 @@ impl Checks {
         for (schedule, probe) in schedules.into_iter().flatten() {
             match schedule.look(now) {
                 Now::Begin => {
-                    *probes += 1;
-                    let id = ProbeId(*probes);
+                    let id = probes.begin();
                     schedule.begin(now, id);
                     effects.push_back(Effect::Probe { id, probe: probe.clone() });
                 }

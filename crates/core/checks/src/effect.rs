@@ -10,6 +10,12 @@ use crate::Probe;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProbeId(pub u64);
 
+impl From<u64> for ProbeId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Something for the owner to do, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {

@@ -1,5 +1,6 @@
 //! A task and its container, as the executor keeps them. Must not live here: what events do to them.
 
+use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Checks, ProbeId};
 use tepui_model::Tick;
 use tepui_wire_mesos::v1::{ContainerId, TaskInfo};
@@ -7,7 +8,7 @@ use tepui_wire_mesos::v1::{ContainerId, TaskInfo};
 use crate::CallId;
 
 /// A task that has not ended.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Container {
     pub(crate) id: ContainerId,
     pub(crate) task: TaskInfo,
@@ -65,7 +66,7 @@ impl Container {
 }
 
 /// What is done for a container by calling the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     Launch,
     Wait,
@@ -77,7 +78,7 @@ impl What {
 }
 
 /// How far something is that a call to the agent does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
     /// Not asked for.
     Idle,
@@ -96,7 +97,7 @@ impl Step {
 }
 
 /// A kill under way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Kill {
     /// TERM, and KILL after the grace.
     pub(crate) signal: i32,
@@ -106,7 +107,7 @@ pub(crate) struct Kill {
 }
 
 /// What a call is for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Purpose {
     Step {
         task_id: String,

@@ -1,20 +1,30 @@
-//! What the executor asks for, and the words for the agent's answers.
+//! What the executor asks for.
 
+use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Probe, ProbeId};
 use tepui_wire_mesos::v1::{TaskStatus, agent};
 
+#[cfg(doc)]
+use crate::Event;
+
 /// A call to the agent under way; numbers are not used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
+impl From<u64> for CallId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Something for the shell to do, in order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Give this to the executor driver. [`crate::DefaultExecutor::handle_update_settled`] follows when it has arrived
+    /// Give this to the executor driver. [`Event::UpdateSettled`] follows when it has arrived
     /// for good, or never will.
     Update(Box<TaskStatus>),
     /// POST this to the agent's own API, on a connection that waits for nothing else: some are answered after hours.
-    /// [`crate::DefaultExecutor::handle_answer`] follows, once, unless it is cancelled first. A session
+    /// [`Event::Answered`] follows, once, unless it is cancelled first. A session
     /// (LAUNCH_NESTED_CONTAINER_SESSION) is answered when its stream has ended; what it carries is not wanted.
     Call {
         /// What to give back with the answer.
@@ -27,7 +37,7 @@ pub enum Effect {
         /// Which call.
         id: CallId,
     },
-    /// Ask a task over the network, then call [`crate::DefaultExecutor::handle_probed`].
+    /// Ask a task over the network, then tell [`Event::Probed`].
     Probe {
         /// The task.
         task_id: String,
@@ -54,15 +64,4 @@ pub enum Effect {
     Stop,
     /// Something odd, for the log.
     Warn(String),
-}
-
-/// What the agent answered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// What was asked for, where the answer has it.
-    pub response: Option<Box<agent::Response>>,
-    /// The words of a refusal.
-    pub text: String,
 }

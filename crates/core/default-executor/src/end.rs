@@ -9,22 +9,23 @@ impl DefaultExecutor {
     /// A container has ended: what its task has come to.
     pub(crate) fn ended(&mut self, now: Tick, task_id: &str, answer: Answer) {
         let Some(container) = self.containers.get(task_id) else { return };
-        let refused = answer.status != 200;
-        let end = answer.response.and_then(|response| {
-            let response = *response;
-            let newer = |it: response::WaitContainer| response::WaitNestedContainer {
-                exit_status: it.exit_status,
-                state: it.state,
-                reason: it.reason,
-                limitation: it.limitation,
-                message: it.message,
-            };
-            response.wait_nested_container.or_else(|| response.wait_container.map(newer))
-        });
-        let mut end = end.unwrap_or_default();
-        if refused {
-            end.message = Some(answer.text);
-        }
+        let newer = |it: response::WaitContainer| response::WaitNestedContainer {
+            exit_status: it.exit_status,
+            state: it.state,
+            reason: it.reason,
+            limitation: it.limitation,
+            message: it.message,
+        };
+        let end = match answer {
+            Answer::Done(response) => response.and_then(|response| {
+                let response = *response;
+                response.wait_nested_container.or_else(|| response.wait_container.map(newer))
+            }),
+            Answer::Refused(text) | Answer::Missed(text) => {
+                Some(response::WaitNestedContainer { message: Some(text), ..Default::default() })
+            }
+        };
+        let end = end.unwrap_or_default();
         let status = last_status(container, end);
         self.over(now, task_id, status);
     }

@@ -58,29 +58,21 @@ impl DefaultExecutor {
         }
     }
 
-    pub(crate) fn answered(&mut self, now: Tick, purpose: Purpose, answer: Result<Answer, String>) {
+    pub(crate) fn answered(&mut self, now: Tick, purpose: Purpose, answer: Answer) {
         let (task_id, what) = match purpose {
             Purpose::Step { task_id, what } => (task_id, what),
             other => return self.session_answered(now, other, answer),
         };
-        let answer = match answer {
-            // The agent recovers, or has troubles of its own.
-            Ok(answer) if answer.status >= 500 => Err(format!("{} {}", answer.status, answer.text)),
-            other => other,
-        };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(reason) => {
-                self.warn(format!("{what:?} of task '{task_id}' is asked for again: {reason}"));
-                let due = now + self.config.retry_interval;
-                return self.missed(due, &Purpose::Step { task_id, what });
-            }
-        };
-        match what {
-            What::Launch if matches!(answer.status, 200 | 202) => self.launched(now, &task_id),
-            What::Launch => self.not_launched(now, &task_id, &answer.text),
-            What::Wait => self.ended(now, &task_id, answer),
-            What::Kill => {
+        if let Answer::Missed(reason) = answer {
+            self.warn(format!("{what:?} of task '{task_id}' is asked for again: {reason}"));
+            let due = now + self.config.retry_interval;
+            return self.missed(due, &Purpose::Step { task_id, what });
+        }
+        match (what, answer) {
+            (What::Launch, Answer::Refused(text)) => self.not_launched(now, &task_id, &text),
+            (What::Launch, _) => self.launched(now, &task_id),
+            (What::Wait, answer) => self.ended(now, &task_id, answer),
+            (What::Kill, _) => {
                 if let Some(step) = self.containers.get_mut(&task_id).and_then(|it| it.step(What::Kill)) {
                     *step = Step::Done;
                 }

@@ -30,6 +30,7 @@ mod calls;
 mod container;
 mod effect;
 mod end;
+mod event;
 mod executor;
 mod kill;
 mod launch;
@@ -39,11 +40,14 @@ mod tests;
 
 use std::time::Duration;
 
-pub use effect::{Answer, CallId, Effect};
-pub use executor::DefaultExecutor;
+use serde::{Deserialize, Serialize};
+
+pub use effect::{CallId, Effect};
+pub use event::{Answer, Event};
+pub use executor::{DefaultExecutor, Start};
 
 /// What the executor is told at its beginning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// What tasks find in `MESOS_CONTAINER_IP`.
     pub container_ip: String,

@@ -130,14 +130,13 @@ impl DefaultExecutor {
     }
 
     /// What came of the calls that run a check's command.
-    pub(crate) fn session_answered(&mut self, now: Tick, purpose: Purpose, answer: Result<Answer, String>) {
+    pub(crate) fn session_answered(&mut self, now: Tick, purpose: Purpose, answer: Answer) {
         match (purpose, answer) {
-            (Purpose::Session { task_id, probe, container }, Ok(Answer { status: 200, .. })) => {
+            (Purpose::Session { task_id, probe, container }, Answer::Done(_)) => {
                 let wait = calls::wait(&container);
                 self.call(Purpose::SessionEnd { task_id, probe, container }, wait);
             }
-            (Purpose::Session { task_id, probe, .. }, answer) => {
-                let reason = answer.map_or_else(|error| error, |it| format!("{} {}", it.status, it.text));
+            (Purpose::Session { task_id, probe, .. }, Answer::Refused(reason) | Answer::Missed(reason)) => {
                 self.warn(format!("a check of task '{task_id}' could not be made: {reason}"));
                 self.probed(now, &task_id, probe, &Outcome::Lost);
             }
@@ -157,11 +156,12 @@ impl DefaultExecutor {
 }
 
 /// What the end of a check's container shows.
-fn outcome(answer: Result<Answer, String>) -> Outcome {
-    let answer = match answer {
-        Ok(answer) if answer.status == 200 => answer,
-        Ok(answer) if answer.status < 500 => return Outcome::Failed(answer.text),
-        _ => return Outcome::Lost,
-    };
-    Outcome::of_command(answer.response.and_then(|response| response.wait_nested_container?.exit_status))
+fn outcome(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Done(response) => {
+            Outcome::of_command(response.and_then(|response| response.wait_nested_container?.exit_status))
+        }
+        Answer::Refused(text) => Outcome::Failed(text),
+        Answer::Missed(_) => Outcome::Lost,
+    }
 }

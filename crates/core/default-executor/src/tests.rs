@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tepui_core_checks::{Outcome, ProbeId};
+use tepui_core_kit::{Core as _, Seed};
 use tepui_model::{TaskState, Tick};
 use tepui_wire_mesos::v1::{self, agent, agent::call::Type};
 
-use crate::{Answer, CallId, Config, DefaultExecutor, Effect};
+use crate::{Answer, CallId, Config, DefaultExecutor, Effect, Event, Start};
 
 fn second() -> Duration {
     Duration::from_secs(1)
@@ -42,20 +43,25 @@ fn command_health(id: &str) -> v1::TaskInfo {
     v1::TaskInfo { health_check: Some(check.into()), ..task(id) }
 }
 
-fn answer(status: u16) -> Result<Answer, String> {
-    Ok(Answer { status, ..Answer::default() })
+fn done() -> Answer {
+    Answer::Done(None)
 }
 
-fn exit(raw: i32) -> Result<Answer, String> {
+/// The agent recovers.
+fn missed() -> Answer {
+    Answer::Missed("503 recovering".to_owned())
+}
+
+fn exit(raw: i32) -> Answer {
     ended(agent::response::WaitNestedContainer {
         exit_status: Some(raw),
         ..agent::response::WaitNestedContainer::default()
     })
 }
 
-fn ended(end: agent::response::WaitNestedContainer) -> Result<Answer, String> {
+fn ended(end: agent::response::WaitNestedContainer) -> Answer {
     let response = agent::Response { wait_nested_container: Some(end), ..agent::Response::default() };
-    Ok(Answer { status: 200, response: Some(Box::new(response)), text: String::new() })
+    Answer::Done(Some(Box::new(response)))
 }
 
 /// An executor with a clock, and what it asked for in words.
@@ -73,7 +79,8 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let core = DefaultExecutor::new(Config::default(), 1);
+        let start = Start { config: Config::default(), seed: Seed::from(1) };
+        let core = DefaultExecutor::start(Tick::ZERO, start);
         let now = Tick::from_nanos(1_000_000_000_000);
         Self { core, now, calls: Vec::new(), names: Vec::new(), updates: Vec::new(), launches: Vec::new() }
     }
@@ -84,13 +91,14 @@ impl Rig {
             r#type: Some(v1::framework_info::capability::Type::TaskKillingState.into()),
         };
         let framework = v1::FrameworkInfo { capabilities: vec![capability], ..v1::FrameworkInfo::default() };
-        rig.core.handle_registered(
-            rig.now,
-            &framework,
-            v1::ContainerId { value: "own".to_owned(), parent: None },
-        );
-        assert!(rig.take().is_empty());
+        let own = v1::ContainerId { value: "own".to_owned(), parent: None };
+        assert!(rig.tell(Event::Registered { framework: Box::new(framework), own }).is_empty());
         rig
+    }
+
+    fn tell(&mut self, event: Event) -> Vec<String> {
+        self.core.handle(self.now, event);
+        self.take()
     }
 
     /// A group whose containers were all launched, with nothing left to say.
@@ -98,33 +106,31 @@ impl Rig {
         let mut rig = Self::registered();
         rig.group(tasks);
         for task in tasks {
-            rig.answer(&format!("launch {}", task.task_id.value), answer(200));
+            rig.answer(&format!("launch {}", task.task_id.value), done());
         }
         rig
     }
 
     fn group(&mut self, tasks: &[v1::TaskInfo]) -> Vec<String> {
-        self.core.handle_launch_group(self.now, v1::TaskGroupInfo { tasks: tasks.to_vec() });
-        self.take()
+        self.tell(Event::LaunchGroup(v1::TaskGroupInfo { tasks: tasks.to_vec() }))
     }
 
-    fn answer(&mut self, what: &str, answer: Result<Answer, String>) -> Vec<String> {
+    fn answer(&mut self, what: &str, answer: Answer) -> Vec<String> {
         let place = self.calls.iter().position(|(_, words)| words == what).expect(what);
         let (id, _) = self.calls.remove(place);
-        self.core.handle_answer(self.now, id, answer);
-        self.take()
+        self.tell(Event::Answered { id, answer })
     }
 
     fn kill(&mut self, task_id: &str) -> Vec<String> {
-        self.core.handle_kill(self.now, task_id, None);
-        self.take()
+        self.kill_with(task_id, None)
+    }
+
+    fn kill_with(&mut self, task_id: &str, policy: Option<v1::KillPolicy>) -> Vec<String> {
+        self.tell(Event::Kill { task_id: task_id.to_owned(), policy })
     }
 
     fn settle(&mut self) -> Vec<String> {
-        for _ in 0..self.core.unsettled {
-            self.core.handle_update_settled(self.now);
-        }
-        self.take()
+        (0..self.core.unsettled).flat_map(|_| self.tell(Event::UpdateSettled)).collect()
     }
 
     fn pass(&mut self, time: Duration) -> Vec<String> {
@@ -226,8 +232,8 @@ fn a_group_is_launched_and_waited_for() {
     assert_eq!(variables, [("MESOS_CONTAINER_IP", "127.0.0.1"), ("MESOS_ALLOCATION_ROLE", "*")]);
     assert_eq!(launch.resources, task("g1").resources);
     assert_eq!(launch.container, None);
-    assert!(rig.answer("launch g1", answer(200)).is_empty());
-    assert_eq!(rig.answer("launch g2", answer(200)), ["g1 Running", "g2 Running", "wait g1", "wait g2"]);
+    assert!(rig.answer("launch g1", done()).is_empty());
+    assert_eq!(rig.answer("launch g2", done()), ["g1 Running", "g2 Running", "wait g1", "wait g2"]);
     assert_eq!(rig.answer("wait g1", exit(0)), ["g1 Finished"]);
     assert_eq!(rig.updates.last().unwrap().message(), "Command exited with status 0");
     assert_eq!(rig.answer("wait g2", exit(0)), ["g2 Finished"]);
@@ -239,24 +245,22 @@ fn a_group_is_launched_and_waited_for() {
 #[test]
 fn a_killed_task_takes_its_group_with_it() {
     let mut rig = Rig::with_group(&[task("g1"), task("g2")]);
-    rig.core.handle_disconnected(rig.now);
-    assert_eq!(rig.take(), ["cancel wait g1", "cancel wait g2"]);
+    assert_eq!(rig.tell(Event::Disconnected), ["cancel wait g1", "cancel wait g2"]);
     assert!(rig.pass(second() * 60).is_empty(), "there is nobody to ask");
-    rig.core.handle_reregistered(rig.now);
-    assert_eq!(rig.take(), ["wait g1", "wait g2"]);
+    assert_eq!(rig.tell(Event::Reregistered), ["wait g1", "wait g2"]);
     // The agent recovers.
     for task in ["wait g1", "wait g2"] {
-        assert!(rig.answer(task, answer(503)).is_empty());
+        assert!(rig.answer(task, missed()).is_empty());
     }
     assert!(rig.pass(second() / 2).is_empty());
     assert_eq!(rig.pass(second() / 2), ["wait g1", "wait g2"]);
     assert_eq!(rig.kill("g1"), ["g1 Killing", "kill g1 15"]);
     assert!(rig.kill("g1").is_empty());
-    rig.answer("kill g1 15", answer(200));
+    rig.answer("kill g1 15", done());
     assert_eq!(rig.answer("wait g1", exit(15)), ["g1 Killed", "g2 Killing", "kill g2 15"]);
     let last = &rig.updates[rig.updates.len() - 2];
     assert_eq!((last.message(), last.healthy), ("Command terminated with signal Terminated", None));
-    rig.answer("kill g2 15", answer(200));
+    rig.answer("kill g2 15", done());
     assert_eq!(rig.answer("wait g2", exit(15)), ["g2 Killed"]);
     assert_eq!(rig.settle(), ["stop"]);
 }
@@ -265,7 +269,7 @@ fn a_killed_task_takes_its_group_with_it() {
 fn a_failed_task_takes_its_group_with_it_and_only_that() {
     let mut rig = Rig::with_group(&[task("a"), task("b")]);
     rig.group(&[task("other")]);
-    rig.answer("launch other", answer(200));
+    rig.answer("launch other", done());
     assert_eq!(rig.answer("wait a", exit(3 << 8)), ["a Failed", "b Killing", "kill b 15"]);
     assert_eq!(rig.answer("wait b", exit(9)), ["b Killed"]);
     assert!(rig.settle().is_empty());
@@ -280,19 +284,18 @@ fn term_then_kill_after_the_grace() {
     };
     for (own, call, grace) in [(None, None, 3), (Some(5), None, 5), (Some(5), Some(1), 1)] {
         let mut rig = Rig::with_group(&[v1::TaskInfo { kill_policy: own.map(policy), ..task("t") }]);
-        rig.core.handle_kill(rig.now, "t", call.map(policy).as_ref());
-        assert_eq!(rig.take(), ["t Killing", "kill t 15"]);
-        rig.answer("kill t 15", answer(200));
+        assert_eq!(rig.kill_with("t", call.map(policy)), ["t Killing", "kill t 15"]);
+        rig.answer("kill t 15", done());
         assert!(rig.pass(second() * grace - Duration::from_millis(1)).is_empty());
         assert_eq!(rig.pass(Duration::from_millis(1)), ["kill t 9"]);
-        rig.answer("kill t 9", answer(200));
+        rig.answer("kill t 9", done());
         assert!(rig.pass(second() * 100).is_empty());
     }
     // A second call shortens the grace, and cannot make it longer.
     let mut rig = Rig::with_group(&[task("t")]);
     rig.kill("t");
-    rig.core.handle_kill(rig.now, "t", Some(&policy(1)));
-    rig.core.handle_kill(rig.now, "t", Some(&policy(100)));
+    rig.kill_with("t", Some(policy(1)));
+    rig.kill_with("t", Some(policy(100)));
     assert_eq!(rig.pass(second()), ["kill t 9"]);
 }
 
@@ -300,24 +303,22 @@ fn term_then_kill_after_the_grace() {
 fn a_kill_that_does_not_arrive_is_repeated() {
     let mut rig = Rig::with_group(&[task("t")]);
     rig.kill("t");
-    assert!(rig.answer("kill t 15", Err("no connection".to_owned())).is_empty());
+    assert!(rig.answer("kill t 15", missed()).is_empty());
     assert_eq!(rig.pass(second()), ["kill t 15"]);
     // The container has ended already: WAIT tells.
-    assert!(rig.answer("kill t 15", answer(404)).is_empty());
-    rig.core.handle_disconnected(rig.now);
-    rig.take();
+    assert!(rig.answer("kill t 15", Answer::Refused("not here".to_owned())).is_empty());
+    rig.tell(Event::Disconnected);
     assert!(rig.pass(second() * 10).is_empty());
-    rig.core.handle_reregistered(rig.now);
-    assert_eq!(rig.take(), ["wait t", "kill t 9"]);
+    assert_eq!(rig.tell(Event::Reregistered), ["wait t", "kill t 9"]);
 }
 
 #[test]
 fn a_container_that_cannot_be_launched_fails_its_group() {
     let mut rig = Rig::registered();
     rig.group(&[task("a"), task("b")]);
-    rig.answer("launch a", answer(200));
-    let refusal = Answer { status: 400, response: None, text: "no such image".to_owned() };
-    assert_eq!(rig.answer("launch b", Ok(refusal)), ["b Failed", "a Killing", "kill a 15", "wait a"]);
+    rig.answer("launch a", done());
+    let refusal = Answer::Refused("no such image".to_owned());
+    assert_eq!(rig.answer("launch b", refusal), ["b Failed", "a Killing", "kill a 15", "wait a"]);
     let failed = &rig.updates[rig.updates.len() - 2];
     assert_eq!(failed.message(), "Failed to launch container: no such image");
     assert_eq!(failed.reason(), v1::task_status::Reason::ContainerLaunchFailed);
@@ -329,12 +330,10 @@ fn a_container_that_cannot_be_launched_fails_its_group() {
 fn a_launch_that_was_interrupted_is_repeated() {
     let mut rig = Rig::registered();
     rig.group(&[task("a")]);
-    rig.core.handle_disconnected(rig.now);
-    assert_eq!(rig.take(), ["cancel launch a"]);
-    rig.core.handle_reregistered(rig.now);
-    assert_eq!(rig.take(), ["launch a"]);
+    assert_eq!(rig.tell(Event::Disconnected), ["cancel launch a"]);
+    assert_eq!(rig.tell(Event::Reregistered), ["launch a"]);
     // It had arrived the first time.
-    assert_eq!(rig.answer("launch a", answer(202)), ["a Running", "wait a"]);
+    assert_eq!(rig.answer("launch a", done()), ["a Running", "wait a"]);
     assert_eq!(rig.launches[0].container_id, rig.launches[1].container_id);
 }
 
@@ -343,8 +342,8 @@ fn a_kill_during_the_launch_comes_right_after_it() {
     let mut rig = Rig::registered();
     rig.group(&[task("a"), task("b")]);
     assert_eq!(rig.kill("a"), ["a Killing"]);
-    assert_eq!(rig.answer("launch b", answer(200)), ["b Running", "wait b"]);
-    assert_eq!(rig.answer("launch a", answer(200)), ["kill a 15", "wait a"]);
+    assert_eq!(rig.answer("launch b", done()), ["b Running", "wait b"]);
+    assert_eq!(rig.answer("launch a", done()), ["kill a 15", "wait a"]);
     assert_eq!(rig.answer("wait a", exit(15)), ["a Killed", "b Killing", "kill b 15"]);
 }
 
@@ -352,27 +351,23 @@ fn a_kill_during_the_launch_comes_right_after_it() {
 fn shutdown_kills_all_within_its_time() {
     let slow = v1::KillPolicy { grace_period: Some(v1::DurationInfo { nanoseconds: 60_000_000_000 }) };
     let mut rig = Rig::with_group(&[task("a"), v1::TaskInfo { kill_policy: Some(slow), ..task("b") }]);
-    rig.core.handle_shutdown(rig.now);
-    assert_eq!(rig.take(), ["a Killing", "kill a 15", "b Killing", "kill b 15"]);
+    assert_eq!(rig.tell(Event::Shutdown), ["a Killing", "kill a 15", "b Killing", "kill b 15"]);
     assert_eq!(rig.pass(second() * 4), ["kill a 9", "kill b 9"]);
     rig.answer("wait a", exit(9));
     rig.answer("wait b", exit(9));
     assert_eq!(rig.settle(), ["stop"]);
     // Without tasks, and without an agent, there is nothing to wait for.
     let mut rig = Rig::registered();
-    rig.core.handle_shutdown(rig.now);
-    assert_eq!(rig.take(), ["stop"]);
+    assert_eq!(rig.tell(Event::Shutdown), ["stop"]);
     let mut rig = Rig::with_group(&[task("a")]);
-    rig.core.handle_disconnected(rig.now);
-    rig.core.handle_shutdown(rig.now);
-    assert_eq!(rig.take(), ["cancel wait a", "stop"]);
+    assert_eq!(rig.tell(Event::Disconnected), ["cancel wait a"]);
+    assert_eq!(rig.tell(Event::Shutdown), ["stop"]);
 }
 
 #[test]
 fn a_task_alone_ends_the_executor() {
     let mut rig = Rig::with_group(&[task("a")]);
-    rig.core.handle_launch(rig.now, "alone");
-    assert_eq!(rig.take(), ["a Killing", "kill a 15"]);
+    assert_eq!(rig.tell(Event::Launch { task_id: "alone".to_owned() }), ["a Killing", "kill a 15"]);
 }
 
 #[test]
@@ -382,7 +377,7 @@ fn last_updates_are_waited_for_but_not_for_ever() {
     assert!(rig.pass(second() * 59).is_empty());
     // A group that comes meanwhile is welcome.
     assert_eq!(rig.group(&[task("b")]), ["b Starting", "launch b"]);
-    rig.answer("launch b", answer(200));
+    rig.answer("launch b", done());
     rig.answer("wait b", exit(0));
     assert_eq!(rig.pass(second() * 60), ["stop"]);
     assert!(rig.group(&[task("c")]).is_empty());
@@ -415,8 +410,8 @@ fn the_agent_knows_better_why_a_container_ended() {
     assert_eq!(status.limitation, Some(limitation));
     // It knows nothing at all.
     let mut rig = Rig::with_group(&[task("a")]);
-    let gone = Answer { status: 404, response: None, text: "Container own.x cannot be found".to_owned() };
-    assert_eq!(rig.answer("wait a", Ok(gone)), ["a Failed"]);
+    let gone = Answer::Refused("Container own.x cannot be found".to_owned());
+    assert_eq!(rig.answer("wait a", gone), ["a Failed"]);
     let message = "Command terminated with unknown status: Container own.x cannot be found";
     assert_eq!(rig.updates.last().unwrap().message(), message);
 }
@@ -425,26 +420,23 @@ fn the_agent_knows_better_why_a_container_ended() {
 fn a_failing_command_check_kills() {
     let mut rig = Rig::registered();
     rig.group(&[command_health("a"), task("b")]);
-    rig.answer("launch a", answer(200));
-    assert_eq!(
-        rig.answer("launch b", answer(200)),
-        ["a Running", "session a", "b Running", "wait a", "wait b"]
-    );
-    assert_eq!(rig.answer("session a", answer(200)), ["wait check a"]);
+    rig.answer("launch a", done());
+    assert_eq!(rig.answer("launch b", done()), ["a Running", "session a", "b Running", "wait a", "wait b"]);
+    assert_eq!(rig.answer("session a", done()), ["wait check a"]);
     assert_eq!(rig.answer("wait check a", exit(0)), ["remove check", "a Running"]);
     let status = rig.updates.last().unwrap();
     assert_eq!(status.healthy, Some(true));
     assert_eq!(status.reason(), v1::task_status::Reason::TaskHealthCheckStatusUpdated);
-    rig.answer("remove check", answer(200));
+    rig.answer("remove check", done());
     // What the agent could not do says nothing about the task.
     assert_eq!(rig.pass(second()), ["session a"]);
-    assert!(rig.answer("session a", answer(503)).is_empty());
+    assert!(rig.answer("session a", missed()).is_empty());
     assert_eq!(rig.pass(second()), ["session a"]);
-    rig.answer("session a", answer(200));
+    rig.answer("session a", done());
     assert_eq!(rig.answer("wait check a", exit(1 << 8)), ["remove check", "a Running"]);
-    rig.answer("remove check", answer(200));
+    rig.answer("remove check", done());
     assert_eq!(rig.pass(second()), ["session a"]);
-    rig.answer("session a", answer(200));
+    rig.answer("session a", done());
     assert_eq!(
         rig.answer("wait check a", exit(1 << 8)),
         ["remove check", "a Running", "a Killing", "kill a 15"]
@@ -457,11 +449,9 @@ fn a_failing_command_check_kills() {
 #[test]
 fn checks_rest_while_the_agent_is_away() {
     let mut rig = Rig::with_group(&[command_health("a")]);
-    rig.core.handle_disconnected(rig.now);
-    assert_eq!(rig.take(), ["cancel session a", "cancel wait a"]);
+    assert_eq!(rig.tell(Event::Disconnected), ["cancel session a", "cancel wait a"]);
     assert!(rig.pass(second() * 60).is_empty());
-    rig.core.handle_reregistered(rig.now);
-    assert_eq!(rig.take(), ["wait a", "session a"]);
+    assert_eq!(rig.tell(Event::Reregistered), ["wait a", "session a"]);
     // A check under way ends with its task, and what is left of it goes.
     assert_eq!(rig.kill("a"), ["cancel session a", "wait check a", "a Killing", "kill a 15"]);
     assert_eq!(rig.answer("wait check a", exit(9)), ["remove check"]);
@@ -477,10 +467,11 @@ fn a_check_over_the_network_is_the_shells() {
     };
     let mut rig = Rig::registered();
     rig.group(&[v1::TaskInfo { check: Some(check.into()), ..task("a") }]);
-    assert_eq!(rig.answer("launch a", answer(200)), ["a Running", "probe a", "wait a"]);
+    assert_eq!(rig.answer("launch a", done()), ["a Running", "probe a", "wait a"]);
     assert!(rig.updates.iter().all(|status| status.check_status.is_some_and(|it| it.tcp.is_some())));
-    rig.core.handle_probed(rig.now, "a", ProbeId(1), &Outcome::Connected(false));
-    assert_eq!(rig.take(), ["a Running"]);
+    let probed =
+        Event::Probed { task_id: "a".to_owned(), id: ProbeId(1), outcome: Outcome::Connected(false) };
+    assert_eq!(rig.tell(probed), ["a Running"]);
     let status = rig.updates.last().unwrap().check_status.unwrap();
     assert_eq!(status.tcp.unwrap().succeeded, Some(false));
     assert_eq!(rig.pass(second() * 10), ["probe a"]);

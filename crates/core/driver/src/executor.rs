@@ -27,6 +27,8 @@
 //!
 //! Must not live here: what a task is. That is the user's.
 
+mod effect;
+mod event;
 mod events;
 mod lines;
 mod messages;
@@ -42,22 +44,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Attempts, Backoff, Chance, Core, Seed, Timers};
 use tepui_model::Tick;
 use tepui_wire_libprocess::{Address, Upid};
-use tepui_wire_mesos::{
-    Message,
-    v1::{
-        AgentId, AgentInfo, ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy,
-        TaskGroupInfo, TaskId, TaskInfo, TaskStatus, executor::Call,
-    },
-};
+use tepui_wire_mesos::v1::{AgentId, ContainerId, ExecutorId, FrameworkId, TaskInfo};
 
-use crate::{Backoff, CallToken, DriverEnv, DriverStatus, Subscription, chance::Chance};
+use crate::{CallToken, DriverEnv, DriverStatus, Subscription};
+pub use effect::{Callback, Effect};
+pub use event::Event;
 use updates::Updates;
 
 /// How a driver and its agent talk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// The executor API over HTTP (v1).
     #[default]
@@ -72,7 +71,7 @@ pub enum Transport {
 }
 
 /// What an executor driver is told at its beginning.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// HTTP or libprocess. Default: HTTP.
     pub transport: Transport,
@@ -132,129 +131,46 @@ impl Config {
     }
 }
 
-/// What the shell must do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Connect to `agent`, POST `call` to its executor API and read the event stream. Ends in
-    /// [`ExecutorDriver::handle_disconnected`] unless it is closed first.
-    Subscribe {
-        /// Number of the attempt; the shell gives it back with everything that comes of it.
-        subscription: Subscription,
-        /// Where to.
-        agent: Address,
-        /// A SUBSCRIBE with everything unacknowledged.
-        call: Box<Call>,
-    },
-    /// POST `call` on the other connection (which outlives subscriptions), in order, and answer with
-    /// [`ExecutorDriver::handle_reply`]: always, exactly once.
-    Call {
-        /// Number of the call.
-        token: CallToken,
-        /// The call.
-        call: Box<Call>,
-    },
-    /// Drop the stream of a subscription.
-    Close {
-        /// Which.
-        subscription: Subscription,
-    },
-    /// Keep a connection to this process, and tell of its end with [`ExecutorDriver::handle_exited`]. One that is
-    /// there already is replaced by a new one, and its end not told.
-    Link {
-        /// The agent.
-        to: Upid,
-    },
-    /// Send a libprocess message, in order; nothing comes back.
-    Send {
-        /// The agent.
-        to: Upid,
-        /// The message.
-        message: Box<Message>,
-    },
-    /// Call the user back. In order, one at a time, none after the driver was stopped or aborted but
-    /// [`Callback::Error`].
-    Deliver(Callback),
-    /// The shutdown's grace is over: SIGKILL to the process group that this process is in.
-    KillProcessGroup,
-    /// Something odd that the user need not handle: for the log.
-    Warn(String),
-}
-
-/// What the user of the driver sees.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Callback {
-    /// The first subscription.
-    Registered {
-        /// As the framework described it.
-        executor_info: Box<ExecutorInfo>,
-        /// The framework.
-        framework_info: Box<FrameworkInfo>,
-        /// The agent.
-        agent_info: Box<AgentInfo>,
-    },
-    /// A later subscription, to the same agent.
-    Reregistered {
-        /// The agent.
-        agent_info: Box<AgentInfo>,
-    },
-    /// The agent is lost. With checkpointing it is waited for; otherwise `Shutdown` follows at once.
-    Disconnected,
-    /// A task to run.
-    LaunchTask(Box<TaskInfo>),
-    /// Tasks to run together.
-    LaunchTaskGroup(TaskGroupInfo),
-    /// A task to end.
-    KillTask {
-        /// Which.
-        task_id: TaskId,
-        /// How, if the framework says.
-        kill_policy: Option<KillPolicy>,
-    },
-    /// From the scheduler; best effort.
-    FrameworkMessage(Bytes),
-    /// An update has arrived for good; nothing else has to be done about it.
-    UpdateAcknowledged {
-        /// The task.
-        task_id: TaskId,
-        /// As [`ExecutorDriver::send_status_update`] chose it.
-        uuid: Bytes,
-    },
-    /// An update that will never arrive: it is wrong in itself.
-    UpdateRefused {
-        /// The update.
-        status: Box<TaskStatus>,
-        /// Why.
-        reason: String,
-    },
-    /// End all tasks, send their last updates, stop the driver. After the grace the process is killed.
-    Shutdown,
-    /// The end: the driver is aborted already.
-    Error(String),
+/// What an executor driver is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// As it is to work.
+    pub config: Config,
+    /// Its chance.
+    pub seed: Seed,
 }
 
 /// Where the subscription stands; see the diagram in the module's documentation.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum State {
     NotStarted,
-    Waiting {
-        until: Tick,
-    },
+    /// For the time of the next attempt.
+    Waiting,
     /// Registered once, and lost: an agent that is back will send ReconnectExecutor (libprocess only).
     Lost,
-    Subscribing {
-        subscription: Subscription,
-        deadline: Tick,
-    },
-    Subscribed {
-        subscription: Subscription,
-    },
+    Subscribing(Subscription),
+    Subscribed(Subscription),
     /// Shutting down without a subscription; calls are still tried, because an agent takes them without one.
     Detached,
     Ended,
 }
 
+/// What falls due; updates that are to be repeated have timers of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Timer {
+    /// After a stop: the updates that have not left are given up.
+    Flush,
+    /// The shutdown's grace is over.
+    Kill,
+    /// A lost agent is given up.
+    Recovery,
+    /// The next attempt, or the end of the patience with the one under way.
+    Subscription,
+    Heartbeat,
+}
+
 /// What a call without an answer carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Waiting {
     /// An update, by its number in [`Updates`].
     Update(u64),
@@ -265,25 +181,21 @@ enum Waiting {
 }
 
 /// The executor's side of the executor API, as a state machine.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ExecutorDriver {
     config: Config,
     status: DriverStatus,
     state: State,
     chance: Chance,
-    subscriptions: u64,
-    calls: u64,
+    timers: Timers<Timer>,
+    subscriptions: Attempts<Subscription>,
+    calls: Attempts<CallToken>,
     ever_subscribed: bool,
     container_id: Option<ContainerId>,
     /// SHUTDOWN came, or was concluded.
     shutting_down: bool,
-    /// When a lost agent is given up.
-    recovery_deadline: Option<Tick>,
-    /// When the process group is killed.
-    kill_deadline: Option<Tick>,
-    /// After `stop`: when the updates that have not left are given up.
-    flush_deadline: Option<Tick>,
-    next_heartbeat: Option<Tick>,
+    /// Stopped, and finished as soon as the updates have left.
+    flushing: bool,
     updates: Updates,
     /// Tasks that have not ended for good, by id; with the place in `unacknowledged` of those of which no
     /// update was acknowledged yet.
@@ -298,7 +210,7 @@ pub struct ExecutorDriver {
 }
 
 /// What has happened since the beginning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Updates that the user gave.
     pub updates: u64,
@@ -306,24 +218,28 @@ pub struct Counters {
     pub acknowledgements: u64,
 }
 
-impl ExecutorDriver {
-    /// A driver that does nothing before [`start`](Self::start). The same seed and inputs give the same effects.
-    pub fn new(config: Config, seed: u64) -> Self {
+impl Core for ExecutorDriver {
+    const NAME: &'static str = "executor driver";
+    type Start = Start;
+    type Event = Event;
+    type Effect = Effect;
+
+    /// A driver that does nothing before [`Event::Start`].
+    fn start(_now: Tick, start: Start) -> Self {
+        let Start { config, seed } = start;
         Self {
             updates: Updates::new(config.update_retry),
             config,
             status: DriverStatus::NotStarted,
             state: State::NotStarted,
             chance: Chance::new(seed),
-            subscriptions: 0,
-            calls: 0,
+            timers: Timers::new(),
+            subscriptions: Attempts::new(),
+            calls: Attempts::new(),
             ever_subscribed: false,
             container_id: None,
             shutting_down: false,
-            recovery_deadline: None,
-            kill_deadline: None,
-            flush_deadline: None,
-            next_heartbeat: None,
+            flushing: false,
             tasks: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             arrivals: 0,
@@ -334,6 +250,45 @@ impl ExecutorDriver {
         }
     }
 
+    fn handle(&mut self, now: Tick, event: Event) {
+        match event {
+            Event::Start => self.begin(now),
+            Event::Stop => self.stop(now),
+            Event::Abort => self.abort(),
+            Event::Update(status) => self.update(now, *status),
+            Event::Message(data) => self.message(data),
+            Event::Connected(subscription) => self.connected(subscription),
+            Event::Heard { subscription, event } => self.heard(now, subscription, *event),
+            Event::Lost { subscription, loss } => self.disconnected(now, subscription, loss),
+            Event::Answered { token, fate } => self.answered(now, token, fate),
+            Event::Received { from, message } => self.received(now, &from, *message),
+            Event::Exited(pid) => self.exited(now, &pid),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Tick) {
+        // What is armed meanwhile waits for the next time, however short its wait.
+        let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop(now)).collect();
+        for timer in due {
+            if !self.is_finished() {
+                self.fell_due(now, timer);
+            }
+        }
+        self.send_due(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Tick> {
+        // While nothing can be sent, there is nothing to repeat.
+        let repeat = if self.can_call() { self.updates.poll_timeout() } else { None };
+        [self.timers.next(), repeat].into_iter().flatten().min()
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+}
+
+impl ExecutorDriver {
     /// Where the driver is in its life.
     pub const fn status(&self) -> DriverStatus {
         self.status
@@ -351,7 +306,7 @@ impl ExecutorDriver {
 
     /// Whether the agent has confirmed the current subscription.
     pub const fn is_subscribed(&self) -> bool {
-        matches!(self.state, State::Subscribed { .. })
+        matches!(self.state, State::Subscribed(_))
     }
 
     /// The container that the executor is in, as far as the agent says.
@@ -369,31 +324,22 @@ impl ExecutorDriver {
         self.counters
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if nothing happens before.
-    pub fn poll_timeout(&self) -> Option<Tick> {
-        let subscription = match self.state {
-            State::Waiting { until } => Some(until),
-            State::Subscribing { deadline, .. } => Some(deadline),
-            State::Ended => return None,
-            State::NotStarted | State::Lost | State::Subscribed { .. } | State::Detached => None,
-        };
-        // While nothing can be sent, there is nothing to repeat.
-        let repeat = if self.can_call() { self.updates.poll_timeout() } else { None };
-        let heartbeat = if self.is_subscribed() { self.next_heartbeat } else { None };
-        [subscription, self.recovery_deadline, self.kill_deadline, self.flush_deadline, heartbeat, repeat]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// The next thing to do, in order.
-    pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
-    }
-
     /// Calls go out while subscribed, and while shutting down even without a subscription.
     const fn can_call(&self) -> bool {
-        matches!(self.state, State::Subscribed { .. } | State::Detached)
+        matches!(self.state, State::Subscribed(_) | State::Detached)
+    }
+
+    /// The subscription stands otherwise; `due` is when that is looked at again.
+    fn enter(&mut self, state: State, due: Option<Tick>) {
+        self.state = state;
+        if self.is_finished() {
+            self.timers.clear();
+        }
+        self.timers.cancel(&Timer::Heartbeat);
+        match due {
+            Some(due) => self.timers.set(Timer::Subscription, due),
+            None => drop(self.timers.cancel(&Timer::Subscription)),
+        }
     }
 
     fn warn(&mut self, text: impl Into<String>) {

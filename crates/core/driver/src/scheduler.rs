@@ -12,7 +12,7 @@
 //! What a user may rely on:
 //!
 //! * **Calls are refused, not queued, while there is no subscription** ([`Refused::NotSubscribed`]): offers die
-//!   with a subscription, and a KILL or RECONCILE that waits unseen helps nobody. [`Event::Subscribed`] is the
+//!   with a subscription, and a KILL or RECONCILE that waits unseen helps nobody. [`Callback::Subscribed`] is the
 //!   sign to repeat what still matters.
 //! * **Only updates with a uuid are acknowledged.** Those the master makes itself have none.
 //! * **An update may come more than once**: until it is acknowledged, its agent repeats it after 10 s, doubling
@@ -25,6 +25,8 @@
 
 pub mod calls;
 mod commands;
+mod effect;
+mod event;
 mod events;
 mod subscription;
 #[cfg(test)]
@@ -36,32 +38,34 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use tepui_model::{Loss, Reply, Tick};
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Attempts, Backoff, Chance, Core, Seed, Waits};
+use tepui_model::Tick;
 use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::v1::{
-    AgentId, ExecutorId, FrameworkId, FrameworkInfo, InverseOffer, MasterInfo, Offer, OfferId,
-    OperationStatus, TaskId, TaskStatus,
-    scheduler::{Call, OfferConstraints, call},
+    AgentId, FrameworkId, FrameworkInfo,
+    scheduler::{OfferConstraints, call},
 };
 
-use crate::{Backoff, CallToken, DriverStatus, Subscription, backoff::Bound, chance::Chance};
+use crate::{CallToken, DriverStatus, Subscription};
+pub use effect::{CallError, Callback, Effect};
+pub use event::{Event, Receipt};
 
 /// Who acknowledges the status updates that carry a uuid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Acknowledgement {
-    /// The driver, once the user is done with the update ([`SchedulerDriver::handle_processed`]).
+    /// The driver, once the user is done with the update ([`Event::Processed`]).
     #[default]
     Automatic,
-    /// The user, by [`SchedulerDriver::acknowledge`], when he has written down what he needs.
+    /// The user, by a call ([`calls::acknowledge`]), when he has written down what he needs.
     Explicit,
 }
 
 /// What a scheduler driver is told at its beginning.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// What is subscribed. With an id: the framework that it continues; without: a new one, whose id comes
-    /// with [`Event::Subscribed`].
+    /// with [`Callback::Subscribed`].
     pub framework: FrameworkInfo,
     /// Roles that want no offers at first.
     pub suppressed_roles: Vec<String>,
@@ -103,126 +107,10 @@ impl Config {
     }
 }
 
-/// What the shell must do.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the common one: a box would be one more allocation"
-)]
-pub enum Effect {
-    /// Connect to `master`, POST `call` to its scheduler API and read the event stream. Ends in
-    /// [`SchedulerDriver::handle_disconnected`] unless it is closed first.
-    Subscribe {
-        /// Number of the attempt; the shell gives it back with everything that comes of it.
-        subscription: Subscription,
-        /// Where to. An empty path means `/api/v1/scheduler`.
-        master: Address,
-        /// A SUBSCRIBE.
-        call: Box<Call>,
-    },
-    /// POST `call` on the call connection of `subscription`, in order, and tell
-    /// [`SchedulerDriver::handle_reply`] what becomes of it. When the subscription ends, calls without an answer
-    /// have failed, and answers that still come are ignored.
-    Call {
-        /// Whose call connection.
-        subscription: Subscription,
-        /// Number of the call.
-        token: CallToken,
-        /// Value of the `Mesos-Stream-Id` header.
-        stream_id: Option<Arc<str>>,
-        /// The call, with its framework id.
-        call: Box<Call>,
-    },
-    /// Drop the stream and the call connection of a subscription. When the driver
-    /// [is finished](SchedulerDriver::is_finished), let the calls already asked for leave first.
-    Close {
-        /// Which.
-        subscription: Subscription,
-    },
-    /// Hand this to the user.
-    Deliver(Event),
-    /// Something odd that the user need not handle: for the log.
-    Warn(String),
-}
-
-/// What the user of the driver sees.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// There is a subscription; calls are taken from here on.
-    Subscribed {
-        /// The framework's id: to be kept by who wants to continue it after a restart.
-        framework_id: FrameworkId,
-        /// The leading master, if it says.
-        master_info: Option<MasterInfo>,
-        /// Not the first subscription of this driver. Offers from before are gone; updates may have been missed.
-        again: bool,
-    },
-    /// The subscription is lost; the driver is at work on the next. All offers are void.
-    Disconnected {
-        /// In words.
-        reason: String,
-    },
-    /// Resources of agents, held for this framework until accepted or declined.
-    Offers(Vec<Offer>),
-    /// An offer is no longer valid.
-    Rescind(OfferId),
-    /// Agents ask for their resources back, for maintenance.
-    InverseOffers(Vec<InverseOffer>),
-    /// An inverse offer is no longer valid.
-    RescindInverseOffer(OfferId),
-    /// A task's state changed (or is repeated).
-    Update(TaskStatus),
-    /// An operation's state changed; acknowledged only by the user.
-    UpdateOperationStatus(OperationStatus),
-    /// From an executor; best effort.
-    Message {
-        /// Its agent.
-        agent_id: AgentId,
-        /// The executor.
-        executor_id: ExecutorId,
-        /// As it was sent.
-        data: Bytes,
-    },
-    /// An executor ended, or (without an executor id) an agent is gone.
-    Failure {
-        /// The agent.
-        agent_id: Option<AgentId>,
-        /// The executor.
-        executor_id: Option<ExecutorId>,
-        /// Raw wait status of the executor: `exit 7` is 1792, SIGKILL is 9.
-        status: Option<i32>,
-    },
-    /// A call did not reach the master, or the master refused it.
-    CallFailed {
-        /// As the call returned it.
-        token: CallToken,
-        /// What kind of call.
-        call: call::Type,
-        /// Why.
-        error: CallError,
-    },
-    /// The end: the driver is aborted and will deliver nothing more.
-    Error {
-        /// The master's words, or the driver's.
-        message: String,
-    },
-}
-
-/// Why a call that was taken came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The master answered with an error.
-    #[error("the master answered with {}: {}", .0.status, .0.body)]
-    Answered(Reply),
-    /// There was no answer; the call may or may not have been heard.
-    #[error("no answer from the master: {0}")]
-    Unanswered(String),
-}
-
 /// Why a call was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There is no subscription now. Wait for the next [`Event::Subscribed`].
+    /// There is no subscription now. Wait for the next [`Callback::Subscribed`].
     #[error("the framework is not subscribed now; wait for the next subscription")]
     NotSubscribed,
     /// As many calls as allowed wait for their answers. Try again later.
@@ -233,27 +121,17 @@ pub enum Refused {
     NotRunning(DriverStatus),
 }
 
-/// What it takes to acknowledge an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The agent that repeats the update.
-    pub agent_id: AgentId,
-    /// The task.
-    pub task_id: TaskId,
-    /// 16 bytes.
-    pub uuid: Bytes,
-}
-
-impl Receipt {
-    /// Of an update that wants to be acknowledged; `None` of one that must not be (it has no uuid).
-    pub fn of(status: &TaskStatus) -> Option<Self> {
-        let uuid = status.uuid.clone().filter(|uuid| !uuid.is_empty())?;
-        Some(Self { agent_id: status.agent_id.clone()?, task_id: status.task_id.clone(), uuid })
-    }
+/// What a scheduler driver is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// As it is to work.
+    pub config: Config,
+    /// Its chance.
+    pub seed: Seed,
 }
 
 /// Where the subscription stands; see the diagram in the module's documentation.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 enum State {
     NotStarted,
     Waiting {
@@ -281,21 +159,21 @@ enum State {
 }
 
 /// The scheduler's side of the scheduler API, as a state machine.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SchedulerDriver {
     config: Config,
     status: DriverStatus,
     state: State,
     chance: Chance,
-    bound: Bound,
+    waits: Waits,
     /// Which of the configured masters is next.
     master: usize,
     /// Where a redirect pointed; used once.
     redirected: Option<Address>,
     /// Redirects followed without a subscription in between.
     redirects: u32,
-    subscriptions: u64,
-    calls: u64,
+    subscriptions: Attempts<Subscription>,
+    calls: Attempts<CallToken>,
     ever_subscribed: bool,
     waiting_calls: BTreeMap<CallToken, call::Type>,
     /// Only with `config.reconcile`: tasks not known to have ended, with their agents.
@@ -303,19 +181,17 @@ pub struct SchedulerDriver {
     effects: VecDeque<Effect>,
 }
 
-impl SchedulerDriver {
-    /// A driver that does nothing before [`start`](Self::start). The same seed and inputs give the same effects.
-    pub fn new(config: Config, seed: u64) -> Self {
-        let backoff = config.backoff;
-        let tenth = config
-            .framework
-            .failover_timeout
-            .filter(|timeout| *timeout > 0.0)
-            .map_or(backoff.max, |timeout| {
-                Duration::try_from_secs_f64(timeout / 10.0).unwrap_or(backoff.max).min(backoff.max)
-            });
+impl Core for SchedulerDriver {
+    const NAME: &'static str = "scheduler driver";
+    type Start = Start;
+    type Event = Event;
+    type Effect = Effect;
+
+    /// A driver that does nothing before [`Event::Start`].
+    fn start(_now: Tick, start: Start) -> Self {
+        let Start { config, seed } = start;
         Self {
-            bound: Bound::new(Backoff { first: backoff.first, max: tenth }),
+            waits: Waits::new(backoff(&config)),
             config,
             status: DriverStatus::NotStarted,
             state: State::NotStarted,
@@ -323,8 +199,8 @@ impl SchedulerDriver {
             master: 0,
             redirected: None,
             redirects: 0,
-            subscriptions: 0,
-            calls: 0,
+            subscriptions: Attempts::new(),
+            calls: Attempts::new(),
             ever_subscribed: false,
             waiting_calls: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -332,6 +208,55 @@ impl SchedulerDriver {
         }
     }
 
+    fn handle(&mut self, now: Tick, event: Event) {
+        match event {
+            Event::Start => self.begin(now),
+            Event::Stop { failover } => self.stop(now, failover),
+            Event::Abort => self.abort(),
+            Event::Call { token, call } => {
+                if self.next_call() == Ok(token) {
+                    self.put_call(call);
+                }
+            }
+            Event::Processed(receipt) => self.processed(receipt),
+            Event::Unread => self.alive(now),
+            Event::Connected { subscription, stream_id } => self.connected(subscription, stream_id),
+            Event::Heard { subscription, event } => self.heard(now, subscription, *event),
+            Event::Lost { subscription, loss } => self.disconnected(now, subscription, loss),
+            Event::Answered { token, fate } => self.answered(now, token, fate),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Tick) {
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.fell_due(now);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Tick> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Subscribing { deadline, .. }
+            | State::Subscribed { deadline, .. }
+            | State::TearingDown { deadline, .. } => Some(deadline),
+            State::NotStarted | State::Ended => None,
+        }
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+}
+
+/// How long this framework may wait: after its failover timeout nobody would know it any more.
+fn backoff(config: &Config) -> Backoff {
+    let Backoff { first, max } = config.backoff;
+    let timeout = config.framework.failover_timeout.filter(|timeout| *timeout > 0.0);
+    let tenth = timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout / 10.0).ok());
+    Backoff { first, max: tenth.map_or(max, |tenth| tenth.min(max)) }
+}
+
+impl SchedulerDriver {
     /// Where the driver is in its life.
     pub const fn status(&self) -> DriverStatus {
         self.status
@@ -357,27 +282,11 @@ impl SchedulerDriver {
         self.waiting_calls.len()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if nothing happens before.
-    pub const fn poll_timeout(&self) -> Option<Tick> {
-        match self.state {
-            State::Waiting { until } => Some(until),
-            State::Subscribing { deadline, .. }
-            | State::Subscribed { deadline, .. }
-            | State::TearingDown { deadline, .. } => Some(deadline),
-            State::NotStarted | State::Ended => None,
-        }
-    }
-
-    /// The next thing to do, in order.
-    pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
-    }
-
     fn warn(&mut self, text: impl Into<String>) {
         self.effects.push_back(Effect::Warn(text.into()));
     }
 
-    fn deliver(&mut self, event: Event) {
+    fn deliver(&mut self, event: Callback) {
         self.effects.push_back(Effect::Deliver(event));
     }
 
@@ -385,7 +294,7 @@ impl SchedulerDriver {
     fn fail(&mut self, message: impl Into<String>) {
         self.status = DriverStatus::Aborted;
         self.close();
-        self.deliver(Event::Error { message: message.into() });
+        self.deliver(Callback::Error { message: message.into() });
     }
 
     /// Closes whatever is open; nothing follows.
@@ -397,13 +306,5 @@ impl SchedulerDriver {
             self.effects.push_back(Effect::Close { subscription });
         }
         self.state = State::Ended;
-    }
-}
-
-/// The ways in which a subscription is not there; used by the handlers.
-fn redirect_of(loss: &Loss) -> Option<&str> {
-    match loss {
-        Loss::Refused { status: 301 | 302 | 303 | 307 | 308, location: Some(location), .. } => Some(location),
-        _ => None,
     }
 }

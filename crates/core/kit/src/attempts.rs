@@ -28,6 +28,11 @@ impl<T: From<u64>> Attempts<T> {
         Self::default()
     }
 
+    /// The number that the next one will have.
+    pub fn upcoming(&self) -> T {
+        T::from(self.last + 1)
+    }
+
     /// A new one.
     pub fn begin(&mut self) -> T {
         self.last += 1;
@@ -43,5 +48,6 @@ mod tests {
     fn numbers_go_up_from_one() {
         let mut attempts = Attempts::<u64>::new();
         assert_eq!([attempts.begin(), attempts.begin(), attempts.begin()], [1, 2, 3]);
+        assert_eq!([attempts.upcoming(), attempts.upcoming(), attempts.begin()], [4, 4, 4]);
     }
 }

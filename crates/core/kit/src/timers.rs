@@ -40,6 +40,12 @@ impl<T: Ord + Clone> Timers<T> {
         }
     }
 
+    /// Disarms all.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.due.clear();
+    }
+
     /// When the next timer is due.
     pub fn next(&self) -> Option<Tick> {
         self.queue.first().map(|(at, _)| *at)
@@ -94,5 +100,8 @@ mod tests {
         assert!(timers.cancel(&"a"));
         assert!(!timers.cancel(&"a"));
         assert_eq!((timers.at(&"a"), timers.pop(at(9))), (None, None));
+        timers.set("a", at(1));
+        timers.clear();
+        assert_eq!((timers.at(&"a"), timers.next()), (None, None));
     }
 }

@@ -13,28 +13,26 @@ mod files;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use tepui_core_checks::{Outcome, ProbeId};
-use tepui_core_default_executor::{Answer, CallId, Config, DefaultExecutor, Effect};
+use tepui_core_checks::ProbeId;
+use tepui_core_default_executor::{
+    Answer, CallId, Config, DefaultExecutor, Effect, Event as CoreEvent, Start,
+};
 use tepui_core_driver::DriverEnv;
+use tepui_core_kit::Core as _;
 use tepui_transport::ClientOptions;
 use tepui_wire_libprocess::Address;
-use tepui_wire_mesos::v1;
+use tepui_wire_mesos::{ContentType, v1};
 use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use crate::{
     DriverStatus, Event, Events, ExecutorDriver, StartError,
     carrier::{self, Carrier},
+    driver::seed,
 };
 use agent::Agent;
 
 /// What waits to be told to the core; whoever brings more has to wait.
 const HEARD_MAX: usize = 64;
-
-/// What came of something that the core asked for.
-enum Heard {
-    Answer(CallId, Result<Answer, String>),
-    Probed(String, ProbeId, Outcome),
-}
 
 /// Runs the default executor until it has nothing to do any more; blocks. To be called from a process with one thread,
 /// so that the authentication token can be erased from its environment.
@@ -54,7 +52,7 @@ pub fn run() -> Result<DriverStatus, StartError> {
 /// [`StartError`]; nothing was started.
 pub async fn serve(env: DriverEnv) -> Result<DriverStatus, StartError> {
     let Carrier::Http(options) = carrier::http(&env)? else { return Ok(DriverStatus::NotStarted) };
-    let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let seed = seed()?;
     let config = Config {
         container_ip: container_ip(&env),
         shutdown_grace_period: env.shutdown_grace_period,
@@ -64,7 +62,7 @@ pub async fn serve(env: DriverEnv) -> Result<DriverStatus, StartError> {
     let address = env.agent.clone();
     let (driver, events) = ExecutorDriver::builder().env(env).events()?;
     driver.start();
-    let shell = Shell::new(DefaultExecutor::new(config, seed), driver, &address, *options, sandbox.into());
+    let shell = Shell::new(Start { config, seed }, driver, &address, *options, sandbox.into());
     Ok(shell.work(events).await)
 }
 
@@ -82,22 +80,24 @@ struct Shell {
     sandbox: PathBuf,
     calls: BTreeMap<CallId, AbortHandle>,
     probes: BTreeMap<(String, ProbeId), AbortHandle>,
-    tell: mpsc::Sender<Heard>,
-    heard: mpsc::Receiver<Heard>,
+    /// What came of something that the core asked for.
+    tell: mpsc::Sender<CoreEvent>,
+    heard: mpsc::Receiver<CoreEvent>,
 }
 
 impl Shell {
     fn new(
-        core: DefaultExecutor,
+        start: Start,
         driver: ExecutorDriver,
         address: &Address,
         options: ClientOptions,
         sandbox: PathBuf,
     ) -> Self {
         let (tell, heard) = mpsc::channel(HEARD_MAX);
+        let clock = tepui_shell::Clock::new();
         Self {
-            core,
-            clock: tepui_shell::Clock::new(),
+            core: DefaultExecutor::start(clock.now(), start),
+            clock,
             driver,
             agent: Agent::new(address, options),
             sandbox,
@@ -127,48 +127,43 @@ impl Shell {
     }
 
     fn take(&mut self, event: Event) {
-        let now = self.clock.now();
-        match event {
-            Event::Registered { framework_info, .. } => match self.driver.container_id() {
-                Some(own) => self.core.handle_registered(now, &framework_info, own),
+        let event = match event {
+            Event::Registered { framework_info: framework, .. } => match self.driver.container_id() {
+                Some(own) => CoreEvent::Registered { framework, own },
                 None => {
                     tracing::error!(
                         "the agent did not say which container this is: it is too old for task groups"
                     );
                     self.driver.abort();
+                    return;
                 }
             },
-            Event::Reregistered { .. } => self.core.handle_reregistered(now),
-            Event::Disconnected => self.core.handle_disconnected(now),
-            Event::LaunchTask(task) => self.core.handle_launch(now, &task.task_id.value),
-            Event::LaunchTaskGroup(group) => self.core.handle_launch_group(now, group),
-            Event::KillTask { task_id, kill_policy } => {
-                self.core.handle_kill(now, &task_id.value, kill_policy.as_ref());
+            Event::Reregistered { .. } => CoreEvent::Reregistered,
+            Event::Disconnected => CoreEvent::Disconnected,
+            Event::LaunchTask(task) => CoreEvent::Launch { task_id: task.task_id.value },
+            Event::LaunchTaskGroup(group) => CoreEvent::LaunchGroup(group),
+            Event::KillTask { task_id, kill_policy: policy } => {
+                CoreEvent::Kill { task_id: task_id.value, policy }
             }
-            Event::UpdateAcknowledged { .. } => self.core.handle_update_settled(now),
+            Event::UpdateAcknowledged { .. } => CoreEvent::UpdateSettled,
             Event::UpdateRefused { status, reason } => {
                 tracing::error!(task = %status.task_id.value, %reason, "the agent refused an update");
-                self.core.handle_update_settled(now);
+                CoreEvent::UpdateSettled
             }
-            Event::Shutdown => self.core.handle_shutdown(now),
-            Event::FrameworkMessage(_) => {}
-            Event::Error(message) => tracing::error!("{message}"),
-        }
+            Event::Shutdown => CoreEvent::Shutdown,
+            Event::FrameworkMessage(_) => return,
+            Event::Error(message) => return tracing::error!("{message}"),
+        };
+        self.core.handle(self.clock.now(), event);
     }
 
-    fn hear(&mut self, heard: Heard) {
-        let now = self.clock.now();
-        match heard {
-            Heard::Answer(id, answer) => {
-                self.calls.remove(&id);
-                self.core.handle_answer(now, id, answer);
-            }
-            Heard::Probed(task_id, id, outcome) => {
-                let key = (task_id, id);
-                self.probes.remove(&key);
-                self.core.handle_probed(now, &key.0, id, &outcome);
-            }
+    fn hear(&mut self, event: CoreEvent) {
+        match &event {
+            CoreEvent::Answered { id, .. } => drop(self.calls.remove(id)),
+            CoreEvent::Probed { task_id, id, .. } => drop(self.probes.remove(&(task_id.clone(), *id))),
+            _ => {}
         }
+        self.core.handle(self.clock.now(), event);
     }
 
     fn perform(&mut self) {
@@ -186,7 +181,7 @@ impl Shell {
                 let (agent, tell) = (self.agent.clone(), self.tell.clone());
                 let task = tokio::spawn(async move {
                     let answer = agent.call(&call).await;
-                    let _ = tell.send(Heard::Answer(id, answer)).await;
+                    let _ = tell.send(CoreEvent::Answered { id, answer }).await;
                 });
                 self.calls.insert(id, task.abort_handle());
             }
@@ -199,7 +194,7 @@ impl Shell {
                 let (key, tell) = ((task_id.clone(), id), self.tell.clone());
                 let task = tokio::spawn(async move {
                     let outcome = tepui_probe::ask(probe).await;
-                    let _ = tell.send(Heard::Probed(task_id, id, outcome)).await;
+                    let _ = tell.send(CoreEvent::Probed { task_id, id, outcome }).await;
                 });
                 self.probes.insert(key, task.abort_handle());
             }
@@ -221,14 +216,16 @@ impl Shell {
     }
 }
 
-/// The answer of the agent, decoded, or its words.
+/// What the agent's answer means.
 fn answer(response: &tepui_transport::ClientResponse) -> Answer {
-    let decoded =
-        tepui_wire_mesos::ContentType::Protobuf.decode::<v1::agent::Response>(response.body.clone());
-    Answer {
-        status: response.status.as_u16(),
-        response: decoded.ok().filter(|_| response.status.is_success()).map(Box::new),
-        text: response.text().trim().to_owned(),
+    let text = || response.text().trim().to_owned();
+    match response.status.as_u16() {
+        200 | 202 => {
+            let decoded = ContentType::Protobuf.decode::<v1::agent::Response>(response.body.clone());
+            Answer::Done(decoded.ok().map(Box::new))
+        }
+        status @ 500.. => Answer::Missed(format!("{status} {}", text())),
+        _ => Answer::Refused(text()),
     }
 }
 

@@ -10,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use tepui_core_driver::{
     DriverEnv, DriverStatus, InvalidEnv, executor as core,
-    executor::{Callback, Config},
+    executor::{Callback, Config, Event},
 };
-use tepui_model::Tick;
+use tepui_core_kit::{Core as _, Seed};
 use tepui_shell::{Clock, Ended};
 use tepui_transport::InvalidTls;
 use tepui_wire_mesos::{ContentType, v1};
@@ -65,6 +65,13 @@ pub enum StartError {
     Random(String),
 }
 
+/// Chance for a core.
+pub(crate) fn seed() -> Result<Seed, StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::Random(error.to_string()))?;
+    Ok(Seed(seed))
+}
+
 /// What `start` needs, once.
 pub(crate) struct Prepared {
     pub(crate) carrier: Carrier,
@@ -91,10 +98,15 @@ impl Shared {
         lock(&self.core)
     }
 
-    fn command(&self, command: impl FnOnce(&mut core::ExecutorDriver, Tick) -> DriverStatus) -> DriverStatus {
-        let status = command(&mut self.core(), self.clock.now());
+    /// A user's method: tells the core, wakes the shell, and has the answer.
+    pub(crate) fn tell(&self, event: Event) -> DriverStatus {
+        let mut core = self.core();
+        let before = core.status();
+        core.handle(self.clock.now(), event);
+        let answer = before.answer(core.status());
+        drop(core);
         self.wake.notify_one();
-        status
+        answer
     }
 }
 
@@ -108,7 +120,7 @@ struct Held(Arc<Shared>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.command(core::ExecutorDriver::stop);
+        self.0.tell(Event::Stop);
     }
 }
 
@@ -169,11 +181,12 @@ impl ExecutorDriver {
     }
 
     pub(crate) fn prepared(prepared: Prepared) -> Result<Self, StartError> {
-        let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+        let start = core::Start { config: prepared.config.clone(), seed: seed()? };
+        let clock = Clock::new();
         let shared = Arc::new(Shared {
-            core: Mutex::new(core::ExecutorDriver::new(prepared.config.clone(), seed)),
+            core: Mutex::new(core::ExecutorDriver::start(clock.now(), start)),
             prepared: Mutex::new(Some(prepared)),
-            clock: Clock::new(),
+            clock,
             wake: Notify::new(),
             ended: Ended::default(),
             callback_thread: Mutex::new(None),
@@ -203,7 +216,7 @@ impl ExecutorDriver {
 
     /// Begins to subscribe and returns. If the threads for it cannot be started, the driver is aborted.
     pub fn start(&self) -> DriverStatus {
-        let status = self.command(core::ExecutorDriver::start);
+        let status = self.shared.tell(Event::Start);
         let Some(prepared) = lock(&self.shared.prepared).take() else { return status };
         if let Err(error) = self.spawn(prepared) {
             tracing::error!(%error, "cannot start the driver's threads");
@@ -215,12 +228,12 @@ impl ExecutorDriver {
 
     /// Ends the driver and returns; [`join`](Self::join) waits until the updates already given have left.
     pub fn stop(&self) -> DriverStatus {
-        self.command(core::ExecutorDriver::stop)
+        self.shared.tell(Event::Stop)
     }
 
     /// Ends the driver at once. At most the callback that is running now still comes to its end.
     pub fn abort(&self) -> DriverStatus {
-        self.command(core::ExecutorDriver::abort)
+        self.shared.tell(Event::Abort)
     }
 
     /// Waits for the end of a running driver, blocking the thread; answers with its last status. From within a
@@ -250,13 +263,13 @@ impl ExecutorDriver {
     /// Reports a task's state. It needs `task_id` and `state`; framework, executor, agent, source and uuid are
     /// filled in, and the time, if it is not set. Kept and repeated until the agent acknowledges it.
     pub fn send_status_update(&self, status: v1::TaskStatus) -> DriverStatus {
-        self.command(|core, now| core.send_status_update(now, status))
+        self.shared.tell(Event::Update(Box::new(status)))
     }
 
     /// Sends a message to the scheduler; best effort. Dropped while there is no subscription, and when more than
     /// 1,024 wait for the agent.
     pub fn send_framework_message(&self, data: impl Into<Bytes>) -> DriverStatus {
-        self.command(|core, now| core.send_framework_message(now, data.into()))
+        self.shared.tell(Event::Message(data.into()))
     }
 
     /// The container that the executor is in, once it is subscribed. Agents before Mesos 1.2, and those that speak
@@ -272,10 +285,6 @@ impl ExecutorDriver {
 
     fn is_started(&self) -> bool {
         self.status() != DriverStatus::NotStarted
-    }
-
-    fn command(&self, command: impl FnOnce(&mut core::ExecutorDriver, Tick) -> DriverStatus) -> DriverStatus {
-        self.shared.command(command)
     }
 
     /// One thread that waits for sockets and timers, one that runs the user's callbacks if he has any.

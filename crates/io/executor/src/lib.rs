@@ -79,10 +79,11 @@ pub use driver::{ExecutorDriver, StartError};
 pub use environment::{environment, environment_for};
 pub use events::{Event, Events};
 pub use tepui_core_driver::{
-    Backoff, DriverEnv, DriverStatus, InvalidEnv, Protocol,
+    DriverEnv, DriverStatus, InvalidEnv, Protocol,
     env::{LibprocessEnv, Problem, TlsEnv, Token},
     executor::{Config, Counters},
 };
+pub use tepui_core_kit::Backoff;
 pub use tepui_transport::InvalidTls;
 pub use tepui_wire_libprocess::Address;
 pub use tepui_wire_mesos::{ContentType, v1};

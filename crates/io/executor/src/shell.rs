@@ -5,15 +5,11 @@ mod libprocess;
 
 use std::{process, sync::Arc, time::Duration};
 
-use tepui_core_driver::{
-    CallResult, CallToken, Subscription,
-    executor::{Callback, Config, Effect, ExecutorDriver as Core},
-};
-use tepui_libprocess::IncomingMessage;
-use tepui_model::{Loss, Tick};
+use tepui_core_driver::executor::{Callback, Config, Effect, Event};
+use tepui_core_kit::Core as _;
+use tepui_model::Tick;
 use tepui_shell::Backlog;
-use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{ContentType, v1::executor::Event};
+use tepui_wire_mesos::ContentType;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
@@ -32,16 +28,6 @@ const LAST_CALLS: Duration = Duration::from_secs(2);
 enum Line {
     Http(Box<Http>),
     Libprocess(Libprocess),
-}
-
-/// What came of it.
-enum Heard {
-    Connected(Subscription),
-    Event(Subscription, Box<Event>),
-    Lost(Subscription, Loss),
-    Reply(CallToken, CallResult),
-    Message(IncomingMessage),
-    Exited(Upid),
 }
 
 struct Shell<'a> {
@@ -67,7 +53,7 @@ pub(crate) async fn run(
             Ok(line) => Line::Libprocess(line),
             Err(error) => {
                 tracing::error!(%error, "cannot listen for the agent");
-                shared.core().abort(shared.clock.now());
+                shared.tell(Event::Abort);
                 return false;
             }
         },
@@ -141,7 +127,7 @@ impl Shell<'_> {
             () = self.shared.wake.notified() => {}
             // The next round uses the room.
             () = self.backlog.room(), if waiting => {}
-            heard = self.line.next(room) => self.take(heard),
+            event = self.line.next(room) => self.take(event),
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 self.shared.core().handle_timeout(self.shared.clock.now());
             }
@@ -149,30 +135,19 @@ impl Shell<'_> {
     }
 
     /// Tells the core what was heard, and what else is here already.
-    fn take(&mut self, heard: Heard) {
+    fn take(&mut self, first: Event) {
         let now = self.shared.clock.now();
         let mut core = self.shared.core();
-        tell(&mut core, now, heard);
+        core.handle(now, first);
         for _ in 1..HEARD_AT_ONCE {
-            let Some(heard) = self.line.take() else { return };
-            tell(&mut core, now, heard);
+            let Some(event) = self.line.take() else { return };
+            core.handle(now, event);
         }
     }
 }
 
-fn tell(core: &mut Core, now: Tick, heard: Heard) {
-    match heard {
-        Heard::Connected(subscription) => core.handle_connected(now, subscription),
-        Heard::Event(subscription, event) => core.handle_event(now, subscription, *event),
-        Heard::Lost(subscription, loss) => core.handle_disconnected(now, subscription, loss),
-        Heard::Reply(token, result) => core.handle_reply(now, token, result),
-        Heard::Message(message) => core.handle_message(now, &message.from, message.message),
-        Heard::Exited(pid) => core.handle_exited(now, &pid),
-    }
-}
-
 impl Line {
-    async fn next(&mut self, room: bool) -> Heard {
+    async fn next(&mut self, room: bool) -> Event {
         match self {
             Self::Http(http) => http.next(room).await,
             Self::Libprocess(libprocess) => libprocess.next(room).await,
@@ -180,7 +155,7 @@ impl Line {
     }
 
     /// What has arrived already.
-    fn take(&mut self) -> Option<Heard> {
+    fn take(&mut self) -> Option<Event> {
         match self {
             Self::Http(http) => http.take(),
             Self::Libprocess(libprocess) => libprocess.take(),

@@ -9,9 +9,9 @@ use std::{
 use bytes::Bytes;
 use tepui_core_driver::{
     CallToken, DriverStatus,
-    scheduler::{self as core, Config, Event, Receipt, Refused, calls},
+    scheduler::{self as core, Callback, Config, Event, Receipt, Refused, calls},
 };
-use tepui_model::Tick;
+use tepui_core_kit::{Core as _, Seed};
 use tepui_shell::{Clock, Ended};
 use tepui_wire_libprocess::{Address, InvalidAddress};
 use tepui_wire_mesos::{
@@ -91,6 +91,17 @@ impl Shared {
     pub(crate) fn core(&self) -> MutexGuard<'_, core::SchedulerDriver> {
         lock(&self.core)
     }
+
+    /// A user's method: tells the core, wakes the shell, and has the answer.
+    fn tell(&self, event: Event) -> DriverStatus {
+        let mut core = self.core();
+        let before = core.status();
+        core.handle(self.clock.now(), event);
+        let answer = before.answer(core.status());
+        drop(core);
+        self.wake.notify_one();
+        answer
+    }
 }
 
 /// A panic while a lock is held leaves nothing half-done that matters here.
@@ -101,7 +112,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A framework's calls. Clones are handles of the same driver; none of the methods waits but
 /// [`join`](Self::join).
 ///
-/// Every call answers with its number, under which [`Event::CallFailed`] tells of a failure, or with [`Refused`]
+/// Every call answers with its number, under which [`Event::CallFailed`](crate::Event::CallFailed) tells of a failure, or with [`Refused`]
 /// if it was not sent.
 #[derive(Clone)]
 pub struct SchedulerDriver(Arc<Shared>);
@@ -134,16 +145,19 @@ impl SchedulerDriver {
         if let Some(master) = config.masters.iter().find(|master| master.tls) {
             return Err(StartError::Tls(master.to_string()));
         }
-        let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| StartError::Random(error.to_string()))?;
+        let clock = Clock::new();
+        let start = core::Start { config, seed: Seed(seed) };
         let shared = Arc::new(Shared {
-            core: Mutex::new(core::SchedulerDriver::new(config, seed)),
-            clock: Clock::new(),
+            core: Mutex::new(core::SchedulerDriver::start(clock.now(), start)),
+            clock,
             wake: Notify::new(),
             ended: Ended::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, queue) = mpsc::channel(options.events_max.max(1));
-        shared.core().start(shared.clock.now());
+        shared.tell(Event::Start);
         let of_thread = shared.clone();
         thread::Builder::new().name("tepui-scheduler".to_owned()).spawn(move || {
             runtime.block_on(shell::run(&of_thread, &options, sender));
@@ -237,7 +251,7 @@ impl SchedulerDriver {
     /// [`Refused`]: not sent; the update will come again.
     pub fn acknowledge(&self, status: &TaskStatus) -> Result<(), Refused> {
         let Some(receipt) = Receipt::of(status) else { return Ok(()) };
-        self.with_core(|core, now| core.acknowledge(now, receipt))
+        self.call(calls::acknowledge(receipt)).map(|_| ())
     }
 
     /// Asks for the state of these tasks, each with its agent if that is known; of every task that the master
@@ -270,23 +284,28 @@ impl SchedulerDriver {
     /// # Errors
     /// [`Refused`]: not sent.
     pub fn call(&self, call: Call) -> Result<CallToken, Refused> {
-        self.with_core(|core, now| core.call(now, call))
+        let mut core = self.0.core();
+        let token = core.next_call()?;
+        core.handle(self.0.clock.now(), Event::Call { token, call: Box::new(call) });
+        drop(core);
+        self.0.wake.notify_one();
+        Ok(token)
     }
 
     /// Ends the framework with all its tasks, and the driver. [`joined`](Self::joined) waits for the master's
     /// answer.
     pub fn teardown(&self) -> DriverStatus {
-        self.with_core(|core, now| core.stop(now, false))
+        self.0.tell(Event::Stop { failover: false })
     }
 
     /// Ends the driver, not the framework: within its failover timeout it can be continued.
     pub fn stop(&self) -> DriverStatus {
-        self.with_core(|core, now| core.stop(now, true))
+        self.0.tell(Event::Stop { failover: true })
     }
 
     /// Ends the driver at once; no event follows.
     pub fn abort(&self) -> DriverStatus {
-        self.with_core(core::SchedulerDriver::abort)
+        self.0.tell(Event::Abort)
     }
 
     /// Waits until the driver has ended and its last calls have left, blocking the thread.
@@ -300,19 +319,13 @@ impl SchedulerDriver {
         self.0.ended.wait().await;
         self.status()
     }
-
-    fn with_core<T>(&self, command: impl FnOnce(&mut core::SchedulerDriver, Tick) -> T) -> T {
-        let answer = command(&mut self.0.core(), self.0.clock.now());
-        self.0.wake.notify_one();
-        answer
-    }
 }
 
 /// What happens to a framework, in order. Dropping it stops the driver, because nobody listens any more.
 #[derive(Debug)]
 pub struct Events {
     driver: SchedulerDriver,
-    queue: mpsc::Receiver<Event>,
+    queue: mpsc::Receiver<Callback>,
     /// Of the update last handed out.
     receipt: Option<Receipt>,
 }
@@ -320,7 +333,7 @@ pub struct Events {
 impl Events {
     /// The next event; `None` when the driver has ended. With automatic acknowledgement, asking for the next
     /// event acknowledges the update before it. Nothing is lost when this is dropped half-way.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Callback> {
         self.processed();
         let event = self.queue.recv().await;
         self.hand_out(event)
@@ -330,14 +343,14 @@ impl Events {
     ///
     /// # Panics
     /// When called from async code.
-    pub fn blocking_next(&mut self) -> Option<Event> {
+    pub fn blocking_next(&mut self) -> Option<Callback> {
         self.processed();
         let event = self.queue.blocking_recv();
         self.hand_out(event)
     }
 
     /// An event that is here already, without waiting.
-    pub fn try_next(&mut self) -> Option<Event> {
+    pub fn try_next(&mut self) -> Option<Callback> {
         self.processed();
         let event = self.queue.try_recv().ok();
         self.hand_out(event)
@@ -345,22 +358,22 @@ impl Events {
 
     fn processed(&mut self) {
         if let Some(receipt) = self.receipt.take() {
-            self.driver.with_core(|core, now| core.handle_processed(now, receipt));
+            self.driver.0.tell(Event::Processed(receipt));
         }
     }
 
-    fn hand_out(&mut self, event: Option<Event>) -> Option<Event> {
+    fn hand_out(&mut self, event: Option<Callback>) -> Option<Callback> {
         let event = event?;
-        if self.driver.status() != DriverStatus::Running && !matches!(event, Event::Error { .. }) {
+        if self.driver.status() != DriverStatus::Running && !matches!(event, Callback::Error { .. }) {
             // Stopped: what was under way is not delivered. The reason of an abort may still be behind it.
             while let Ok(later) = self.queue.try_recv() {
-                if matches!(later, Event::Error { .. }) {
+                if matches!(later, Callback::Error { .. }) {
                     return Some(later);
                 }
             }
             return None;
         }
-        if let Event::Update(status) = &event {
+        if let Callback::Update(status) = &event {
             self.receipt = Receipt::of(status);
         }
         Some(event)

@@ -87,9 +87,10 @@ use tepui_wire_mesos::v1::{
 
 pub use driver::{Credential, Events, Options, SchedulerDriver, StartError};
 pub use tepui_core_driver::{
-    Backoff, CallToken, DriverStatus,
-    scheduler::{Acknowledgement, CallError, Config, Event, Receipt, Refused, calls},
+    CallToken, DriverStatus,
+    scheduler::{Acknowledgement, CallError, Callback as Event, Config, Receipt, Refused, calls},
 };
+pub use tepui_core_kit::Backoff;
 pub use tepui_wire_libprocess::{Address, InvalidAddress};
 pub use tepui_wire_mesos::{ContentType, v1};
 

@@ -4,14 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tepui_core_driver::{
     CallToken, Subscription,
-    scheduler::{Effect, Event},
+    scheduler::{Callback, Effect, Event},
 };
-use tepui_model::Tick;
+use tepui_core_kit::Core as _;
+use tepui_model::{Fate, Tick};
 use tepui_shell::Backlog;
-use tepui_transport::{
-    Authorization, Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed,
-    Subscriber, Url,
-};
+use tepui_transport::{Authorization, Call, Client, ClientOptions, Pipeline, Subscribed, Subscriber, Url};
 use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1::scheduler};
 use tokio::{
@@ -33,19 +31,16 @@ struct Session {
     calls: Pipeline<CallToken>,
 }
 
-/// What came of a call.
-type Answer = Result<ClientResponse, ClientError>;
-
 struct Shell<'a> {
     shared: &'a Arc<Shared>,
     content: ContentType,
     client: Client,
     session: Option<Session>,
-    backlog: Backlog<Event>,
+    backlog: Backlog<Callback>,
 }
 
 /// Works until the driver has ended.
-pub(crate) async fn run(shared: &Arc<Shared>, options: &Options, events: mpsc::Sender<Event>) {
+pub(crate) async fn run(shared: &Arc<Shared>, options: &Options, events: mpsc::Sender<Callback>) {
     let authorization = options.credential.as_ref().map(|credential| Authorization::Basic {
         principal: credential.principal.clone(),
         secret: credential.secret.clone(),
@@ -146,7 +141,7 @@ impl Shell<'_> {
                 let now = self.shared.clock.now();
                 let mut core = self.shared.core();
                 if !room {
-                    core.handle_backpressure(now);
+                    core.handle(now, Event::Unread);
                 }
                 core.handle_timeout(now);
             }
@@ -154,13 +149,12 @@ impl Shell<'_> {
     }
 
     /// Hands the core an answer, and what other answers are here already.
-    fn take_answers(&mut self, first: (CallToken, Answer)) {
+    fn take_answers(&mut self, first: (CallToken, Fate)) {
         let now = self.shared.clock.now();
         let mut core = self.shared.core();
         let mut next = Some(first);
-        while let Some((token, answer)) = next {
-            let result = answer.map(|answer| answer.reply()).map_err(|error| error.to_string());
-            core.handle_reply(now, token, result);
+        while let Some((token, fate)) = next {
+            core.handle(now, Event::Answered { token, fate });
             next = self.session.as_mut().and_then(|session| session.calls.take());
         }
     }
@@ -172,16 +166,15 @@ impl Shell<'_> {
         let mut next = Some(event);
         let mut taken = 0;
         while let Some(event) = next.take() {
-            match event {
-                Subscribed::Connected { stream_id } => {
-                    core.handle_connected(now, subscription, stream_id.as_deref());
-                }
-                Subscribed::Event(event) => core.handle_event(now, subscription, event),
+            let event = match event {
+                Subscribed::Connected { stream_id } => Event::Connected { subscription, stream_id },
+                Subscribed::Event(event) => Event::Heard { subscription, event: Box::new(event) },
                 Subscribed::Ended(loss) => {
-                    core.handle_disconnected(now, subscription, loss);
                     self.session = None;
+                    Event::Lost { subscription, loss }
                 }
-            }
+            };
+            core.handle(now, event);
             taken += 1;
             if taken < RECORDS_AT_ONCE {
                 next = self.session.as_mut().and_then(|session| session.stream.take());
@@ -199,7 +192,7 @@ async fn next_event(
     }
 }
 
-async fn next_answer(calls: Option<&mut Pipeline<CallToken>>) -> (CallToken, Answer) {
+async fn next_answer(calls: Option<&mut Pipeline<CallToken>>) -> (CallToken, Fate) {
     match calls {
         Some(calls) => calls.next().await,
         None => std::future::pending().await,

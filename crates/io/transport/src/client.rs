@@ -227,7 +227,7 @@ impl ClientResponse {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What a core needs to know of an answer without a stream.
+    /// An answer without a stream, for people.
     pub fn reply(&self) -> Reply {
         Reply { status: self.status.as_u16(), body: self.text().into_owned() }
     }

@@ -1,7 +1,7 @@
 //! The messages of the Mesos v1 APIs and of the agent protocol, and their JSON dialect.
 //!
-//! Here live the generated types, the table of their fields, and the dialect of JSON. Binary protobuf is read and written
-//! by `tepui_wire_protobuf`.
+//! Here live the generated types, the table of their fields, the dialect of JSON, and what the numbers of HTTP mean to a
+//! client. Binary protobuf is read and written by `tepui_wire_protobuf`.
 //! No decision about a cluster is made here, and nothing here does I/O.
 
 mod answer;
@@ -11,6 +11,7 @@ pub mod error;
 pub mod json;
 pub mod message;
 mod recorded;
+pub mod weigh;
 
 pub use answer::answer;
 pub use content::ContentType;

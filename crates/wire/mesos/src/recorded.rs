@@ -68,6 +68,19 @@ impl<'de, M: Prost + Default> Visitor<'de> for Bytes<M> {
     }
 }
 
+/// Kinds of calls that a core keeps are written down as their numbers.
+impl Serialize for crate::v1::scheduler::call::Type {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32((*self).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for crate::v1::scheduler::call::Type {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i32::deserialize(deserializer).map(|number| Self::try_from(number).unwrap_or_default())
+    }
+}
+
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (self.name(), Raw(self.recorded().into())).serialize(serializer)

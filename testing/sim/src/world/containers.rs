@@ -6,9 +6,9 @@ use rand_chacha::rand_core::Rng as _;
 use tepui_core_agent::{self as agent, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
 use tepui_core_driver::{
     DriverEnv,
-    executor::{Config, ExecutorDriver, Transport},
+    executor::{Config, Event as Input, ExecutorDriver, Start, Transport},
 };
-use tepui_core_kit::Core as _;
+use tepui_core_kit::{Core as _, Seed};
 use tepui_model::ContainerId;
 use tepui_wire_libprocess::Upid;
 
@@ -99,8 +99,9 @@ impl World {
                 if let Some(own) = upid.clone() {
                     config.transport = Transport::Libprocess { own, agent: agent_upid(number) };
                 }
-                let mut driver = ExecutorDriver::new(config, self.rng.next_u64());
-                driver.start(self.now);
+                let mut driver =
+                    ExecutorDriver::start(self.now, Start { config, seed: Seed::from(self.rng.next_u64()) });
+                driver.handle(self.now, Input::Start);
                 let stubborn = self.rng.chance(6);
                 self.executors.insert(container.clone(), ExecutorNode::new(number, upid, driver, stubborn));
                 if !self.faults_over && self.rng.chance(30) {

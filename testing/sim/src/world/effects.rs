@@ -256,26 +256,26 @@ impl World {
                 let agent = executor.agent;
                 executor.running.insert(id.clone(), work);
                 executor.seen.insert(id.clone());
-                executor.driver.send_status_update(now, status(&id, v1_state::TaskRunning));
+                executor.driver.handle(now, update(status(&id, v1_state::TaskRunning)));
                 self.history.begins(&id, agent);
                 self.after(work.duration, Event::WorkDone { container: container.to_owned(), task: id });
             }
             executor_driver::Callback::KillTask { task_id, .. } => {
                 if executor.running.remove(&task_id.value).is_some() {
-                    executor.driver.send_status_update(now, status(&task_id.value, v1_state::TaskKilled));
+                    executor.driver.handle(now, update(status(&task_id.value, v1_state::TaskKilled)));
                 }
             }
             executor_driver::Callback::Shutdown if executor.stubborn => {}
             executor_driver::Callback::Shutdown => {
                 for task in std::mem::take(&mut executor.running).into_keys() {
-                    executor.driver.send_status_update(now, status(&task, v1_state::TaskKilled));
+                    executor.driver.handle(now, update(status(&task, v1_state::TaskKilled)));
                 }
-                executor.driver.stop(now);
+                executor.driver.handle(now, executor_driver::Event::Stop);
             }
             executor_driver::Callback::Error(text) => {
                 trace!(self, Life: "{}: {text}", Node::Executor(container.to_owned()));
                 if let Some(executor) = self.executors.get_mut(container) {
-                    executor.driver.stop(now);
+                    executor.driver.handle(now, executor_driver::Event::Stop);
                 }
             }
             executor_driver::Callback::Registered { .. }
@@ -294,9 +294,13 @@ impl World {
         let work = executor.running.remove(task)?;
         let state = if work.exit == 0 { v1_state::TaskFinished } else { v1_state::TaskFailed };
         debug_assert!(is_terminal(state), "work ends in a terminal state");
-        executor.driver.send_status_update(now, status(task, state));
+        executor.driver.handle(now, update(status(task, state)));
         Some(Node::Executor(container))
     }
+}
+
+fn update(status: tepui_wire_mesos::v1::TaskStatus) -> executor_driver::Event {
+    executor_driver::Event::Update(Box::new(status))
 }
 
 use tepui_wire_mesos::v1::TaskState as v1_state;

@@ -1,12 +1,12 @@
 //! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
 
 use tepui_core_agent as agent;
-use tepui_core_driver::{CallToken, Subscription};
+use tepui_core_driver::{CallToken, Subscription, executor, scheduler};
 use tepui_core_kit::Core as _;
 use tepui_core_master as master;
-use tepui_model::{Caller, ConnectionId, Loss, Reply};
+use tepui_model::{Caller, ConnectionId, Fate, Loss, Reply};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{Message, v1};
+use tepui_wire_mesos::{Message, v1, weigh};
 
 use super::{
     Event, World,
@@ -204,23 +204,22 @@ impl World {
             scheduler.heard = now;
         }
         let Some(driver) = scheduler.driver.as_mut() else { return };
-        match (purpose, answer) {
+        let event = match (purpose, answer) {
             (Purpose::Subscribe(subscription), Answer::Opened(stream_id)) => {
-                driver.handle_connected(now, subscription, stream_id.as_deref());
+                Some(scheduler::Event::Connected { subscription, stream_id })
             }
             (Purpose::Subscribe(subscription), Answer::SchedulerEvent(event)) => {
-                driver.handle_event(now, subscription, event);
+                Some(scheduler::Event::Heard { subscription, event: Box::new(event) })
             }
             (Purpose::Subscribe(subscription), answer) => {
-                if let Some(loss) = loss(answer) {
-                    driver.handle_disconnected(now, subscription, loss);
-                }
+                loss(answer).map(|loss| scheduler::Event::Lost { subscription, loss })
             }
             (Purpose::Call(token), answer) => {
-                if let Some(result) = result(answer) {
-                    driver.handle_reply(now, token, result);
-                }
+                fate(answer).map(|fate| scheduler::Event::Answered { token, fate })
             }
+        };
+        if let Some(event) = event {
+            driver.handle(now, event);
         }
     }
 
@@ -235,24 +234,22 @@ impl World {
             }
         }
         let Some(executor) = self.executors.get_mut(container) else { return };
-        let driver = &mut executor.driver;
-        match (purpose, answer) {
+        let event = match (purpose, answer) {
             (Purpose::Subscribe(subscription), Answer::Opened(_)) => {
-                driver.handle_connected(now, subscription)
+                Some(executor::Event::Connected(subscription))
             }
             (Purpose::Subscribe(subscription), Answer::ExecutorEvent(event)) => {
-                driver.handle_event(now, subscription, event);
+                Some(executor::Event::Heard { subscription, event: Box::new(event) })
             }
             (Purpose::Subscribe(subscription), answer) => {
-                if let Some(loss) = loss(answer) {
-                    driver.handle_disconnected(now, subscription, loss);
-                }
+                loss(answer).map(|loss| executor::Event::Lost { subscription, loss })
             }
             (Purpose::Call(token), answer) => {
-                if let Some(result) = result(answer) {
-                    driver.handle_reply(now, token, result);
-                }
+                fate(answer).map(|fate| executor::Event::Answered { token, fate })
             }
+        };
+        if let Some(event) = event {
+            executor.driver.handle(now, event);
         }
     }
 
@@ -344,7 +341,10 @@ impl World {
             Node::Agent(number) => {
                 self.agents.get_mut(*number)?.core.as_mut()?.handle(now, agent::Event::Exited(peer.clone()));
             }
-            Node::Executor(container) => self.executors.get_mut(container)?.driver.handle_exited(now, peer),
+            Node::Executor(container) => {
+                let driver = &mut self.executors.get_mut(container)?.driver;
+                driver.handle(now, executor::Event::Exited(peer.clone()));
+            }
             Node::Scheduler(_) => return None,
         }
         Some(at)
@@ -392,7 +392,8 @@ impl World {
                 self.agents.get_mut(*number)?.core.as_mut()?.handle(now, event);
             }
             Node::Executor(container) => {
-                self.executors.get_mut(container)?.driver.handle_message(now, sender, message);
+                let event = executor::Event::Received { from: sender.clone(), message: Box::new(message) };
+                self.executors.get_mut(container)?.driver.handle(now, event);
             }
             Node::Scheduler(_) => return None,
         }
@@ -413,19 +414,17 @@ impl<R: rand_chacha::rand_core::Rng> Chance for R {
 
 fn loss(answer: Answer) -> Option<Loss> {
     match answer {
-        Answer::Reply(reply) => {
-            Some(Loss::Refused { status: reply.status, body: reply.body, location: None })
-        }
+        Answer::Reply(reply) => Some(weigh::refusal(&reply, None)),
         Answer::Ended => Some(Loss::Ended),
         Answer::Broken => Some(Loss::Broken("the connection broke".to_owned())),
         Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,
     }
 }
 
-fn result(answer: Answer) -> Option<Result<Reply, String>> {
+fn fate(answer: Answer) -> Option<Fate> {
     match answer {
-        Answer::Reply(reply) => Some(Ok(reply)),
-        Answer::Ended | Answer::Broken => Some(Err("the connection broke".to_owned())),
+        Answer::Reply(reply) => Some(weigh::fate(reply)),
+        Answer::Ended | Answer::Broken => Some(Fate::Unanswered("the connection broke".to_owned())),
         Answer::Opened(_) | Answer::SchedulerEvent(_) | Answer::ExecutorEvent(_) => None,
     }
 }

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use rand_chacha::rand_core::Rng as _;
-use tepui_core_driver::scheduler::{Effect, Event as Heard, Receipt, calls};
-use tepui_wire_mesos::v1::{self, TaskState, offer::Operation};
+use tepui_core_driver::scheduler::{
+    Callback as Heard, Effect, Event as Input, Receipt, Refused, SchedulerDriver, calls,
+};
+use tepui_core_kit::Core as _;
+use tepui_model::Tick;
+use tepui_wire_mesos::v1::{self, TaskState, offer::Operation, scheduler::Call};
 
 use super::{Event, Purpose, Request, World};
 use crate::{history, network::Node, trace::trace};
@@ -53,7 +57,7 @@ impl World {
                 if scheduler.is_leaving()
                     && let Some(driver) = &mut scheduler.driver
                 {
-                    driver.stop(now, false);
+                    driver.handle(now, Input::Stop { failover: false });
                 }
             }
             Heard::Offers(offers) => self.use_offers(number, offers),
@@ -88,7 +92,7 @@ impl World {
             let tasks = scheduler.use_offer(&offer, &framework_id);
             let Some(driver) = scheduler.driver.as_mut() else { return };
             let id = offer.id.clone();
-            let call = if tasks.is_empty() {
+            let what = if tasks.is_empty() {
                 let filters = v1::Filters { refuse_seconds: Some(3.0) };
                 calls::decline(vec![id.clone()], Some(filters))
             } else {
@@ -105,7 +109,7 @@ impl World {
                 )
             };
             // If it cannot be said now, the tasks are asked about later and turn out lost.
-            if let Err(error) = driver.call(now, call) {
+            if let Err(error) = call(driver, now, what) {
                 trace!(self, "scheduler-{number} cannot use an offer: {error}");
             }
         }
@@ -129,7 +133,7 @@ impl World {
         if let Some(receipt) = Receipt::of(&status)
             && let Some(driver) = scheduler.driver.as_mut()
         {
-            driver.handle_processed(now, receipt);
+            driver.handle(now, Input::Processed(receipt));
         }
         self.history.hears(&id, history::Heard { at: now, state, uuid });
         if to_kill {
@@ -149,7 +153,7 @@ impl World {
         let agent = wanted.agent.clone();
         if let Some(driver) = &mut scheduler.driver {
             // A kill may be lost on the way; a careful scheduler says it again.
-            let _ = driver.call(now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None));
+            let _ = call(driver, now, calls::kill(v1::TaskId { value: task.to_owned() }, agent, None));
         }
         self.after(Duration::from_secs(5), Event::KillTask { scheduler: number, task: task.to_owned() });
         Some(Node::Scheduler(number))
@@ -175,7 +179,7 @@ impl World {
             self.start(&node);
         } else if driver.is_subscribed() {
             trace!(self, Life: "scheduler-{number} leaves");
-            driver.stop(now, false);
+            driver.handle(now, Input::Stop { failover: false });
         }
         Some(node)
     }
@@ -195,9 +199,15 @@ impl World {
             return None;
         }
         let driver = scheduler.driver.as_mut()?;
-        let call = calls::reconcile(live.iter().map(|(id, agent)| (id.as_str(), agent.clone())));
+        let what = calls::reconcile(live.iter().map(|(id, agent)| (id.as_str(), agent.clone())));
         // Not subscribed now: the next round comes.
-        driver.call(now, call).ok()?;
+        call(driver, now, what).ok()?;
         Some(Node::Scheduler(number))
     }
+}
+
+fn call(driver: &mut SchedulerDriver, now: Tick, call: Call) -> Result<(), Refused> {
+    let token = driver.next_call()?;
+    driver.handle(now, Input::Call { token, call: Box::new(call) });
+    Ok(())
 }

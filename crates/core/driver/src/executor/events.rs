@@ -1,18 +1,18 @@
 //! What the agent says: on the stream, and in answer to calls.
 
 use bytes::Bytes;
-use tepui_model::{TaskState, Tick};
+use tepui_model::{Fate, Fault, TaskState, Tick};
 use tepui_wire_mesos::v1::{
     AgentId, TaskGroupInfo, TaskId, TaskInfo,
     executor::{self as wire, event},
 };
 
-use super::{Callback, ExecutorDriver, State, Waiting};
-use crate::{CallResult, CallToken, DriverStatus, Subscription};
+use super::{Callback, ExecutorDriver, State, Timer, Waiting};
+use crate::{CallToken, DriverStatus, Subscription};
 
 impl ExecutorDriver {
     /// A record of the stream.
-    pub fn handle_event(&mut self, now: Tick, subscription: Subscription, event: wire::Event) {
+    pub(super) fn heard(&mut self, now: Tick, subscription: Subscription, event: wire::Event) {
         if !self.is_current(subscription) {
             return;
         }
@@ -60,7 +60,7 @@ impl ExecutorDriver {
             self.warn("SUBSCRIBED on a stream that is subscribed already: ignored");
             return;
         }
-        self.next_heartbeat = Some(now + self.config.heartbeat_interval);
+        self.timers.set(Timer::Heartbeat, now + self.config.heartbeat_interval);
         self.container_id = container_id;
         let agent_info = Box::new(agent_info);
         let again = std::mem::replace(&mut self.ever_subscribed, true);
@@ -77,9 +77,9 @@ impl ExecutorDriver {
 
     /// The agent confirms the subscription that was asked for. Answers false if none was.
     pub(super) fn confirmed(&mut self, agent_id: Option<&AgentId>) -> bool {
-        let State::Subscribing { subscription, .. } = self.state else { return false };
-        self.state = State::Subscribed { subscription };
-        self.recovery_deadline = None;
+        let State::Subscribing(subscription) = self.state else { return false };
+        self.enter(State::Subscribed(subscription), None);
+        self.timers.cancel(&Timer::Recovery);
         if let Some(id) = agent_id {
             self.config.agent_id.get_or_insert_with(|| id.clone());
         }
@@ -151,26 +151,25 @@ impl ExecutorDriver {
         self.finish_flush();
     }
 
-    /// What became of a call. The shell answers each one exactly once.
-    pub fn handle_reply(&mut self, now: Tick, token: CallToken, result: CallResult) {
-        let update = match (self.waiting_calls.remove(&token), refusal(&result)) {
-            (Some(Waiting::Update(update)), _) => update,
-            (Some(Waiting::Message), reason) => {
+    pub(super) fn answered(&mut self, now: Tick, token: CallToken, fate: Fate) {
+        match self.waiting_calls.remove(&token) {
+            Some(Waiting::Update(update)) => self.update_answered(now, update, fate),
+            Some(Waiting::Message) => {
                 self.messages_waiting = self.messages_waiting.saturating_sub(1);
-                if let Some(reason) = reason {
+                if let Some((_, reason)) = refusal(fate) {
                     self.warn(format!("a message was lost: {reason}"));
                 }
-                return;
             }
-            (Some(Waiting::Carried | Waiting::Heartbeat) | None, _) => return,
-        };
-        match (refusal(&result), &result) {
-            (None, _) => self.updates.arrived(now, update),
+            Some(Waiting::Carried | Waiting::Heartbeat) | None => {}
+        }
+    }
+
+    fn update_answered(&mut self, now: Tick, update: u64, fate: Fate) {
+        match refusal(fate) {
+            None => self.updates.arrived(now, update),
             // The agent will never take it; repeating it would only hold up the others.
-            (Some(reason), Ok(reply)) if matches!(reply.status, 400 | 413 | 415 | 501) => {
-                self.refuse(update, reason)
-            }
-            (Some(reason), _) => {
+            Some((Fault::Call, reason)) => self.refuse(update, reason),
+            Some((_, reason)) => {
                 if self.updates.failed(now, update, &mut self.chance) {
                     self.warn(format!("an update did not arrive and is repeated: {reason}"));
                 }
@@ -188,11 +187,11 @@ impl ExecutorDriver {
     }
 }
 
-/// The words of a failure; `None` for a success.
-fn refusal(result: &CallResult) -> Option<String> {
-    match result {
-        Ok(reply) if (200..300).contains(&reply.status) => None,
-        Ok(reply) => Some(format!("{} {}", reply.status, reply.body)),
-        Err(reason) => Some(reason.clone()),
+/// Whose fault a failure is, and its words; `None` for a success.
+fn refusal(fate: Fate) -> Option<(Fault, String)> {
+    match fate {
+        Fate::Taken => None,
+        Fate::Refused { fault, reply } => Some((fault, format!("{} {}", reply.status, reply.body))),
+        Fate::Unanswered(reason) => Some((Fault::Peer, reason)),
     }
 }

@@ -10,22 +10,23 @@ use std::{
     time::Duration,
 };
 
-use crate::{Backoff, backoff::Bound, chance::Chance};
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Backoff, Chance, Waits};
 
 /// After a call failed: its line waits this long before it is tried again.
 const HOLD: Backoff = Backoff { first: Duration::from_millis(200), max: Duration::from_secs(10) };
 
 /// What of one task has not arrived; there is none when everything has.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Line {
     /// Under way, or failed and waiting for its time: nothing passes it.
     front: Option<u64>,
     unsent: BTreeSet<u64>,
-    hold: Bound,
+    hold: Waits,
 }
 
 /// The lines of all tasks.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Lines {
     by_task: BTreeMap<String, Line>,
     /// Has the first of each line that may send one. What else is here is passed over.
@@ -50,7 +51,7 @@ impl Lines {
     /// To be sent, for the first time or again, when its turn comes.
     pub(super) fn join(&mut self, task: &str, number: u64) {
         if !self.by_task.contains_key(task) {
-            let line = Line { front: None, unsent: BTreeSet::new(), hold: Bound::new(HOLD) };
+            let line = Line { front: None, unsent: BTreeSet::new(), hold: Waits::new(HOLD) };
             self.by_task.insert(task.to_owned(), line);
         }
         self.change(task, |line| {

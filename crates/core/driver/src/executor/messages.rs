@@ -1,6 +1,6 @@
 //! What the agent says in libprocess messages, and the end of its link.
 
-use tepui_model::{Loss, Tick};
+use tepui_model::Tick;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     Message, internal,
@@ -8,11 +8,10 @@ use tepui_wire_mesos::{
 };
 
 use super::{Callback, Effect, ExecutorDriver, State, Transport};
-use crate::Subscription;
 
 impl ExecutorDriver {
     /// A message for this driver's process.
-    pub fn handle_message(&mut self, now: Tick, from: &Upid, message: Message) {
+    pub(super) fn received(&mut self, now: Tick, from: &Upid, message: Message) {
         if matches!(self.state, State::NotStarted | State::Ended) || self.config.transport == Transport::Http
         {
             return;
@@ -33,7 +32,7 @@ impl ExecutorDriver {
             Message::ShutdownExecutor(_) => {
                 self.shut_down(now);
                 if !self.is_subscribed() {
-                    self.state = State::Detached;
+                    self.enter(State::Detached, None);
                 }
             }
             // Also without a connection: a task that must end must end.
@@ -59,25 +58,24 @@ impl ExecutorDriver {
     }
 
     /// The connection to a linked process has ended, or could not be made.
-    pub fn handle_exited(&mut self, now: Tick, pid: &Upid) {
+    pub(super) fn exited(&mut self, now: Tick, pid: &Upid) {
         let Transport::Libprocess { agent, .. } = &self.config.transport else { return };
-        let (was_subscribed, asking) =
-            (self.is_subscribed(), matches!(self.state, State::Subscribing { .. }));
+        let (was_subscribed, asking) = (self.is_subscribed(), matches!(self.state, State::Subscribing(_)));
         // While there is no link none can end; what is told is of an earlier one.
         if pid.address != agent.address || !(was_subscribed || asking) {
             return;
         }
-        let reason = Loss::Broken(format!("the connection to {pid} has ended"));
-        self.lost(now, was_subscribed, &reason.to_string());
+        self.lost(now, was_subscribed, &format!("the connection to {pid} has ended"));
     }
 
     fn registered(&mut self, now: Tick, agent_id: &AgentId, callback: Callback) {
-        if matches!(self.state, State::Waiting { .. } | State::Lost)
+        if matches!(self.state, State::Waiting | State::Lost)
             && let Transport::Libprocess { agent, .. } = &self.config.transport
         {
             // The answer was on its way when the link ended.
             self.effects.push_back(Effect::Link { to: agent.clone() });
-            self.state = State::Subscribing { subscription: Subscription(self.subscriptions), deadline: now };
+            let subscription = self.subscriptions.begin();
+            self.enter(State::Subscribing(subscription), Some(now));
         }
         if !self.confirmed(Some(agent_id)) {
             self.warn(

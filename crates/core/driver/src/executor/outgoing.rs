@@ -9,7 +9,7 @@ use tepui_wire_mesos::{
 };
 
 use super::{Effect, ExecutorDriver, Transport, Waiting};
-use crate::{CallToken, Subscription};
+use crate::Subscription;
 
 impl ExecutorDriver {
     /// Asks for the subscription, with everything unacknowledged where the transport has room for it.
@@ -71,8 +71,7 @@ impl ExecutorDriver {
     }
 
     fn put_call(&mut self, waiting: Waiting, call: Call) {
-        self.calls += 1;
-        let token = CallToken(self.calls);
+        let token = self.calls.begin();
         self.waiting_calls.insert(token, waiting);
         self.effects.push_back(Effect::Call { token, call: Box::new(call) });
     }

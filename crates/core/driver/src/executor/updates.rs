@@ -1,24 +1,20 @@
 //! The updates that the agent has not acknowledged: their order, and when each is repeated.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tepui_core_kit::{Backoff, Chance, Timers};
 use tepui_model::Tick;
 use tepui_wire_mesos::v1::executor::call::Update;
 
 use super::lines::Lines;
-use crate::{Backoff, chance::Chance};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Pending {
     update: Update,
     /// From its next arrival until it is repeated.
     wait: Duration,
-    /// When it is sent again: its call failed, or it arrived and is not acknowledged.
-    retry: Option<Tick>,
 }
 
 impl Pending {
@@ -28,24 +24,25 @@ impl Pending {
 }
 
 /// Unacknowledged updates in the order of their making.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Updates {
     retry: Option<Backoff>,
     next: u64,
     pending: BTreeMap<u64, Pending>,
     by_uuid: BTreeMap<Bytes, u64>,
-    timers: BTreeSet<(Tick, u64)>,
+    /// When each is sent again: its call failed, or it arrived and is not acknowledged.
+    timers: Timers<u64>,
     lines: Lines,
 }
 
 impl Updates {
-    pub(super) const fn new(retry: Option<Backoff>) -> Self {
+    pub(super) fn new(retry: Option<Backoff>) -> Self {
         Self {
             retry,
             next: 0,
             pending: BTreeMap::new(),
             by_uuid: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            timers: Timers::new(),
             lines: Lines::new(),
         }
     }
@@ -66,7 +63,7 @@ impl Updates {
         let wait = self.retry.map_or(Duration::ZERO, |retry| retry.first);
         self.by_uuid.insert(update.status.uuid.clone().unwrap_or_default(), number);
         self.lines.join(&update.status.task_id.value, number);
-        self.pending.insert(number, Pending { update, wait, retry: None });
+        self.pending.insert(number, Pending { update, wait });
     }
 
     /// Everything, for a SUBSCRIBE, which counts as its arrival: what was under way does not matter any more.
@@ -74,9 +71,10 @@ impl Updates {
         self.lines.clear();
         self.timers.clear();
         let mut all = Vec::with_capacity(self.pending.len());
-        for (number, pending) in &mut self.pending {
-            pending.retry = self.retry.map(|_| now + pending.wait);
-            self.timers.extend(pending.retry.map(|due| (due, *number)));
+        for (number, pending) in &self.pending {
+            if self.retry.is_some() {
+                self.timers.set(*number, now + pending.wait);
+            }
             all.push(pending.update.clone());
         }
         all
@@ -85,12 +83,8 @@ impl Updates {
     /// The next that may be sent now, in order: what was never sent, what has waited too long. It is under way
     /// until [`arrived`](Self::arrived), [`failed`](Self::failed) or [`remove`](Self::remove).
     pub(super) fn take_due(&mut self, now: Tick) -> Option<(u64, Update)> {
-        while let Some((due, number)) = self.timers.first().copied()
-            && due <= now
-        {
-            self.timers.remove(&(due, number));
-            if let Some(pending) = self.pending.get_mut(&number) {
-                pending.retry = None;
+        while let Some(number) = self.timers.pop(now) {
+            if let Some(pending) = self.pending.get(&number) {
                 self.lines.join(pending.task(), number);
             }
         }
@@ -108,10 +102,8 @@ impl Updates {
     pub(super) fn arrived(&mut self, now: Tick, number: u64) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         if let Some(retry) = self.retry {
-            let due = now + pending.wait;
+            self.timers.set(number, now + pending.wait);
             pending.wait = pending.wait.saturating_mul(2).min(retry.max);
-            pending.retry = Some(due);
-            self.timers.insert((due, number));
         }
         self.lines.arrived(pending.task(), number);
     }
@@ -119,10 +111,9 @@ impl Updates {
     /// It did not arrive: it is sent again after a wait, and what is behind it waits with it. Answers false if it is
     /// not known (any more).
     pub(super) fn failed(&mut self, now: Tick, number: u64, chance: &mut Chance) -> bool {
-        let Some(pending) = self.pending.get_mut(&number) else { return false };
-        let due = now + self.lines.failed(pending.task(), chance);
-        pending.retry = Some(due);
-        self.timers.insert((due, number))
+        let Some(pending) = self.pending.get(&number) else { return false };
+        self.timers.set(number, now + self.lines.failed(pending.task(), chance));
+        true
     }
 
     /// The agent has it. Gives the update back; `None` if it is not known (any more).
@@ -134,15 +125,13 @@ impl Updates {
     /// Forgets an update: it is acknowledged, or can never succeed.
     pub(super) fn remove(&mut self, number: u64) -> Option<Update> {
         let pending = self.pending.remove(&number)?;
-        if let Some(due) = pending.retry {
-            self.timers.remove(&(due, number));
-        }
+        self.timers.cancel(&number);
         self.lines.leave(pending.task(), number);
         self.by_uuid.remove(&pending.update.status.uuid.clone().unwrap_or_default());
         Some(pending.update)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Tick> {
-        self.timers.first().map(|(due, _)| *due)
+        self.timers.next()
     }
 }

@@ -1,21 +1,20 @@
 //! What the master says on the stream.
 
-use tepui_model::{TaskState, Tick};
+use tepui_model::{Fate, Fault, TaskState, Tick};
 use tepui_wire_mesos::v1::{
     TaskStatus,
     scheduler::{self as wire, call, event},
 };
 
-use super::{CallError, Event, SchedulerDriver, State, calls};
-use crate::{CallResult, CallToken, DriverStatus, Subscription};
+use super::{CallError, Callback, Effect, SchedulerDriver, State, calls};
+use crate::{CallToken, DriverStatus, Subscription};
 
 impl SchedulerDriver {
-    /// A record of the stream.
-    pub fn handle_event(&mut self, now: Tick, subscription: Subscription, event: wire::Event) {
+    pub(super) fn heard(&mut self, now: Tick, subscription: Subscription, event: wire::Event) {
         if !self.is_current(subscription) || self.status != DriverStatus::Running {
             return;
         }
-        self.heard(now);
+        self.alive(now);
         // A type that this driver does not know is a newer master's; Mesos wants it ignored.
         let Some(kind) = event.r#type.and_then(|kind| event::Type::try_from(kind).ok()) else { return };
         if kind == event::Type::Heartbeat || kind == event::Type::Unknown {
@@ -43,11 +42,11 @@ impl SchedulerDriver {
         let (subscription, stream_id) = (*subscription, stream_id.clone());
         let patience = self.patience(subscribed.heartbeat_interval_seconds);
         self.state = State::Subscribed { subscription, stream_id, patience, deadline: now + patience };
-        self.bound.reset();
+        self.waits.reset();
         self.redirects = 0;
         let again = std::mem::replace(&mut self.ever_subscribed, true);
         self.config.framework.id = Some(subscribed.framework_id.clone());
-        self.deliver(Event::Subscribed {
+        self.deliver(Callback::Subscribed {
             framework_id: subscribed.framework_id,
             master_info: subscribed.master_info,
             again,
@@ -57,35 +56,35 @@ impl SchedulerDriver {
             let reconcile = calls::reconcile(tasks);
             // Cannot be refused: the subscription has just begun. If calls of the old one fill the queue, the
             // user hears of the new subscription and can ask himself.
-            if let Err(refused) = self.call(now, reconcile) {
+            if let Err(refused) = self.call(reconcile) {
                 self.warn(format!("could not reconcile: {refused}"));
             }
         }
     }
 
-    fn translate(&mut self, kind: event::Type, event: wire::Event) -> Option<Event> {
+    fn translate(&mut self, kind: event::Type, event: wire::Event) -> Option<Callback> {
         Some(match kind {
-            event::Type::Offers => Event::Offers(event.offers?.offers),
-            event::Type::InverseOffers => Event::InverseOffers(event.inverse_offers?.inverse_offers),
-            event::Type::Rescind => Event::Rescind(event.rescind?.offer_id),
+            event::Type::Offers => Callback::Offers(event.offers?.offers),
+            event::Type::InverseOffers => Callback::InverseOffers(event.inverse_offers?.inverse_offers),
+            event::Type::Rescind => Callback::Rescind(event.rescind?.offer_id),
             event::Type::RescindInverseOffer => {
-                Event::RescindInverseOffer(event.rescind_inverse_offer?.inverse_offer_id)
+                Callback::RescindInverseOffer(event.rescind_inverse_offer?.inverse_offer_id)
             }
             event::Type::Update => {
                 let status = event.update?.status;
                 self.note(&status);
-                Event::Update(status)
+                Callback::Update(status)
             }
             event::Type::UpdateOperationStatus => {
-                Event::UpdateOperationStatus(event.update_operation_status?.status)
+                Callback::UpdateOperationStatus(event.update_operation_status?.status)
             }
             event::Type::Message => {
                 let event::Message { agent_id, executor_id, data } = event.message?;
-                Event::Message { agent_id, executor_id, data }
+                Callback::Message { agent_id, executor_id, data }
             }
             event::Type::Failure => {
                 let event::Failure { agent_id, executor_id, status } = event.failure?;
-                Event::Failure { agent_id, executor_id, status }
+                Callback::Failure { agent_id, executor_id, status }
             }
             event::Type::Unknown | event::Type::Heartbeat | event::Type::Subscribed | event::Type::Error => {
                 return None;
@@ -109,8 +108,7 @@ impl SchedulerDriver {
         }
     }
 
-    /// What became of a call.
-    pub fn handle_reply(&mut self, now: Tick, token: CallToken, result: CallResult) {
+    pub(super) fn answered(&mut self, now: Tick, token: CallToken, fate: Fate) {
         let Some(kind) = self.waiting_calls.remove(&token) else { return };
         if let State::TearingDown { token: teardown, .. } = self.state {
             if token == teardown {
@@ -121,22 +119,20 @@ impl SchedulerDriver {
         if self.status != DriverStatus::Running {
             return;
         }
-        let error = match result {
-            Ok(reply) if (200..300).contains(&reply.status) => return,
-            Ok(reply) => CallError::Answered(reply),
-            Err(reason) => CallError::Unanswered(reason),
+        let (error, stale) = match fate {
+            Fate::Taken => return,
+            Fate::Refused { fault, reply } => (CallError::Answered(reply), fault == Fault::Subscription),
+            Fate::Unanswered(reason) => (CallError::Unanswered(reason), false),
         };
-        // 307: the master no longer leads. 403: it does not know this subscription any more.
-        let stale = matches!(&error, CallError::Answered(reply) if matches!(reply.status, 307 | 403));
         let reason = error.to_string();
         if kind == call::Type::Acknowledge {
             // Its update comes again.
             self.warn(format!("an ACKNOWLEDGE failed: {reason}"));
         } else {
-            self.deliver(Event::CallFailed { token, call: kind, error });
+            self.deliver(Callback::CallFailed { token, call: kind, error });
         }
         if stale && let State::Subscribed { subscription, .. } = self.state {
-            self.effects.push_back(super::Effect::Close { subscription });
+            self.effects.push_back(Effect::Close { subscription });
             self.lost(now, &reason);
         }
     }

@@ -30,24 +30,32 @@ impl Agent {
     }
 
     /// Calls; of a session the answer comes at its end.
-    pub(super) async fn call(&self, call: &agent::Call) -> Result<Answer, String> {
+    pub(super) async fn call(&self, call: &agent::Call) -> Answer {
         let message = Call::message(ContentType::Protobuf, ContentType::Protobuf.encode(call));
         if call.r#type() == Type::LaunchNestedContainerSession {
             return self.session(message).await;
         }
-        self.client.post(&self.url, message).await.map(|it| answer(&it)).map_err(|error| error.to_string())
+        match self.client.post(&self.url, message).await {
+            Ok(response) => answer(&response),
+            Err(error) => Answer::Missed(error.to_string()),
+        }
     }
 
-    async fn session(&self, message: Call) -> Result<Answer, String> {
+    async fn session(&self, message: Call) -> Answer {
         let protobuf = HeaderValue::from_static(ContentType::Protobuf.mime());
         let message = message.header(header::ACCEPT, RECORDIO).header(MESSAGE_ACCEPT, protobuf);
         let mut stream = match self.client.post_stream(&self.url, message).await {
             Ok(stream) => stream,
-            Err(ClientError::Refused(response)) => return Ok(answer(&response)),
-            Err(error) => return Err(error.to_string()),
+            Err(ClientError::Refused(response)) => return answer(&response),
+            Err(error) => return Answer::Missed(error.to_string()),
         };
         // What the command prints is of no interest.
-        while stream.next().await.map_err(|error| error.to_string())?.is_some() {}
-        Ok(Answer { status: 200, ..Answer::default() })
+        loop {
+            match stream.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Answer::Done(None),
+                Err(error) => return Answer::Missed(error.to_string()),
+            }
+        }
     }
 }

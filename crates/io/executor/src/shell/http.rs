@@ -1,13 +1,9 @@
 //! The executor API: one connection for the event stream, one for all calls.
 
-use tepui_core_driver::{CallToken, Subscription};
-use tepui_transport::{
-    Call, Client, ClientError, ClientOptions, ClientResponse, Pipeline, Subscribed, Subscriber, Url,
-};
+use tepui_core_driver::{CallToken, Subscription, executor::Event};
+use tepui_transport::{Call, Client, ClientOptions, Pipeline, Subscribed, Subscriber, Url};
 use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1::executor};
-
-use super::Heard;
 
 type Stream = (Subscription, Subscriber<executor::Event>);
 
@@ -45,29 +41,29 @@ impl Http {
         self.calls.is_idle()
     }
 
-    pub(super) async fn next(&mut self, room: bool) -> Heard {
+    pub(super) async fn next(&mut self, room: bool) -> Event {
         let stream = self.stream.as_mut().filter(|_| room);
         let reading = stream.is_some();
         tokio::select! {
-            (token, answer) = self.calls.next() => reply(token, answer),
+            (token, fate) = self.calls.next() => Event::Answered { token, fate },
             event = next(stream), if reading => translate(event),
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Heard> {
-        if let Some((token, answer)) = self.calls.take() {
-            return Some(reply(token, answer));
+    pub(super) fn take(&mut self) -> Option<Event> {
+        if let Some((token, fate)) = self.calls.take() {
+            return Some(Event::Answered { token, fate });
         }
         let (subscription, stream) = self.stream.as_mut()?;
         Some(translate((*subscription, stream.take()?)))
     }
 }
 
-fn translate((subscription, event): (Subscription, Subscribed<executor::Event>)) -> Heard {
+fn translate((subscription, event): (Subscription, Subscribed<executor::Event>)) -> Event {
     match event {
-        Subscribed::Connected { .. } => Heard::Connected(subscription),
-        Subscribed::Event(event) => Heard::Event(subscription, Box::new(event)),
-        Subscribed::Ended(loss) => Heard::Lost(subscription, loss),
+        Subscribed::Connected { .. } => Event::Connected(subscription),
+        Subscribed::Event(event) => Event::Heard { subscription, event: Box::new(event) },
+        Subscribed::Ended(loss) => Event::Lost { subscription, loss },
     }
 }
 
@@ -76,8 +72,4 @@ async fn next(stream: Option<&mut Stream>) -> (Subscription, Subscribed<executor
         Some((subscription, stream)) => (*subscription, stream.next().await),
         None => std::future::pending().await,
     }
-}
-
-fn reply(token: CallToken, answer: Result<ClientResponse, ClientError>) -> Heard {
-    Heard::Reply(token, answer.map(|answer| answer.reply()).map_err(|error| error.to_string()))
 }

@@ -2,15 +2,13 @@
 
 use std::{io, net::TcpListener, sync::Arc};
 
-use tepui_core_driver::executor::Transport;
+use tepui_core_driver::executor::{Event, Transport};
 use tepui_libprocess::{Exited, IncomingMessage, LinkOptions, Links, Messages};
 use tepui_transport::{Request, Response, ServerOptions, serve};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-
-use super::Heard;
 
 /// Messages that may wait here. When there are more, the agent's connection is not read until there is room.
 const MESSAGES_MAX: usize = 256;
@@ -55,16 +53,16 @@ impl Libprocess {
         self.links.send(&self.own, to, message);
     }
 
-    pub(super) async fn next(&mut self, room: bool) -> Heard {
+    pub(super) async fn next(&mut self, room: bool) -> Event {
         tokio::select! {
-            Some(exited) = self.exited.recv() => Heard::Exited(exited.pid),
-            Some(message) = self.messages.recv(), if room => Heard::Message(message),
+            Some(exited) = self.exited.recv() => Event::Exited(exited.pid),
+            Some(message) = self.messages.recv(), if room => received(message),
             else => std::future::pending().await,
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Heard> {
-        self.messages.try_recv().ok().map(Heard::Message)
+    pub(super) fn take(&mut self) -> Option<Event> {
+        self.messages.try_recv().ok().map(received)
     }
 
     /// Sends what waits and stops to listen.
@@ -75,4 +73,8 @@ impl Libprocess {
         shutdown.cancel();
         let _ = server.await;
     }
+}
+
+fn received(message: IncomingMessage) -> Event {
+    Event::Received { from: message.from, message: Box::new(message.message) }
 }

@@ -3,6 +3,8 @@
 use std::{collections::VecDeque, future::Future, pin::Pin};
 
 use futures_util::FutureExt;
+use tepui_model::Fate;
+use tepui_wire_mesos::weigh;
 
 use super::{Call, CallConnection, ClientError, ClientOptions, ClientResponse, Url, calls::Answered};
 
@@ -64,16 +66,16 @@ impl<T> Pipeline<T> {
     }
 
     /// The next answer; waits for ever while there is no call. Nothing is lost when this is dropped half-way.
-    pub async fn next(&mut self) -> (T, Result<ClientResponse, ClientError>) {
+    pub async fn next(&mut self) -> (T, Fate) {
         loop {
             self.send();
             if let Some((_, answered)) = self.waiting.front_mut() {
                 let answer = answered.await;
                 if let Some((tag, _)) = self.waiting.pop_front() {
-                    return (tag, answer);
+                    return (tag, fate(answer));
                 }
             } else if let Some((tag, error)) = self.failed.pop_front() {
-                return (tag, Err(error));
+                return (tag, fate(Err(error)));
             } else if let Connection::Connecting(connecting) = &mut self.connection {
                 match connecting.await {
                     Ok(connection) => self.connection = Connection::Open(connection),
@@ -89,7 +91,7 @@ impl<T> Pipeline<T> {
     }
 
     /// An answer that has arrived already, without waiting for one.
-    pub fn take(&mut self) -> Option<(T, Result<ClientResponse, ClientError>)> {
+    pub fn take(&mut self) -> Option<(T, Fate)> {
         self.next().now_or_never()
     }
 
@@ -135,8 +137,16 @@ impl<T> Pipeline<T> {
     }
 }
 
+fn fate(answer: Result<ClientResponse, ClientError>) -> Fate {
+    match answer {
+        Ok(response) => weigh::fate(response.reply()),
+        Err(error) => Fate::Unanswered(error.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use tepui_model::{Fault, Reply};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -174,14 +184,13 @@ mod tests {
         let mut pipeline = Pipeline::new(Url::new("127.0.0.1", port, "/x"), ClientOptions::default());
         pipeline.push(1, Call::default());
         pipeline.push(2, Call::default());
-        let (tag, answer) = pipeline.next().await;
-        assert_eq!((tag, answer.unwrap().status.as_u16()), (1, 202));
-        let (tag, answer) = pipeline.next().await;
-        assert!(tag == 2 && matches!(answer, Err(ClientError::Disconnected { .. })));
+        assert_eq!(pipeline.next().await, (1, Fate::Taken));
+        assert!(matches!(pipeline.next().await, (2, Fate::Unanswered(_))));
         assert!(pipeline.is_idle());
         pipeline.push(3, Call::default());
-        let (tag, answer) = pipeline.next().await;
-        assert_eq!((tag, answer.unwrap().text().into_owned()), (3, "no".to_owned()));
+        let (tag, fate) = pipeline.next().await;
+        let reply = Reply::error(400, "no");
+        assert_eq!((tag, fate), (3, Fate::Refused { fault: Fault::Call, reply }));
         server.await.unwrap();
     }
 
@@ -193,8 +202,8 @@ mod tests {
         let mut pipeline = Pipeline::new(Url::new("127.0.0.1", port, "/x"), ClientOptions::default());
         pipeline.push(1, Call::default());
         pipeline.push(2, Call::default());
-        assert!(matches!(pipeline.next().await, (1, Err(ClientError::Connect { .. }))));
-        assert!(matches!(pipeline.next().await, (2, Err(_))));
+        assert!(matches!(pipeline.next().await, (1, Fate::Unanswered(_))));
+        assert!(matches!(pipeline.next().await, (2, Fate::Unanswered(_))));
         assert!(pipeline.is_idle());
     }
 }

@@ -4,7 +4,7 @@ use std::{future::Future, marker::PhantomData, pin::Pin};
 
 use bytes::Bytes;
 use tepui_model::Loss;
-use tepui_wire_mesos::ContentType;
+use tepui_wire_mesos::{ContentType, weigh};
 use tepui_wire_protobuf::Described;
 
 use super::{Call, Client, ClientError, RecordStream, Url};
@@ -110,11 +110,7 @@ impl<E: Described> Subscriber<E> {
 
 fn loss(error: ClientError) -> Loss {
     match error {
-        ClientError::Refused(response) => Loss::Refused {
-            status: response.status.as_u16(),
-            location: response.header("location").map(str::to_owned),
-            body: response.text().into_owned(),
-        },
+        ClientError::Refused(response) => weigh::refusal(&response.reply(), response.header("location")),
         error => Loss::Broken(error.to_string()),
     }
 }

@@ -36,8 +36,8 @@ fn bench(status: &str, protocol: &str) -> Bench {
         _ => registered(config),
     };
     match (status, protocol) {
-        ("ABORTED", _) => drop(bench.driver.abort(bench.now)),
-        ("STOPPED" | "ended", _) => drop(bench.driver.stop(bench.now)),
+        ("ABORTED", _) => drop(bench.ask(Event::Abort)),
+        ("STOPPED" | "ended", _) => drop(bench.ask(Event::Stop)),
         ("lost", "v1") => bench.lose(1),
         ("lost", _) => bench.exit(),
         ("shutting down", "v1") => bench.event(1, of(event::Type::Shutdown)),
@@ -55,19 +55,18 @@ fn short(status: DriverStatus) -> String {
 /// Does what the method of that name does, and says in the document's words what came of it: the answer, and what
 /// it did. `join` and `run` wait in the shell, until the machine is finished.
 fn call(bench: &mut Bench, method: &str) -> (String, String) {
-    let now = bench.now;
     let waits = |bench: &Bench| {
         let status = bench.driver.status();
         status != DriverStatus::NotStarted && !bench.driver.is_finished()
     };
     let was_finished = bench.driver.is_finished();
     let answer = match method {
-        "start" => bench.driver.start(now),
-        "stop" => bench.driver.stop(now),
-        "abort" => bench.driver.abort(now),
+        "start" => bench.ask(Event::Start),
+        "stop" => bench.ask(Event::Stop),
+        "abort" => bench.ask(Event::Abort),
         "send_status_update" => bench.send("t", TaskState::TaskRunning),
-        "send_framework_message" => bench.driver.send_framework_message(now, Bytes::new()),
-        "run" => bench.driver.start(now),
+        "send_framework_message" => bench.ask(Event::Message(Bytes::new())),
+        "run" => bench.ask(Event::Start),
         "join" => bench.driver.status(),
         other => panic!("no method {other}"),
     };

@@ -1,6 +1,6 @@
 //! The same machine over libprocess: Mesos's v0 driver row by row, and where this one does better.
 
-use tepui_wire_mesos::{Message, internal, v1::TaskStatus};
+use tepui_wire_mesos::internal;
 
 use super::*;
 
@@ -93,11 +93,11 @@ impl Bench {
     }
 
     pub(super) fn hear(&mut self, message: Message) {
-        self.driver.handle_message(self.now, &agent(), message);
+        self.tell(Event::Received { from: agent(), message: Box::new(message) });
     }
 
     pub(super) fn exit(&mut self) {
-        self.driver.handle_exited(self.now, &agent());
+        self.tell(Event::Exited(agent()));
     }
 
     /// In one of the situations in which a message can come.
@@ -115,8 +115,8 @@ impl Bench {
                 bench.hear(reconnect());
             }
             "shutting down" => bench.hear(shutdown()),
-            "aborted" => drop(bench.driver.abort(bench.now)),
-            "stopped" => drop(bench.driver.stop(bench.now)),
+            "aborted" => drop(bench.ask(Event::Abort)),
+            "stopped" => drop(bench.ask(Event::Stop)),
             other => panic!("no situation {other}"),
         }
         bench.effects();
@@ -208,11 +208,11 @@ fn messages_in_each_situation() {
 fn methods_by_status_over_libprocess() {
     use DriverStatus::{Aborted, NotStarted, Running, Stopped};
     type Method = fn(&mut Bench) -> DriverStatus;
-    let start: Method = |bench| bench.driver.start(bench.now);
-    let stop: Method = |bench| bench.driver.stop(bench.now);
-    let abort: Method = |bench| bench.driver.abort(bench.now);
+    let start: Method = |bench| bench.ask(Event::Start);
+    let stop: Method = |bench| bench.ask(Event::Stop);
+    let abort: Method = |bench| bench.ask(Event::Abort);
     let update: Method = |bench| bench.send("t", TaskState::TaskRunning);
-    let message: Method = |bench| bench.driver.send_framework_message(bench.now, Bytes::new());
+    let message: Method = |bench| bench.ask(Event::Message(Bytes::new()));
     for (method, situation, answer, after, effects) in [
         (start, "not started", Running, Running, &["link slave(1)@10.0.0.1:5051", "Register"][..]),
         (start, "connected", Running, Running, &[]),
@@ -312,12 +312,12 @@ fn an_agent_that_comes_back_elsewhere_is_answered_there() {
     bench.exit();
     bench.effects();
     let elsewhere = pid("slave(1)@10.0.0.1:6051");
-    bench.driver.handle_message(bench.now, &elsewhere, reconnect());
+    bench.tell(Event::Received { from: elsewhere.clone(), message: Box::new(reconnect()) });
     assert_eq!(bench.effects(), ["link slave(1)@10.0.0.1:6051", "Reregister []"]);
     bench.hear(reregistered());
     bench.exit();
     assert_eq!(bench.effects(), ["Reregistered"], "the end of the old link is of no interest");
-    bench.driver.handle_exited(bench.now, &elsewhere);
+    bench.tell(Event::Exited(elsewhere));
     assert_eq!(bench.effects(), ["warn", "Disconnected"]);
 }
 
@@ -422,7 +422,7 @@ fn updates_are_repeated_over_libprocess_too() {
 fn stop_waits_for_acknowledgements() {
     let mut bench = Bench::registered(v0(true));
     bench.send("t", TaskState::TaskFinished);
-    bench.driver.stop(bench.now);
+    bench.ask(Event::Stop);
     bench.effects();
     assert!(!bench.driver.is_finished());
     let uuid = bench.sent[0].status.uuid.clone().unwrap();
@@ -432,7 +432,7 @@ fn stop_waits_for_acknowledgements() {
     // But not for ever.
     let mut bench = Bench::registered(v0(true));
     bench.send("t", TaskState::TaskFinished);
-    bench.driver.stop(bench.now);
+    bench.ask(Event::Stop);
     assert_eq!(bench.pass_until_due(), 5 * SECOND);
     assert!(bench.driver.is_finished());
 }

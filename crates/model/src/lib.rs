@@ -13,6 +13,7 @@ pub mod quantities;
 pub mod resource;
 pub mod resources;
 pub mod role;
+pub mod size;
 pub mod task;
 pub mod time;
 pub mod value;
@@ -34,6 +35,7 @@ pub use resource::{
 };
 pub use resources::Resources;
 pub use role::{InvalidRole, Role};
+pub use size::{InvalidSize, Size};
 pub use task::{Reason, Source, TaskState};
 pub use time::Tick;
 pub use value::{Range, Ranges, Scalar, Set, Value};

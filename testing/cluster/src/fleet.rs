@@ -46,6 +46,8 @@ pub struct Fleet {
     pub port: u16,
     master: Option<Master>,
     agents: Vec<Place>,
+    /// What master and agents are told beside where they are.
+    flags: Vec<String>,
     starts: usize,
 }
 
@@ -59,6 +61,11 @@ struct Place {
 impl Fleet {
     /// Starts everything in `yard`.
     pub fn start(yard: &Yard, agents: usize) -> Outcome<Self> {
+        Self::start_with(yard, agents, &[])
+    }
+
+    /// Starts everything in `yard`, each with these flags.
+    pub fn start_with(yard: &Yard, agents: usize, flags: &[&str]) -> Outcome<Self> {
         let home = yard.path().to_owned();
         let places = (0..agents).map(|number| {
             Ok(Place { port: lasting_port()?, work: home.join(format!("agent-{number}")), agent: None })
@@ -68,6 +75,7 @@ impl Fleet {
             port: lasting_port()?,
             master: None,
             agents: places.collect::<Outcome<_>>()?,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             starts: 0,
             home,
         };
@@ -96,16 +104,17 @@ impl Fleet {
     /// Starts whatever was killed; everything answers then.
     pub fn start_what_is_down(&mut self) -> Outcome {
         self.starts += 1;
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         if self.master.is_none() {
             let work = self.home.join("master");
             put_aside(&work.join("master.log"), self.starts);
-            self.master = Some(Master::start_at(&self.binary, self.port, &work, &[])?);
+            self.master = Some(Master::start_at(&self.binary, self.port, &work, &flags)?);
         }
         for place in &mut self.agents {
             if place.agent.is_none() {
                 put_aside(&place.work.join("agent.log"), self.starts);
                 let (port, work) = (place.port, place.work.clone());
-                place.agent = Some(Agent::start_at(&self.binary, port, work, self.port, &[])?);
+                place.agent = Some(Agent::start_at(&self.binary, port, work, self.port, &flags)?);
             }
         }
         Ok(())

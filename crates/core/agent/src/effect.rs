@@ -164,6 +164,7 @@ pub struct Launch {
     /// The user to run as; `None`: the agent's own.
     pub user: Option<String>,
     /// The whole environment, in the order in which Mesos builds it; every name once.
+    #[serde(serialize_with = "crate::settings::names_only")]
     pub environment: Vec<(String, String)>,
     /// Whose token is to be the value of [`crate::TOKEN`] in the environment, if anybody's. Whoever has the key makes it.
     pub token: Option<Claims>,

@@ -76,9 +76,17 @@ impl Words for ReconfigurationPolicy {
     const WORDS: &'static [(&'static str, Self)] = &[("equal", Self::Equal), ("additive", Self::Additive)];
 }
 
-/// Variables of an environment. What they are is not printed: there may be passwords among them.
+/// Variables of an environment. What they are is not printed nor recorded: there may be passwords among them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variables(pub Vec<(String, String)>);
+pub struct Variables(#[serde(serialize_with = "names_only")] pub Vec<(String, String)>);
+
+/// Writes variables without their values, on which nothing is decided.
+pub(crate) fn names_only<S: serde::Serializer>(
+    variables: &[(String, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(variables.iter().map(|(name, _)| (name, "")))
+}
 
 impl Value for Variables {
     const PLACEHOLDER: &'static str = "JSON";
@@ -116,6 +124,14 @@ mod tests {
     use tepui_core_settings::{Given, Origin, Settings as _, layered};
 
     use super::*;
+
+    #[test]
+    fn values_of_variables_are_not_recorded() {
+        let variables = Variables(vec![("PASSWORD".to_owned(), "hunter2".to_owned())]);
+        let written = serde_json::to_string(&variables).unwrap();
+        assert_eq!(written, r#"[["PASSWORD",""]]"#);
+        assert_eq!(serde_json::from_str::<Variables>(&written).unwrap().0[0].0, "PASSWORD");
+    }
 
     #[test]
     fn settings_that_cannot_be() {

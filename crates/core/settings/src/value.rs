@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tepui_model::{format_duration, parse_duration};
+use tepui_model::{Size, format_duration, parse_duration};
 
 /// A type that a setting can have.
 pub trait Value: Sized {
@@ -69,6 +69,18 @@ macro_rules! whole_numbers {
 }
 
 whole_numbers!(u16 u32 usize);
+
+impl Value for Size {
+    const PLACEHOLDER: &'static str = "SIZE";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected a size, such as 512MB or 1GB".to_owned())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
 
 impl Value for f64 {
     const PLACEHOLDER: &'static str = "NUMBER";

@@ -20,6 +20,7 @@ mod format;
 mod recorded;
 mod recorder;
 mod replay;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,3 +28,4 @@ mod writer;
 pub use recorded::Recorded;
 pub use recorder::{Limits, RecordError, Recorder};
 pub use replay::{Difference, ReplayError, Replayed, Run, replay, runs};
+pub use settings::Recording;

@@ -51,6 +51,7 @@ settings! {
         /// Where the domain socket is (default: `agent.sock` in the runtime directory).
         domain_socket_location: Option<PathBuf> = None;
         ..containment: Containment;
+        ..recording: tepui_recorder::Recording;
         ..core: tepui_core_agent::Settings;
     }
 }

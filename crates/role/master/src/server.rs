@@ -121,7 +121,7 @@ impl MasterServer {
         });
         let performer = Performer::new(&inputs, links, writer, options.stream);
         let start = Start { config, seed: Seed(core_seed), restored: registry };
-        let core = Recorded::<Master>::start(clock.now(), start, None)?;
+        let core = Recorded::<Master>::start(clock.now(), start, settings.recording.recorder()?)?;
         // Before messages: an agent that comes back has gone first. Agents and schedulers take turns.
         let lanes = Lanes::new()
             .urgent(exited, Input::Exited)

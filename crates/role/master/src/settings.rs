@@ -25,6 +25,7 @@ settings! {
         /// Directory for the registry: agents, frameworks and their deadlines. Empty: they are kept in memory only, and
         /// forgotten when the master ends.
         work_dir: Option<PathBuf> = Some("/var/lib/tepui/master".into());
+        ..recording: tepui_recorder::Recording;
         ..core: tepui_core_master::Settings;
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tepui_model::Size;
+
 use super::{Limitation, Limited, containers::Noted};
 use crate::{cgroup::Cgroup, disk};
 
@@ -12,7 +14,8 @@ pub(super) fn of_memory(cgroup: &Cgroup, status: Option<i32>, noted: &Noted) -> 
         return None;
     }
     let figures = noted.get().cloned().unwrap_or_else(|| cgroup.figures());
-    let amount = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), amount);
+    let amount =
+        |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), |bytes| Size(bytes).to_string());
     let mut message = format!(
         "Memory limit exceeded: Requested: {} Maximum Used: {}\n",
         amount(figures.limit),
@@ -31,41 +34,15 @@ pub(super) fn of_memory(cgroup: &Cgroup, status: Option<i32>, noted: &Noted) -> 
 pub(super) fn of_disk(sandbox: &Path, quota: Option<u64>) -> (u64, Option<Limitation>) {
     let used_bytes = disk::usage(sandbox);
     let limitation = quota.filter(|quota| used_bytes > *quota).map(|quota| {
-        let message = format!("Disk usage ({}) exceeds quota ({})", amount(used_bytes), amount(quota));
+        let message = format!("Disk usage ({}) exceeds quota ({})", Size(used_bytes), Size(quota));
         Limitation { limited: Limited::Disk, message, used_bytes }
     });
     (used_bytes, limitation)
 }
 
-/// An amount in the largest unit that it is a whole number of.
-fn amount(bytes: u64) -> String {
-    let units = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
-    let unit = units.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
-    match unit {
-        Some((shift, name)) => format!("{}{name}", bytes >> shift),
-        None => format!("{bytes}B"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_whole() {
-        for (bytes, text) in [
-            (0, "0B"),
-            (1, "1B"),
-            (1024, "1KB"),
-            (1025, "1025B"),
-            (32 << 20, "32MB"),
-            ((32 << 20) + 4096, "32772KB"),
-            (3 << 30, "3GB"),
-            (1 << 40, "1TB"),
-        ] {
-            assert_eq!(amount(bytes), text);
-        }
-    }
 
     #[test]
     fn a_sandbox_may_be_too_large() {
@@ -75,6 +52,6 @@ mod tests {
         assert!(used >= 1 << 20 && none.is_none());
         assert_eq!(of_disk(work.path(), Some(used)).1, None);
         let limitation = of_disk(work.path(), Some(1 << 19)).1.unwrap();
-        assert_eq!(limitation.message, format!("Disk usage ({}) exceeds quota (512KB)", amount(used)));
+        assert_eq!(limitation.message, format!("Disk usage ({}) exceeds quota (512KB)", Size(used)));
     }
 }

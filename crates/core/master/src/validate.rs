@@ -10,6 +10,9 @@ pub(crate) mod group;
 pub(crate) mod offers;
 pub(crate) mod task;
 
+/// The resources that a task or an executor asks for, read once; or what is wrong with the first that is invalid.
+pub(crate) type Asked = Result<tepui_model::Resources, tepui_wire_mesos::convert::InvalidResource>;
+
 /// What is wrong, in the words that a client reads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

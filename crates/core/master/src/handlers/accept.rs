@@ -28,7 +28,7 @@ use crate::{
     Counter, Master, Task,
     allocation::{self, Refusal},
     publish, status,
-    validate::{self, Invalid, task::Context},
+    validate::{self, Asked, Invalid, task::Context},
 };
 
 /// What an ACCEPT works on.
@@ -116,13 +116,12 @@ fn apply(master: &mut Master, pool: &mut Pool, operation: Operation) {
 /// Launches one task, or tells why not.
 fn launch(master: &mut Master, pool: &mut Pool, mut task: TaskInfo) {
     let role = pool.role.clone();
-    allocate(&mut task.resources, &role);
-    if let Some(executor) = &mut task.executor {
-        complete_executor(executor, &pool.framework_id, &role);
-    }
+    let asked = allocate(&mut task.resources, &role);
+    let executor = task.executor.as_deref_mut();
+    let asked_by_executor = executor.map(|executor| complete_executor(executor, &pool.framework_id, &role));
     let context =
         Context { master, framework_id: &pool.framework_id, agent_id: &pool.agent_id, offered: &pool.left };
-    let checked = match validate::task::check(&context, &task) {
+    let checked = match validate::task::check(&context, &task, asked, asked_by_executor) {
         Ok(checked) => checked,
         Err(Invalid(text)) => {
             let state = TaskState::Error;
@@ -183,13 +182,11 @@ fn add_task(
 /// Launches all tasks of a group, or none.
 fn launch_group(master: &mut Master, pool: &mut Pool, mut executor: ExecutorInfo, mut tasks: Vec<TaskInfo>) {
     let role = pool.role.clone();
-    complete_executor(&mut executor, &pool.framework_id, &role);
-    for task in &mut tasks {
-        allocate(&mut task.resources, &role);
-    }
+    let asked_by_executor = complete_executor(&mut executor, &pool.framework_id, &role);
+    let asked = tasks.iter_mut().map(|task| allocate(&mut task.resources, &role)).collect();
     let context =
         Context { master, framework_id: &pool.framework_id, agent_id: &pool.agent_id, offered: &pool.left };
-    let checked = match validate::group::check(&context, &executor, &tasks) {
+    let checked = match validate::group::check(&context, &executor, asked_by_executor, &tasks, asked) {
         Ok(checked) => checked,
         Err(Invalid(text)) => {
             for task in &tasks {
@@ -224,24 +221,34 @@ fn launch_group(master: &mut Master, pool: &mut Pool, mut executor: ExecutorInfo
     master.send(pid, message);
 }
 
-/// Tasks rarely say for which role their resources are held: it is the offer's.
-fn allocate(resources: &mut [v1::Resource], role: &Role) {
+/// Tasks rarely say for which role their resources are held: it is the offer's. Reads the resources on the way.
+fn allocate(resources: &mut [v1::Resource], role: &Role) -> Asked {
+    let mut asked = Ok(Resources::new());
     for resource in resources {
         let info = resource.allocation_info.get_or_insert_with(v1::resource::AllocationInfo::default);
         info.role.get_or_insert_with(|| role.as_str().to_owned());
-        // The agent knows reservations only as a stack. What is invalid stays as it is, to be refused.
-        if tepui_model::Resource::try_from(&*resource).is_ok() {
-            convert::set_format(resource, Format::Refined);
+        match tepui_model::Resource::try_from(&*resource) {
+            Ok(read) => {
+                // The agent knows reservations only as a stack.
+                convert::set_format(resource, Format::Refined);
+                if let Ok(sum) = &mut asked {
+                    sum.add_one(read);
+                }
+            }
+            // What is invalid stays as it is, to be refused for the first of it.
+            Err(error) => asked = asked.and(Err(error)),
         }
     }
+    asked
 }
 
-fn complete_executor(executor: &mut ExecutorInfo, framework_id: &FrameworkId, role: &Role) {
-    allocate(&mut executor.resources, role);
+fn complete_executor(executor: &mut ExecutorInfo, framework_id: &FrameworkId, role: &Role) -> Asked {
+    let asked = allocate(&mut executor.resources, role);
     executor.framework_id.get_or_insert_with(|| v1::FrameworkId { value: framework_id.as_str().to_owned() });
     if executor.r#type.is_none() && executor.command.is_some() {
         executor.r#type = Some(v1::executor_info::Type::Custom as i32);
     }
+    asked
 }
 
 /// A task that does not start: its scheduler is told, and nothing of it is kept.

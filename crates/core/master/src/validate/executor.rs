@@ -6,18 +6,22 @@ use tepui_model::{Resources, validate_id};
 use tepui_wire_mesos::v1::{CommandInfo, ContainerInfo, ExecutorInfo, container_info, executor_info::Type};
 
 use super::{
-    Invalid, invalid,
+    Asked, Invalid, invalid,
     task::{Context, check_kinds},
 };
 use tepui_wire_mesos::convert;
 
 /// All rules; what it holds besides its tasks.
-pub(crate) fn check(context: &Context<'_>, executor: &ExecutorInfo) -> Result<Resources, Invalid> {
+pub(crate) fn check(
+    context: &Context<'_>,
+    executor: &ExecutorInfo,
+    asked: Asked,
+) -> Result<Resources, Invalid> {
     check_type(executor)?;
     validate_id(&executor.executor_id.value).map_err(|error| Invalid(error.to_string()))?;
     check_framework(context, executor)?;
     check_grace_period(executor)?;
-    let resources = check_resources(executor)?;
+    let resources = check_resources(asked)?;
     if let Some(command) = &executor.command {
         check_command(command)
             .map_err(|Invalid(text)| Invalid(format!("Executor's `CommandInfo` is invalid: {text}")))?;
@@ -90,9 +94,8 @@ fn check_grace_period(executor: &ExecutorInfo) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_resources(executor: &ExecutorInfo) -> Result<Resources, Invalid> {
-    let resources = convert::resources(&executor.resources)
-        .map_err(|error| Invalid(format!("Executor uses invalid resources: {error}")))?;
+fn check_resources(asked: Asked) -> Result<Resources, Invalid> {
+    let resources = asked.map_err(|error| Invalid(format!("Executor uses invalid resources: {error}")))?;
     // Unlike a task, an executor may hold nothing of its own.
     if !resources.is_empty() {
         check_kinds(&resources, "Executor")?;

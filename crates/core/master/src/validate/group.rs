@@ -8,7 +8,7 @@ use tepui_wire_mesos::v1::{
 };
 
 use super::{
-    Invalid, executor, invalid,
+    Asked, Invalid, executor, invalid,
     task::{Context, check_itself, check_kinds, shares_cgroups},
 };
 
@@ -26,24 +26,27 @@ pub(crate) struct CheckedGroup {
     pub(crate) total: Resources,
 }
 
-/// All rules for a group and its executor, in the order in which they are reported.
+/// All rules for a group and its executor, in the order in which they are reported. `asked` is what the tasks ask for, in
+/// their order.
 pub(crate) fn check(
     context: &Context<'_>,
     executor: &ExecutorInfo,
+    asked_by_executor: Asked,
     tasks: &[TaskInfo],
+    asked: Vec<Asked>,
 ) -> Result<CheckedGroup, Invalid> {
     if tasks.is_empty() {
         return invalid("Task group is invalid: it must not be empty");
     }
     let mut task_resources = Vec::with_capacity(tasks.len());
     let mut seen = BTreeSet::new();
-    for task in tasks {
+    for (task, asked) in tasks.iter().zip(asked) {
         let id = &task.task_id.value;
-        let resources = check_member(context, task, seen.insert(id))
+        let resources = check_member(context, task, asked, seen.insert(id))
             .map_err(|Invalid(text)| Invalid(format!("Task '{id}' is invalid: {text}")))?;
         task_resources.push(resources);
     }
-    let own = check_executor(context, executor, tasks)?;
+    let own = check_executor(context, executor, asked_by_executor, tasks)?;
     let mut all = own.clone();
     task_resources.iter().for_each(|resources| all += resources);
     check_kinds(&all, "Task group and executor")
@@ -67,8 +70,13 @@ pub(crate) fn check(
 }
 
 /// One task of a group.
-fn check_member(context: &Context<'_>, task: &TaskInfo, first: bool) -> Result<Resources, Invalid> {
-    let resources = check_itself(context, task)?;
+fn check_member(
+    context: &Context<'_>,
+    task: &TaskInfo,
+    asked: Asked,
+    first: bool,
+) -> Result<Resources, Invalid> {
+    let resources = check_itself(context, task, asked)?;
     if !first {
         return invalid(format!("Task has duplicate ID: {}", task.task_id.value));
     }
@@ -102,9 +110,10 @@ fn is_docker(container: &ContainerInfo) -> bool {
 fn check_executor(
     context: &Context<'_>,
     info: &ExecutorInfo,
+    asked: Asked,
     tasks: &[TaskInfo],
 ) -> Result<Resources, Invalid> {
-    let resources = executor::check(context, info)?;
+    let resources = executor::check(context, info, asked)?;
     if info.r#type.is_none() {
         return invalid("'ExecutorInfo.type' must be set");
     }

@@ -2,13 +2,12 @@
 
 use tepui_core_checks::validate;
 use tepui_model::{AgentId, ExecutorId, FrameworkId, ResourceName, Resources, validate_id};
-use tepui_wire_mesos::convert;
 use tepui_wire_mesos::v1::{
     self, ExecutorInfo, TaskInfo, agent_info::capability::Type as AgentCapability,
     framework_info::capability::Type as Capability,
 };
 
-use super::{Invalid, executor, invalid};
+use super::{Asked, Invalid, executor, invalid};
 use crate::{Agent, Framework, Master};
 
 /// What a task is judged against.
@@ -48,17 +47,23 @@ pub(crate) struct Checked {
     pub(crate) total: Resources,
 }
 
-/// All rules for one task, in the order in which they are reported.
-pub(crate) fn check(context: &Context<'_>, task: &TaskInfo) -> Result<Checked, Invalid> {
-    let task_resources = check_itself(context, task)?;
+/// All rules for one task, in the order in which they are reported. `asked` is what it asks for, `asked_by_executor` what
+/// its executor does.
+pub(crate) fn check(
+    context: &Context<'_>,
+    task: &TaskInfo,
+    asked: Asked,
+    asked_by_executor: Option<Asked>,
+) -> Result<Checked, Invalid> {
+    let task_resources = check_itself(context, task, asked)?;
     if task.executor.is_some() == task.command.is_some() {
         return invalid(
             "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present",
         );
     }
-    let (executor_resources, launch_executor) = match &task.executor {
-        Some(executor) => {
-            let resources = executor::check(context, executor)?;
+    let (executor_resources, launch_executor) = match task.executor.as_deref().zip(asked_by_executor) {
+        Some((executor, asked)) => {
+            let resources = executor::check(context, executor, asked)?;
             executor::check_custom(executor)?;
             let new = context.executor(&executor.executor_id.value).is_none();
             (new.then_some(resources), new)
@@ -87,7 +92,11 @@ pub(super) fn shares_cgroups(container: Option<&v1::ContainerInfo>) -> bool {
 }
 
 /// The rules that hold for a task alone and in a group.
-pub(super) fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Resources, Invalid> {
+pub(super) fn check_itself(
+    context: &Context<'_>,
+    task: &TaskInfo,
+    asked: Asked,
+) -> Result<Resources, Invalid> {
     check_id(task)?;
     check_unique_id(context, task)?;
     check_agent(context, task)?;
@@ -95,7 +104,7 @@ pub(super) fn check_itself(context: &Context<'_>, task: &TaskInfo) -> Result<Res
     check_max_completion_time(task)?;
     check_check(task)?;
     check_health_check(task)?;
-    let resources = check_resources(task)?;
+    let resources = check_resources(task, asked)?;
     check_command(task)?;
     check_container(task)?;
     check_limits(context, task, &resources)?;
@@ -152,12 +161,11 @@ fn check_health_check(task: &TaskInfo) -> Result<(), Invalid> {
     checked.map_err(|error| Invalid(format!("Task uses invalid health check: {error}")))
 }
 
-fn check_resources(task: &TaskInfo) -> Result<Resources, Invalid> {
+fn check_resources(task: &TaskInfo, asked: Asked) -> Result<Resources, Invalid> {
     if task.resources.is_empty() {
         return invalid("Task uses no resources");
     }
-    let resources = convert::resources(&task.resources)
-        .map_err(|error| Invalid(format!("Task uses invalid resources: {error}")))?;
+    let resources = asked.map_err(|error| Invalid(format!("Task uses invalid resources: {error}")))?;
     check_kinds(&resources, "Task")?;
     Ok(resources)
 }

@@ -7,11 +7,12 @@ use tepui_core_agent::{
     Agent, Checkpoint, Config, ContainerState, Exit, Recovered, RecoveredExecutor, RecoveredFramework,
     RecoveredTask, Removal, Run, Snapshot, Start, Upid,
 };
-use tepui_core_kit::{Core as _, Persist, Seed};
+use tepui_core_kit::{Persist, Seed};
 use tepui_model::{ContainerId, FrameworkId, TaskId, Tick, Token};
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
+    host::Host,
     network::{Node, agent_upid},
     work::Work,
 };
@@ -36,10 +37,8 @@ pub struct AgentNode {
     pub reserved: bool,
     /// The machine was started anew and its agent has not seen that yet.
     pub rebooted: bool,
-    /// The process; none while it is down.
-    pub core: Option<Agent>,
-    /// Counts starts; events for an earlier one are void.
-    pub incarnation: u64,
+    /// The process.
+    pub host: Host<Agent>,
     /// What is durable.
     pub disk: Disk,
     /// Writes and removals under way, in order.
@@ -48,8 +47,6 @@ pub struct AgentNode {
     pub containers: BTreeMap<String, Container>,
     /// Containers whose process was not asked for yet, by id.
     pub preparing: BTreeSet<String>,
-    /// The wake-up that is already in the queue.
-    pub armed: Option<Tick>,
 }
 
 /// Something for the disk to do.
@@ -85,13 +82,11 @@ impl AgentNode {
             number,
             reserved: rng.next_u32().is_multiple_of(2),
             rebooted: false,
-            core: None,
-            incarnation: 0,
+            host: Host::default(),
             disk: Disk::default(),
             writing: VecDeque::new(),
             containers: BTreeMap::new(),
             preparing: BTreeSet::new(),
-            armed: None,
         }
     }
 
@@ -108,12 +103,8 @@ impl AgentNode {
         config.resources = self.resources();
         let mut recovered = self.recover();
         recovered.rebooted = std::mem::take(&mut self.rebooted);
-        let core = Agent::start(now, Start { config, seed: Seed::from(rng.next_u64()), recovered });
-        let forgotten = self.disk.unknown_to(&core.snapshot(now));
-        self.core = Some(core);
-        self.incarnation += 1;
-        self.armed = None;
-        forgotten
+        let core = self.host.start(now, Start { config, seed: Seed::from(rng.next_u64()), recovered });
+        self.disk.unknown_to(&core.snapshot(now))
     }
 
     fn resources(&self) -> Vec<v1::Resource> {
@@ -142,7 +133,7 @@ impl AgentNode {
 
     /// Ends the process in the middle of whatever it does; containers go on.
     pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
-        self.core = None;
+        self.host.stop();
         self.preparing.clear();
         let mut under_way: Vec<Job> = Vec::new();
         for job in std::mem::take(&mut self.writing) {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_core_driver::executor::ExecutorDriver;
-use tepui_model::{ConnectionId, Tick};
+use tepui_model::ConnectionId;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::v1;
 
-use crate::work::Work;
+use crate::{host::Host, work::Work};
 
 /// An executor process.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub struct ExecutorNode {
     pub agent: usize,
     /// Where it listens, if it speaks libprocess.
     pub upid: Option<Upid>,
-    /// The driver.
-    pub driver: ExecutorDriver,
+    /// The process, which is the driver's; it runs as long as the node is there.
+    pub host: Host<ExecutorDriver>,
     /// What runs, with its work.
     pub running: BTreeMap<String, Work>,
     /// Every task that was ever handed to it.
@@ -26,22 +26,19 @@ pub struct ExecutorNode {
     pub stubborn: bool,
     /// The connection of the current subscription.
     pub stream: Option<ConnectionId>,
-    /// The wake-up that is already in the queue.
-    pub armed: Option<Tick>,
 }
 
 impl ExecutorNode {
-    /// A process that has just begun.
-    pub const fn new(agent: usize, upid: Option<Upid>, driver: ExecutorDriver, stubborn: bool) -> Self {
+    /// A process that is about to begin.
+    pub fn new(agent: usize, upid: Option<Upid>, stubborn: bool) -> Self {
         Self {
             agent,
             upid,
-            driver,
+            host: Host::default(),
             running: BTreeMap::new(),
             seen: BTreeSet::new(),
             stubborn,
             stream: None,
-            armed: None,
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use tepui_core_kit::Core as _;
 use tepui_wire_mesos::v1;
 
 use crate::{
+    master::MasterNode,
     network::Node,
     trace::trace,
     world::{Event, World},
@@ -119,7 +119,7 @@ const ASK: Duration = Duration::from_secs(20);
 
 impl Fault {
     /// Any fault.
-    pub fn random(rng: &mut ChaCha8Rng, agents: usize, schedulers: usize) -> Self {
+    pub fn random(rng: &mut ChaCha8Rng, leader: &Node, agents: usize, schedulers: usize) -> Self {
         let number = rng.next_u64() as usize % agents;
         let agent = Node::Agent(number);
         let which = rng.next_u64() as usize % schedulers;
@@ -129,18 +129,18 @@ impl Fault {
             _ => Duration::from_millis(rng.next_u64() % 8_000),
         };
         match rng.next_u32() % 23 {
-            0 | 1 => Self::Crash { node: Node::Master, away: mostly_short },
+            0 | 1 => Self::Crash { node: leader.clone(), away: mostly_short },
             2..=4 => Self::Crash { node: agent, away: mostly_short },
             5 => Self::Crash { node: scheduler, away: mostly_short },
-            6 | 7 => Self::partition(rng, Node::Master, agent, mostly_short),
-            8 => Self::partition(rng, Node::Master, scheduler, mostly_short),
+            6 | 7 => Self::partition(rng, leader.clone(), agent, mostly_short),
+            8 => Self::partition(rng, leader.clone(), scheduler, mostly_short),
             9 | 10 => Self::KillExecutor { nth: rng.next_u64() as usize },
             11 => Self::StallExecutor { nth: rng.next_u64() as usize, duration: mostly_short * 4 },
             12 => Self::StallScheduler { scheduler: which, duration: mostly_short * 2 },
             13 => Self::Reboot { agent: number, away: Duration::from_secs(5) + mostly_short },
             14 => Self::MarkGone { agent: number },
-            15 => Self::BreakOne { from: Node::Master, to: agent },
-            16 => Self::BreakOne { from: agent, to: Node::Master },
+            15 => Self::BreakOne { from: leader.clone(), to: agent },
+            16 => Self::BreakOne { from: agent, to: leader.clone() },
             18 => Self::BreakExecutor { nth: rng.next_u64() as usize },
             17 => Self::SlowDisk { node: agent, duration: mostly_short * 2 },
             how @ 20..=22 => {
@@ -151,7 +151,7 @@ impl Fault {
                 };
                 Self::Retire { agent: number, how, back: mostly_short * 4 }
             }
-            _ => Self::SlowDisk { node: Node::Master, duration: mostly_short * 2 },
+            _ => Self::SlowDisk { node: leader.clone(), duration: mostly_short * 2 },
         }
     }
 
@@ -166,14 +166,14 @@ impl World {
     pub(crate) fn fault(&mut self, fault: Fault) -> Option<Node> {
         match fault {
             Fault::Crash { node, away } => {
-                if self.is_up(&node) {
+                if self.nodes.is_up(&node) {
                     trace!(self, Fault: "FAULT {node} is killed for {away:?}");
                     self.crash(&node);
                     self.after(away, Event::Fault(Fault::Restart(node)));
                 }
             }
             Fault::Restart(node) => {
-                if !self.is_up(&node) {
+                if !self.nodes.is_up(&node) {
                     self.start(&node);
                 }
             }
@@ -219,9 +219,11 @@ impl World {
                 trace!(self, Fault: "FAULT agent-{agent}'s machine is started anew and back after {away:?}");
                 let node = Node::Agent(agent);
                 self.break_all_of(&node);
-                self.executors.retain(|_, executor| executor.agent != agent);
+                let there = self.nodes.executors().filter(|(_, executor)| executor.agent == agent);
+                let there: Vec<Node> = there.map(|(id, _)| Node::Executor(id.to_owned())).collect();
+                there.iter().for_each(|executor| self.nodes.remove(executor));
                 self.excuse_what_is_not_checkpointed(agent);
-                if let Some(agent) = self.agents.get_mut(agent) {
+                if let Some(agent) = self.nodes.agent_mut(agent) {
                     for task in agent.containers.values().filter_map(|container| container.task.as_ref()) {
                         self.history.ended.remove(task);
                     }
@@ -282,8 +284,8 @@ impl World {
     fn reactivate(&mut self, number: usize) -> Option<Node> {
         if self.faults_over {
             self.after(ASK, Event::Fault(Fault::Reactivate { agent: number }));
-            let out_of_use = self.master.core.as_ref().is_some_and(|master| {
-                let id = self.agents.get(number).and_then(|agent| agent.disk.agent_id());
+            let out_of_use = self.nodes.master().is_some_and(|master| {
+                let id = self.nodes.agent(number).and_then(|agent| agent.disk.agent_id());
                 id.is_some_and(|id| master.deactivation(id).is_some())
             });
             if !out_of_use {
@@ -305,19 +307,23 @@ impl World {
         call: impl FnOnce(v1::AgentId) -> v1::master::Call,
     ) -> Option<Node> {
         let now = self.now;
-        let value = self.agents.get(number)?.disk.agent_id()?.to_owned();
+        let value = self.nodes.agent(number)?.disk.agent_id()?.to_owned();
         let operator = self.new_connection_id();
-        let master = self.master.core.as_mut()?;
-        let (caller, call) =
-            (tepui_model::Caller::anonymous(operator), Box::new(call(v1::AgentId { value })));
-        master.handle(now, tepui_core_master::Event::OperatorCall { caller, call });
+        let leader = self.nodes.leader();
+        let caller = tepui_model::Caller::anonymous(operator);
+        let event =
+            tepui_core_master::Event::OperatorCall { caller, call: Box::new(call(v1::AgentId { value })) };
+        let master = self.nodes.get_mut::<MasterNode>(&leader)?;
+        if !master.host.tell(now, event) {
+            return None;
+        }
         trace!(self, Fault: "FAULT an operator says that agent-{number} {wish}");
-        Some(Node::Master)
+        Some(leader)
     }
 
     fn nth_executor(&self, nth: usize) -> Option<(String, usize)> {
-        let count = self.executors.len().max(1);
-        self.executors.iter().nth(nth % count).map(|(container, node)| (container.clone(), node.agent))
+        let count = self.nodes.executors().count().max(1);
+        self.nodes.executors().nth(nth % count).map(|(container, node)| (container.to_owned(), node.agent))
     }
 
     fn stall(&mut self, node: &Node, duration: Duration) {
@@ -325,38 +331,18 @@ impl World {
         self.network.stall(node, self.now + duration);
     }
 
-    /// Kills a node's process.
-    pub(crate) fn crash(&mut self, node: &Node) {
-        match node {
-            Node::Master => self.master.crash(&mut self.rng),
-            Node::Agent(number) => {
-                self.excuse_what_is_not_checkpointed(*number);
-                if let Some(agent) = self.agents.get_mut(*number) {
-                    agent.crash(&mut self.rng);
-                }
-            }
-            Node::Scheduler(number) => {
-                if let Some(scheduler) = self.schedulers.get_mut(*number) {
-                    scheduler.driver = None;
-                }
-            }
-            Node::Executor(_) => {}
-        }
-        self.break_all_of(node);
-    }
-
     /// Everybody comes back and reaches everybody.
     pub(crate) fn end_faults(&mut self) {
         trace!(self, Fault: "--- faults end");
         self.network.heal_all();
         self.faults_over = true;
-        let mut nodes = vec![Node::Master];
-        nodes.extend((0..self.agents.len()).map(Node::Agent));
-        nodes.extend((0..self.schedulers.len()).map(Node::Scheduler));
-        for node in nodes.into_iter().filter(|node| !self.is_up(node)).collect::<Vec<_>>() {
-            self.start(&node);
+        let names = self.names();
+        for node in names {
+            if !self.nodes.is_up(&node) {
+                self.start(&node);
+            }
         }
-        for agent in 0..self.agents.len() {
+        for agent in 0..self.nodes.agents().count() {
             self.after(ASK, Event::Fault(Fault::Reactivate { agent }));
         }
     }

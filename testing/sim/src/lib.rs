@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!            Event (due at a Tick)
-//!   queue ───────────────────────► World::step ──► a core's handle_*(now, ..)
+//!   queue ───────────────────────► World::step ──► a core's handle(now, event)
 //!     ▲                                                   │ effects
 //!     └── latency, order, loss ◄── network, disks ◄───────┘
 //! ```
@@ -17,6 +17,7 @@ pub mod agent;
 pub mod executor;
 pub mod faults;
 pub mod history;
+pub mod host;
 pub mod invariants;
 pub mod master;
 pub mod network;

@@ -4,33 +4,31 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use tepui_core_kit::{Core as _, Persist, Seed, Write};
+use tepui_core_kit::{Persist, Seed, Write};
 use tepui_core_master::{Config, Master, Registry, Start};
 use tepui_model::{Tick, Token};
 use tepui_wire_mesos::v1;
 use uuid::Builder;
 
-use crate::network::master_upid;
+use crate::{host::Host, network::master_upid};
 
 /// The master's machine.
 #[derive(Debug)]
 pub struct MasterNode {
-    /// The process; none while it is down.
-    pub core: Option<Master>,
-    /// Counts starts; events for an earlier one are void.
-    pub incarnation: u64,
+    /// Its number.
+    pub number: usize,
+    /// The process.
+    pub host: Host<Master>,
     /// What is durable.
     pub disk: BTreeMap<String, Bytes>,
     /// Writes under way, in order.
     pub writing: VecDeque<Persist<Write>>,
-    /// The wake-up that is already in the queue.
-    pub armed: Option<Tick>,
 }
 
 impl MasterNode {
     /// A machine with an empty disk; nothing runs yet.
-    pub const fn new() -> Self {
-        Self { core: None, incarnation: 0, disk: BTreeMap::new(), writing: VecDeque::new(), armed: None }
+    pub fn new(number: usize) -> Self {
+        Self { number, host: Host::default(), disk: BTreeMap::new(), writing: VecDeque::new() }
     }
 
     /// Starts the process on what is on disk.
@@ -39,10 +37,10 @@ impl MasterNode {
         rng.fill_bytes(&mut id);
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let upid = master_upid();
+        let upid = master_upid(self.number);
         let info = v1::MasterInfo {
             id: Builder::from_random_bytes(id).into_uuid().to_string(),
-            ip: 0x0100_000a,
+            ip: 0x0100_000a + (u32::try_from(self.number).unwrap_or_default() << 24),
             port: u32::from(upid.address.port()),
             pid: Some(upid.to_string()),
             hostname: Some(upid.address.ip().to_string()),
@@ -50,15 +48,13 @@ impl MasterNode {
             ..v1::MasterInfo::default()
         };
         let restored = Registry::decode(self.disk.clone()).unwrap_or_default();
-        self.core = Some(Master::start(now, Start { config: Config::new(info), seed: Seed(seed), restored }));
-        self.incarnation += 1;
-        self.armed = None;
+        self.host.start(now, Start { config: Config::new(info), seed: Seed(seed), restored });
     }
 
     /// Ends the process in the middle of whatever it does. Some of the writes under way, from the first on,
     /// have reached the disk.
     pub fn crash(&mut self, rng: &mut ChaCha8Rng) {
-        self.core = None;
+        self.host.stop();
         let reached =
             if self.writing.is_empty() { 0 } else { rng.next_u64() as usize % (self.writing.len() + 1) };
         for Persist { writes, .. } in std::mem::take(&mut self.writing).into_iter().take(reached) {
@@ -80,11 +76,5 @@ impl MasterNode {
                 None => self.disk.remove(&key),
             };
         }
-    }
-}
-
-impl Default for MasterNode {
-    fn default() -> Self {
-        Self::new()
     }
 }

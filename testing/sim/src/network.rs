@@ -17,23 +17,27 @@ use tepui_wire_libprocess::Upid;
 /// A party of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Node {
-    /// The master.
-    Master,
+    /// A master, by number.
+    Master(usize),
     /// An agent, by number.
     Agent(usize),
     /// A scheduler, by number.
     Scheduler(usize),
     /// An executor, by its container's id; it lives on its agent's machine.
     Executor(String),
+    /// Somebody beside the cluster, by name.
+    Guest(&'static str),
 }
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Master => f.write_str("master"),
+            Self::Master(0) => f.write_str("master"),
+            Self::Master(number) => write!(f, "master-{number}"),
             Self::Agent(number) => write!(f, "agent-{number}"),
             Self::Scheduler(number) => write!(f, "scheduler-{number}"),
             Self::Executor(container) => write!(f, "executor-{}", container.get(..6).unwrap_or(container)),
+            Self::Guest(name) => f.write_str(name),
         }
     }
 }
@@ -163,9 +167,10 @@ pub fn latency(rng: &mut ChaCha8Rng) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// The master's address.
-pub fn master_upid() -> Upid {
-    Upid { id: "master".to_owned(), address: SocketAddr::from(([10, 0, 0, 1], 5050)) }
+/// A master's address.
+pub fn master_upid(number: usize) -> Upid {
+    let host = u8::try_from(number + 1).unwrap_or(u8::MAX);
+    Upid { id: "master".to_owned(), address: SocketAddr::from(([10, 0, 0, host], 5050)) }
 }
 
 /// An agent's address.
@@ -178,16 +183,4 @@ pub fn agent_upid(number: usize) -> Upid {
 pub fn executor_upid(nth: u16) -> Upid {
     let [high, low] = nth.to_be_bytes();
     Upid { id: "executor(1)".to_owned(), address: SocketAddr::from(([10, 2, high, low], 9000)) }
-}
-
-/// The node at an address; executors are found by [`World::at_address`](crate::world::World::at_address).
-pub fn node_at(address: SocketAddr) -> Option<Node> {
-    match address {
-        SocketAddr::V4(address) => match address.ip().octets() {
-            [10, 0, 0, 1] => Some(Node::Master),
-            [10, 0, 1, host] => Some(Node::Agent(usize::from(host).saturating_sub(1))),
-            _ => None,
-        },
-        SocketAddr::V6(_) => None,
-    }
 }

@@ -104,8 +104,8 @@ fn simulate(options: Options, recording: bool) -> Result<Summary, Box<Violation>
         Ok(()) => Ok(Summary {
             steps,
             tasks: world
-                .schedulers
-                .iter()
+                .nodes
+                .schedulers()
                 .flat_map(|node| node.tasks.values())
                 .filter(|task| task.agent.is_some())
                 .count(),

@@ -13,7 +13,7 @@ use tepui_wire_mesos::{
     v1,
 };
 
-use crate::{agent::RESERVED_ROLE, history::is_terminal, work::Work};
+use crate::{agent::RESERVED_ROLE, history::is_terminal, host::Host, work::Work};
 
 /// What a task of ours needs.
 const CPUS: f64 = 0.5;
@@ -45,14 +45,10 @@ pub enum Leaving {
 pub struct SchedulerNode {
     /// Its number.
     pub number: usize,
-    /// The process; none while it is down.
-    pub driver: Option<SchedulerDriver>,
-    /// Counts starts; events for an earlier one are void.
-    pub incarnation: u64,
+    /// The process.
+    pub host: Host<SchedulerDriver>,
     /// The connection of the current subscription.
     pub stream: Option<ConnectionId>,
-    /// The wake-up that is already in the queue.
-    pub armed: Option<Tick>,
     /// Whether it knows TASK_UNREACHABLE and its kin.
     pub partition_aware: bool,
     /// Whether it is told that a task is being killed, and says no more to it then.
@@ -124,10 +120,8 @@ impl SchedulerNode {
             .collect();
         Self {
             number,
-            driver: None,
-            incarnation: 0,
+            host: Host::default(),
             stream: None,
-            armed: None,
             partition_aware: number.is_multiple_of(2),
             hears_killing: rng.next_u32().is_multiple_of(2),
             checkpoint: !rng.next_u32().is_multiple_of(4),
@@ -174,11 +168,7 @@ impl SchedulerNode {
         let address = Address { tls: false, host: "10.0.0.1".to_owned(), port: 5050, path: String::new() };
         let mut config = Config::new(framework, address);
         config.reconcile = true;
-        let mut driver = SchedulerDriver::start(now, Start { config, seed: Seed::from(rng.next_u64()) });
-        driver.handle(now, Event::Start);
-        self.driver = Some(driver);
-        self.incarnation += 1;
-        self.armed = None;
+        self.host.start(now, Start { config, seed: Seed::from(rng.next_u64()) }).handle(now, Event::Start);
         self.stream = None;
     }
 
@@ -211,7 +201,7 @@ impl SchedulerNode {
     pub fn has_left(&mut self, now: Tick) -> bool {
         if self.leaving == Leaving::Now || now.since(self.heard) >= self.failover_timeout {
             self.leaving = Leaving::Gone;
-            self.driver = None;
+            self.host.stop();
         }
         self.is_gone()
     }
@@ -232,7 +222,7 @@ impl SchedulerNode {
     }
 
     fn is_subscribed(&self) -> bool {
-        self.driver.as_ref().is_some_and(SchedulerDriver::is_subscribed)
+        self.host.core().is_some_and(SchedulerDriver::is_subscribed)
     }
 
     /// Whether it wants nothing any more.

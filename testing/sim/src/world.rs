@@ -3,7 +3,12 @@
 mod containers;
 mod effects;
 mod exchange;
+mod executors;
+mod machines;
+mod nodes;
 mod schedulers;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -12,25 +17,24 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
-use tepui_core_agent::{self as agent, Exit, Launch};
-use tepui_core_kit::Core as _;
+use tepui_core_agent::{Exit, Launch};
 use tepui_model::{ConnectionId, ContainerId, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use crate::{
     agent::AgentNode,
-    executor::ExecutorNode,
     faults::Fault,
     history::History,
     invariants,
     master::MasterNode,
-    network::{Lane, Network, Node, latency, master_upid, node_at},
+    network::{Lane, Network, Node, latency},
     run::{FAULTS, Options},
     scheduler::SchedulerNode,
     trace::{Trace, trace},
 };
 pub(crate) use exchange::{Answer, Connection, Purpose, Request};
+pub(crate) use nodes::{AnyMachine, Input, Machine, Nodes};
 
 /// Simulated time at the beginning: some day in 2026.
 pub(crate) const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
@@ -85,10 +89,7 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) trace: Trace,
     pub(crate) history: History,
-    pub(crate) master: MasterNode,
-    pub(crate) agents: Vec<AgentNode>,
-    pub(crate) schedulers: Vec<SchedulerNode>,
-    pub(crate) executors: BTreeMap<String, ExecutorNode>,
+    pub(crate) nodes: Nodes,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     /// Counts executors that speak libprocess.
@@ -101,9 +102,21 @@ pub(crate) struct World {
 impl World {
     /// A cluster whose size and wishes the seed decides; nothing runs yet.
     pub(crate) fn new(options: Options, recording: bool) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        let agents = 1 + rng.next_u32() as usize % 4;
-        let schedulers = 1 + rng.next_u32() as usize % 3;
+        let mut world = Self::empty(options, recording);
+        let agents = 1 + world.rng.next_u32() as usize % 4;
+        let schedulers = 1 + world.rng.next_u32() as usize % 3;
+        world.nodes.insert(world.nodes.leader(), MasterNode::new(0));
+        for number in 0..agents {
+            world.nodes.insert(Node::Agent(number), AgentNode::new(number, &mut world.rng));
+        }
+        for number in 0..schedulers {
+            world.nodes.insert(Node::Scheduler(number), SchedulerNode::new(number, &mut world.rng));
+        }
+        world
+    }
+
+    /// Time, chance and a network, and nobody there.
+    pub(crate) fn empty(options: Options, recording: bool) -> Self {
         Self {
             options,
             now: START,
@@ -112,39 +125,34 @@ impl World {
             network: Network::default(),
             trace: Trace::new(START, recording, options.print),
             history: History::default(),
-            master: MasterNode::new(),
-            agents: (0..agents).map(|number| AgentNode::new(number, &mut rng)).collect(),
-            schedulers: (0..schedulers).map(|number| SchedulerNode::new(number, &mut rng)).collect(),
-            executors: BTreeMap::new(),
+            nodes: Nodes::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
             next_process: 0,
             faults_over: false,
             sent: BTreeMap::new(),
-            rng,
+            rng: ChaCha8Rng::seed_from_u64(options.seed),
         }
     }
 
     /// Starts everything and plans what is to go wrong.
     pub(crate) fn begin(&mut self) {
-        self.start(&Node::Master);
-        for number in 0..self.agents.len() {
-            self.start(&Node::Agent(number));
-        }
-        for number in 0..self.schedulers.len() {
-            self.start(&Node::Scheduler(number));
+        for node in self.names() {
+            self.start(&node);
+            let Node::Scheduler(number) = node else { continue };
             self.after(Duration::from_secs(30), Event::Reconcile { scheduler: number });
-            if let Some(wait) = self.schedulers.get(number).and_then(SchedulerNode::leaves_after) {
+            if let Some(wait) = self.nodes.scheduler(number).and_then(SchedulerNode::leaves_after) {
                 self.after(wait, Event::Leave { scheduler: number });
             }
         }
+        let (agents, schedulers) = (self.nodes.agents().count(), self.nodes.schedulers().count());
         let mut at = Duration::ZERO;
         loop {
             at += Duration::from_millis(500 + self.rng.next_u64() % 12_000);
             if at >= FAULTS {
                 break;
             }
-            let fault = Fault::random(&mut self.rng, self.agents.len(), self.schedulers.len());
+            let fault = Fault::random(&mut self.rng, &self.nodes.leader(), agents, schedulers);
             self.after(at, Event::Fault(fault));
         }
         self.after(FAULTS, Event::FaultsEnd);
@@ -200,10 +208,10 @@ impl World {
         match event {
             Event::Wake(node, incarnation) => self.wake(node, incarnation),
             Event::Message { from, to, generation, sender, message } => {
-                self.message_arrives(&from, to, generation, &sender, message)
+                self.message_arrives(&from, to, generation, sender, message)
             }
-            Event::Exited { at, incarnation, peer } => self.exited(at, incarnation, &peer),
-            Event::Written(node, incarnation) => self.written(node, incarnation),
+            Event::Exited { at, incarnation, peer } => self.exited(&at, incarnation, peer),
+            Event::Written(node, incarnation) => self.written(&node, incarnation),
             Event::ToServer(connection, request) => self.request_arrives(connection, *request),
             Event::ToClient(connection, answer) => self.answer_arrives(connection, *answer),
             Event::Prepared { agent, incarnation, launch } => self.prepared(agent, incarnation, *launch),
@@ -230,155 +238,68 @@ impl World {
     /// The scheduler of a task; its number is in the task's name.
     pub(crate) fn scheduler_of(&self, task: &str) -> Option<&SchedulerNode> {
         let number = task.strip_prefix('s')?.split_once("-t")?.0;
-        self.schedulers.get(number.parse::<usize>().ok()?)
+        self.nodes.scheduler(number.parse().ok()?)
     }
 
-    /// Counts starts of a node.
-    pub(crate) fn incarnation(&self, node: &Node) -> u64 {
-        match node {
-            Node::Master => self.master.incarnation,
-            Node::Agent(number) => self.agents.get(*number).map_or(0, |agent| agent.incarnation),
-            Node::Scheduler(number) => {
-                self.schedulers.get(*number).map_or(0, |scheduler| scheduler.incarnation)
-            }
-            Node::Executor(_) => 1,
-        }
+    /// Every node's name, in order.
+    pub(crate) fn names(&self) -> Vec<Node> {
+        self.nodes.names().cloned().collect()
     }
 
-    /// The node at an address.
-    pub(crate) fn at_address(&self, upid: &Upid) -> Option<Node> {
-        node_at(upid.address).or_else(|| {
-            let is_it =
-                |node: &&ExecutorNode| node.upid.as_ref().is_some_and(|own| own.address == upid.address);
-            let found = self.executors.iter().find(|(_, node)| is_it(node));
-            found.map(|(container, _)| Node::Executor(container.clone()))
-        })
-    }
-
-    /// Whether a node's process is there.
-    pub(crate) fn is_up(&self, node: &Node) -> bool {
-        match node {
-            Node::Master => self.master.core.is_some(),
-            Node::Agent(number) => self.agents.get(*number).is_some_and(|agent| agent.core.is_some()),
-            Node::Scheduler(number) => self.schedulers.get(*number).is_some_and(|node| node.driver.is_some()),
-            Node::Executor(container) => self.executors.contains_key(container),
-        }
+    /// A node's core is told something. The node, if it was.
+    pub(crate) fn tell(&mut self, node: &Node, input: Input) -> Option<Node> {
+        self.nodes.any_mut(node)?.tell(self.now, input).then(|| node.clone())
     }
 
     fn wake(&mut self, node: Node, incarnation: u64) -> Option<Node> {
-        if incarnation != self.incarnation(&node) {
-            return None;
-        }
-        let now = self.now;
-        match &node {
-            Node::Master => {
-                self.master.armed = None;
-                self.master.core.as_mut()?.handle_timeout(now);
-            }
-            Node::Agent(number) => {
-                let agent = self.agents.get_mut(*number)?;
-                agent.armed = None;
-                agent.core.as_mut()?.handle_timeout(now);
-            }
-            Node::Scheduler(number) => {
-                let scheduler = self.schedulers.get_mut(*number)?;
-                scheduler.armed = None;
-                scheduler.driver.as_mut()?.handle_timeout(now);
-            }
-            Node::Executor(container) => {
-                let executor = self.executors.get_mut(container)?;
-                executor.armed = None;
-                executor.driver.handle_timeout(now);
-            }
-        }
-        Some(node)
+        let machine = self.nodes.any_mut(&node).filter(|machine| machine.incarnation() == incarnation)?;
+        machine.wake(self.now).then_some(node)
     }
 
     /// Makes sure that a node is woken when it wants to be.
     fn arm(&mut self, node: &Node) {
-        let (due, armed) = match node {
-            Node::Master => {
-                (self.master.core.as_ref().and_then(|core| core.poll_timeout()), &mut self.master.armed)
-            }
-            Node::Agent(number) => match self.agents.get_mut(*number) {
-                Some(agent) => (agent.core.as_ref().and_then(|core| core.poll_timeout()), &mut agent.armed),
-                None => return,
-            },
-            Node::Scheduler(number) => match self.schedulers.get_mut(*number) {
-                Some(scheduler) => {
-                    (scheduler.driver.as_ref().and_then(|driver| driver.poll_timeout()), &mut scheduler.armed)
-                }
-                None => return,
-            },
-            Node::Executor(container) => match self.executors.get_mut(container) {
-                Some(executor) => (executor.driver.poll_timeout(), &mut executor.armed),
-                None => return,
-            },
-        };
-        let Some(due) = due else { return };
-        if armed.is_some_and(|armed| armed <= due && armed > self.now) {
-            return;
-        }
-        *armed = Some(due);
-        let incarnation = self.incarnation(node);
+        let Some(machine) = self.nodes.any_mut(node) else { return };
+        let Some(due) = machine.arm(self.now) else { return };
+        let incarnation = machine.incarnation();
         // A timer is never exact.
         self.at(due + Duration::from_micros(1), Event::Wake(node.clone(), incarnation));
     }
 
-    fn written(&mut self, node: Node, incarnation: u64) -> Option<Node> {
-        if incarnation != self.incarnation(&node) {
-            return None;
+    fn written(&mut self, node: &Node, incarnation: u64) -> Option<Node> {
+        let machine = self.nodes.any_mut(node).filter(|machine| machine.incarnation() == incarnation)?;
+        let token = machine.written()?;
+        self.tell(node, Input::Persisted(token))
+    }
+
+    /// Performs everything that a node has decided.
+    pub(crate) fn drain(&mut self, node: &Node) {
+        if let Some(drain) = self.nodes.any(node).map(AnyMachine::drainer) {
+            drain(self, node);
         }
-        let now = self.now;
-        match &node {
-            Node::Master => {
-                let token = self.master.written()?;
-                self.master.core.as_mut()?.handle(now, tepui_core_master::Event::Persisted(token));
-            }
-            Node::Agent(number) => {
-                let agent = self.agents.get_mut(*number)?;
-                let token = agent.written()?;
-                agent.core.as_mut()?.handle(now, agent::Event::Persisted(token));
-            }
-            Node::Scheduler(_) | Node::Executor(_) => return None,
-        }
-        Some(node)
     }
 
     /// Starts a node's process.
     pub(crate) fn start(&mut self, node: &Node) {
         trace!(self, Life: "{node} starts");
-        match node {
-            Node::Master => self.master.start(&mut self.rng, self.now),
-            Node::Agent(number) => {
-                self.sent.remove(number);
-                if let Some(agent) = self.agents.get_mut(*number) {
-                    if let Some(task) = agent.start(&mut self.rng, self.now) {
-                        let what = format!("{node} knows nothing of {task}");
-                        self.history.forgotten.get_or_insert(what);
-                    }
-                    if let Some(core) = &mut agent.core {
-                        core.handle(self.now, agent::Event::MasterDetected(Some(master_upid())));
-                    }
-                }
-            }
-            Node::Scheduler(number) => {
-                if let Some(scheduler) =
-                    self.schedulers.get_mut(*number).filter(|scheduler| !scheduler.is_gone())
-                {
-                    scheduler.start(&mut self.rng, self.now);
-                }
-            }
-            Node::Executor(_) => {}
+        if let Some(start) = self.nodes.any(node).map(AnyMachine::starter) {
+            start(self, node);
         }
         self.drain(node);
         self.arm(node);
     }
 
+    /// Kills a node's process.
+    pub(crate) fn crash(&mut self, node: &Node) {
+        if let Some(crash) = self.nodes.any(node).map(AnyMachine::crasher) {
+            crash(self, node);
+        }
+        self.break_all_of(node);
+    }
+
     /// Nothing is left to be done but heartbeats and pings.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.schedulers.iter().all(SchedulerNode::is_done)
-            && self.executors.values().all(|executor| executor.running.is_empty())
+        self.nodes.schedulers().all(SchedulerNode::is_done)
+            && self.nodes.executors().all(|(_, executor)| executor.running.is_empty())
             && invariants::durability::nothing_acknowledged_is_lost(self).is_ok()
             && invariants::removal::nothing_is_left(self).is_ok()
             && invariants::convergence::check(self).is_ok()

@@ -10,22 +10,22 @@ pub const WORDS: &str = "10: after faults stop, everything converges";
 
 /// Whether everything has come to rest in the right place.
 pub(crate) fn check(world: &World) -> Outcome {
-    for agent in &world.agents {
+    for agent in world.nodes.agents() {
         for container in agent.containers.values().filter(|container| container.exit.is_none()) {
             if let Some(task) = &container.task {
                 return Err((WORDS, format!("{task} still runs on {}", agent.node())));
             }
         }
     }
-    let Some(master) = &world.master.core else { return Err((WORDS, "the master is down".to_owned())) };
+    let Some(master) = world.nodes.master() else { return Err((WORDS, "the master is down".to_owned())) };
     let snapshot = master.snapshot();
     for framework in snapshot.frameworks.values() {
         if let Some(task) = framework.tasks.values().next() {
             return Err((WORDS, format!("the master still has {} as {:?}", task.id, task.state)));
         }
     }
-    for agent in &world.agents {
-        let Some(core) = &agent.core else { return Err((WORDS, format!("{} is down", agent.node()))) };
+    for agent in world.nodes.agents() {
+        let Some(core) = agent.host.core() else { return Err((WORDS, format!("{} is down", agent.node()))) };
         let registered = core.agent_id().and_then(|id| snapshot.agents.get(id.as_str()));
         if !registered.is_some_and(|agent| agent.is_connected()) || core.phase() != Phase::Running {
             return Err((WORDS, format!("{} is not registered", agent.node())));
@@ -39,13 +39,13 @@ pub(crate) fn check(world: &World) -> Outcome {
 
 /// Says what has not come to its end, when patience has.
 pub(crate) fn unfinished(world: &World) -> (&'static str, String) {
-    for agent in &world.agents {
-        let deactivation = agent.disk.agent_id().and_then(|id| world.master.core.as_ref()?.deactivation(id));
+    for agent in world.nodes.agents() {
+        let deactivation = agent.disk.agent_id().and_then(|id| world.nodes.master()?.deactivation(id));
         if deactivation.and_then(|it| it.drain).is_some_and(|drain| !drain.drained) {
             return (WORDS, format!("the drain of {} does not end", agent.node()));
         }
     }
-    for scheduler in world.schedulers.iter().filter(|scheduler| !scheduler.is_gone()) {
+    for scheduler in world.nodes.schedulers().filter(|scheduler| !scheduler.is_gone()) {
         if scheduler.is_leaving() {
             return (WORDS, format!("scheduler-{} cannot leave", scheduler.number));
         }

@@ -10,11 +10,7 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1};
 
 use super::Outcome;
-use crate::{
-    history::History,
-    network::{Node, node_at},
-    world::World,
-};
+use crate::{history::History, network::Node, world::World};
 
 const LOST: &str = "5: an update that was acknowledged to its executor is not lost";
 const ORDER: &str = "6: updates of one task arrive in order";
@@ -52,7 +48,7 @@ impl World {
         if let Some(subscribed) = &event.subscribed {
             let id = &subscribed.framework_id.value;
             self.trace.call(id, format!("framework-{scheduler}"));
-            if !self.master.disk.contains_key(&format!("frameworks/{id}")) {
+            if !self.nodes.is_registered(&format!("frameworks/{id}")) {
                 self.break_promise(format!(
                     "SUBSCRIBED was sent for framework {id}, which is not in the registry"
                 ));
@@ -70,8 +66,8 @@ impl World {
             Message::SlaveRegistered(registered) => &registered.slave_id.value,
             Message::SlaveReregistered(registered) => &registered.slave_id.value,
             Message::Shutdown(_) => {
-                if let Some(Node::Agent(number)) = node_at(to.address)
-                    && let Some(id) = self.agents.get(number).and_then(|agent| agent.disk.agent_id())
+                if let Some(Node::Agent(number)) = self.nodes.at(to).cloned()
+                    && let Some(id) = self.nodes.agent(number).and_then(|agent| agent.disk.agent_id())
                 {
                     let id = id.to_owned();
                     self.history.gone_agents.insert(id);
@@ -81,7 +77,7 @@ impl World {
             }
             _ => return,
         };
-        if !self.master.disk.contains_key(&format!("agents/{id}")) {
+        if !self.nodes.is_registered(&format!("agents/{id}")) {
             let what = format!("agent {id} was told that it is registered, but it is not in the registry");
             self.break_promise(what);
         }
@@ -93,7 +89,7 @@ impl World {
         let (update, task) = (&update.update, &update.update.status.task_id.value);
         let Some(uuid) = &update.uuid else { return };
         self.history.update_made(task, uuid);
-        let Some(agent) = self.agents.get(number) else { return };
+        let Some(agent) = self.nodes.agent(number) else { return };
         let disk = &agent.disk;
         if disk.checkpoints(&update.framework_id.value) && disk.has_task(task) && !disk.has_update(uuid) {
             let what = format!("agent-{number} forwarded an update of {task} that is not on its disk");
@@ -104,7 +100,7 @@ impl World {
 
     /// An update is sent when the one before it was acknowledged, and not earlier.
     fn check_the_one_before(&mut self, number: usize, task: &str, uuid: &[u8]) {
-        let Some(agent) = self.agents.get(number) else { return };
+        let Some(agent) = self.nodes.agent(number) else { return };
         let sent = self.history.sent.entry(task.to_owned()).or_default();
         let place = sent.iter().position(|known| known == uuid).unwrap_or(sent.len());
         if place == sent.len() {
@@ -130,7 +126,7 @@ impl World {
             return;
         }
         let processed = self.history.processed.contains(uuid);
-        let durable = self.agents.get(number).is_some_and(|agent| agent.disk.has_update(uuid));
+        let durable = self.nodes.agent(number).is_some_and(|agent| agent.disk.has_update(uuid));
         if !processed && !durable {
             let what = format!(
                 "agent-{number} acknowledged an update of {task} that is neither on its disk nor with its scheduler"

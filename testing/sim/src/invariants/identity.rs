@@ -8,12 +8,12 @@ const WORDS: &str = "7: an agent that was removed never returns under the same i
 /// Looks for a removed agent's id among the registered ones.
 pub(crate) fn check(world: &World) -> Outcome {
     for id in &world.history.gone_agents {
-        if world.master.core.is_some()
-            && world.master.disk.contains_key(&format!("agents/{id}"))
-            && world.agents.iter().any(|agent| {
+        if world.nodes.master().is_some()
+            && world.nodes.is_registered(&format!("agents/{id}"))
+            && world.nodes.agents().any(|agent| {
                 agent
-                    .core
-                    .as_ref()
+                    .host
+                    .core()
                     .and_then(|core| core.agent_id())
                     .is_some_and(|own| own.as_str() == id.as_str())
             })

@@ -18,7 +18,7 @@ pub(crate) fn check(world: &World) -> Outcome {
 impl World {
     /// A scheduler is offered something.
     pub(crate) fn observe_offer(&mut self, scheduler: usize, offer: &v1::Offer) {
-        let Some(role) = self.schedulers.get(scheduler).map(|node| node.role()) else { return };
+        let Some(role) = self.nodes.scheduler(scheduler).map(|node| node.role()) else { return };
         for resource in &offer.resources {
             let allocated = resource.allocation_info.as_ref().and_then(|info| info.role.as_deref());
             let reserved = resource.reservations.last().and_then(|reservation| reservation.role.as_deref());

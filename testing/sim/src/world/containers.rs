@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng as _;
 use tepui_core_agent::{self as agent, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind};
 use tepui_core_driver::{
     DriverEnv,
-    executor::{Config, Event as Input, ExecutorDriver, Start, Transport},
+    executor::{Config, Event as Input, Start, Transport},
 };
 use tepui_core_kit::{Core as _, Seed};
 use tepui_model::ContainerId;
@@ -30,16 +30,16 @@ impl World {
     /// The agent makes what a container needs, which takes a moment and dies with it.
     pub(crate) fn prepare(&mut self, number: usize, launch: Launch) {
         let wait = Duration::from_micros(self.rng.next_u64() % 30_000);
-        let Some(agent) = self.agents.get_mut(number) else { return };
+        let Some(agent) = self.nodes.agent_mut(number) else { return };
         agent.preparing.insert(launch.container_id.to_string());
-        let incarnation = agent.incarnation;
+        let incarnation = agent.host.incarnation();
         self.after(wait, Event::Prepared { agent: number, incarnation, launch: Box::new(launch) });
     }
 
     /// What it needs is there.
     pub(crate) fn prepared(&mut self, number: usize, incarnation: u64, launch: Launch) -> Option<Node> {
-        let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
-        agent.core.as_ref()?;
+        let agent = self.nodes.agent_mut(number).filter(|agent| agent.host.incarnation() == incarnation)?;
+        agent.host.core()?;
         // One that is to be destroyed meanwhile is not launched.
         if agent.preparing.remove(launch.container_id.as_str()) {
             self.launch(number, launch);
@@ -52,7 +52,7 @@ impl World {
         let command = launch.kind == LaunchKind::Command;
         if !self.faults_over && self.rng.chance(40) {
             trace!(self, Fault: "FAULT agent-{number} cannot launch {}", launch.executor_id);
-            let incarnation = self.incarnation(&Node::Agent(number));
+            let incarnation = self.nodes.incarnation(&Node::Agent(number));
             return self.soon(Event::LaunchFailed {
                 agent: number,
                 incarnation,
@@ -75,9 +75,9 @@ impl World {
         }
         let framework = launch.framework_id.to_string();
         let container = Container { id: launch.container_id, framework, task, work, exit: None, told: false };
-        let Some(agent) = self.agents.get_mut(number) else { return };
+        let Some(agent) = self.nodes.agent_mut(number) else { return };
         agent.containers.insert(id.clone(), container);
-        let incarnation = agent.incarnation;
+        let incarnation = agent.host.incarnation();
         let due = effects::start_up(self.now, self.rng.next_u64());
         self.at(due, Event::Launched { agent: number, incarnation, container: id.clone() });
         match work {
@@ -99,11 +99,10 @@ impl World {
                 if let Some(own) = upid.clone() {
                     config.transport = Transport::Libprocess { own, agent: agent_upid(number) };
                 }
-                let mut driver =
-                    ExecutorDriver::start(self.now, Start { config, seed: Seed::from(self.rng.next_u64()) });
-                driver.handle(self.now, Input::Start);
-                let stubborn = self.rng.chance(6);
-                self.executors.insert(container.clone(), ExecutorNode::new(number, upid, driver, stubborn));
+                let start = Start { config, seed: Seed::from(self.rng.next_u64()) };
+                let mut executor = ExecutorNode::new(number, upid, self.rng.chance(6));
+                executor.host.start(self.now, start).handle(self.now, Input::Start);
+                self.nodes.insert(Node::Executor(container.clone()), executor);
                 if !self.faults_over && self.rng.chance(30) {
                     return trace!(self, Fault: "FAULT {} hangs before it subscribes", Node::Executor(container.clone()));
                 }
@@ -138,27 +137,27 @@ impl World {
         ];
         let reason = reasons[self.rng.next_u64() as usize % reasons.len()];
         let now = self.now;
-        let agent = self.agents.get_mut(number).filter(|agent| agent.incarnation == incarnation)?;
+        let agent = self.nodes.agent_mut(number).filter(|agent| agent.host.incarnation() == incarnation)?;
         let failure = LaunchFailure { reason, message: "as the simulator wants it".to_owned() };
         let event = agent::Event::Launched { container: container.clone(), outcome: Err(failure) };
-        agent.core.as_mut()?.handle(now, event);
+        agent.host.core_mut()?.handle(now, event);
         Some(Node::Agent(number))
     }
 
     pub(crate) fn launched(&mut self, number: usize, incarnation: u64, container: &str) -> Option<Node> {
         let now = self.now;
-        let agent = self.agents.get_mut(number)?;
-        if agent.incarnation != incarnation {
+        let agent = self.nodes.agent_mut(number)?;
+        if agent.host.incarnation() != incarnation {
             return None;
         }
         let id = agent.containers.get(container)?.id.clone();
         let event = agent::Event::Launched { container: id, outcome: Ok(effects::PID) };
-        agent.core.as_mut()?.handle(now, event);
+        agent.host.core_mut()?.handle(now, event);
         Some(Node::Agent(number))
     }
 
     pub(crate) fn signal(&mut self, number: usize, container: &str, signal: i32) {
-        let Some(agent) = self.agents.get(number) else { return };
+        let Some(agent) = self.nodes.agent(number) else { return };
         let known = agent.containers.get(container);
         let name = known.and_then(|known| known.task.as_deref()).unwrap_or(container);
         trace!(self, "agent-{number} sends signal {signal} to {name}");
@@ -172,10 +171,10 @@ impl World {
     }
 
     pub(crate) fn destroy(&mut self, number: usize, container: &str) {
-        let Some(agent) = self.agents.get_mut(number) else { return };
+        let Some(agent) = self.nodes.agent_mut(number) else { return };
         if agent.preparing.remove(container) {
             let container = ContainerId::new(container);
-            let incarnation = agent.incarnation;
+            let incarnation = agent.host.incarnation();
             return self.soon(Event::LaunchFailed { agent: number, incarnation, container });
         }
         let Some(known) = agent.containers.get(container) else { return };
@@ -192,7 +191,7 @@ impl World {
     }
 
     pub(crate) fn container_ends(&mut self, number: usize, container: &str, exit: Exit) -> Option<Node> {
-        let known = self.agents.get_mut(number)?.containers.get_mut(container)?;
+        let known = self.nodes.agent_mut(number)?.containers.get_mut(container)?;
         if known.exit.is_some() {
             return None;
         }
@@ -203,26 +202,27 @@ impl World {
         }
         known.exit = Some(exit);
         trace!(self, Life: "on agent-{number}, {what} ends with wait status {status}");
-        if self.executors.contains_key(container) {
-            self.break_between(&Node::Executor(container.to_owned()), &Node::Agent(number));
-            self.executors.remove(container);
+        let executor = Node::Executor(container.to_owned());
+        if self.nodes.is_up(&executor) {
+            self.break_between(&executor, &Node::Agent(number));
+            self.nodes.remove(&executor);
         }
         self.tell_end(number, container);
         None
     }
 
     fn tell_end(&mut self, number: usize, container: &str) {
-        let incarnation = self.incarnation(&Node::Agent(number));
+        let incarnation = self.nodes.incarnation(&Node::Agent(number));
         self.soon(Event::EndTold { agent: number, incarnation, container: container.to_owned() });
     }
 
     pub(crate) fn end_told(&mut self, number: usize, incarnation: u64, container: &str) -> Option<Node> {
         let now = self.now;
-        let agent = self.agents.get_mut(number)?;
-        if agent.incarnation != incarnation {
+        let agent = self.nodes.agent_mut(number)?;
+        if agent.host.incarnation() != incarnation {
             return None;
         }
-        let core = agent.core.as_mut()?;
+        let core = agent.host.core_mut()?;
         let known = agent.containers.get_mut(container)?;
         if known.told {
             return None;

@@ -1,15 +1,12 @@
 //! HTTP between clients (schedulers, executors) and servers (master, agents): requests, streams, breaks.
 
-use tepui_core_agent as agent;
-use tepui_core_driver::{CallToken, Subscription, executor, scheduler};
-use tepui_core_kit::Core as _;
-use tepui_core_master as master;
-use tepui_model::{Caller, ConnectionId, Fate, Loss, Reply};
+use tepui_core_driver::{CallToken, Subscription};
+use tepui_model::{ConnectionId, Fate, Loss, Reply};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, v1, weigh};
 
 use super::{
-    Event, World,
+    AnyMachine, Event, Input, World,
     words::{
         describe, describe_call, describe_event, describe_executor_call, describe_executor_event,
         kind_of_call, kind_of_event, kind_of_message,
@@ -83,7 +80,7 @@ impl World {
         };
         let connection = self.new_connection(Connection {
             client: client.clone(),
-            client_incarnation: self.incarnation(&client),
+            client_incarnation: self.nodes.incarnation(&client),
             server: server.clone(),
             purpose,
             broken: false,
@@ -130,41 +127,26 @@ impl World {
         let (server, now) = (connection.server.clone(), self.now);
         if matches!(request, Request::Closed) {
             self.connections.remove(&id);
-            match &server {
-                Node::Master => self.master.core.as_mut()?.handle(now, master::Event::ConnectionClosed(id)),
-                Node::Agent(number) => {
-                    let core = self.agents.get_mut(*number)?.core.as_mut()?;
-                    core.handle(now, agent::Event::StreamClosed(id));
-                }
-                Node::Scheduler(_) | Node::Executor(_) => return None,
-            }
-            return Some(server);
+            return self.tell(&server, Input::Request(id, request));
         }
         if connection.broken {
             return None;
         }
-        if !self.is_up(&server) {
+        if !self.nodes.is_up(&server) {
             self.soon(Event::ToClient(id, Box::new(Answer::Broken)));
             return None;
         }
-        match (&server, request) {
-            (Node::Master, Request::Scheduler { stream_id, call }) => {
-                if self.trace.is_on() {
-                    let (client, words) = (connection.client.clone(), describe_call(&call));
-                    self.trace.line(now, kind_of_call(&call), format_args!("{client} -> master {words}"));
-                }
-                let caller = Caller { connection: id, stream_id, principal: None };
-                let call = Box::new(call);
-                self.master.core.as_mut()?.handle(now, master::Event::SchedulerCall { caller, call });
+        match &request {
+            Request::Scheduler { call, .. } if self.trace.is_on() => {
+                let (client, words) = (connection.client.clone(), describe_call(call));
+                self.trace.line(now, kind_of_call(call), format_args!("{client} -> {server} {words}"));
             }
-            (Node::Agent(number), Request::Executor(call)) => {
-                trace!(self, "{} -> {server} {}", connection.client, describe_executor_call(&call));
-                let event = agent::Event::Called { from: id, caller: None, call: Box::new(call) };
-                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, event);
+            Request::Executor(call) => {
+                trace!(self, "{} -> {server} {}", connection.client, describe_executor_call(call));
             }
-            _ => return None,
+            Request::Scheduler { .. } | Request::Closed => {}
         }
-        Some(server)
+        self.tell(&server, Input::Request(id, request))
     }
 
     pub(crate) fn answer_arrives(&mut self, id: ConnectionId, answer: Answer) -> Option<Node> {
@@ -174,82 +156,38 @@ impl World {
         }
         let (client, purpose) = (connection.client.clone(), connection.purpose);
         let over = matches!(answer, Answer::Reply(_) | Answer::Ended | Answer::Broken);
-        let current = connection.client_incarnation == self.incarnation(&client) && self.is_up(&client);
+        let current =
+            connection.client_incarnation == self.nodes.incarnation(&client) && self.nodes.is_up(&client);
         if over {
             self.connections.remove(&id);
         }
         if !current {
             return None;
         }
-        match &client {
-            Node::Scheduler(number) => self.scheduler_hears(*number, purpose, answer),
-            Node::Executor(container) => self.executor_hears(container, purpose, answer),
-            Node::Master | Node::Agent(_) => return None,
-        }
-        Some(client)
+        self.observe_answer(&client, &answer);
+        self.tell(&client, Input::Answer(purpose, answer))
     }
 
-    fn scheduler_hears(&mut self, number: usize, purpose: Purpose, answer: Answer) {
-        let now = self.now;
-        if let Answer::SchedulerEvent(event) = &answer
-            && self.trace.is_on()
-        {
-            let words = describe_event(event);
-            self.trace.line(now, kind_of_event(event), format_args!("master -> scheduler-{number} {words}"));
-        }
-        let Some(scheduler) = self.schedulers.get_mut(number) else { return };
-        if let Answer::SchedulerEvent(event) = &answer
-            && event.error.is_none()
-        {
-            scheduler.heard = now;
-        }
-        let Some(driver) = scheduler.driver.as_mut() else { return };
-        let event = match (purpose, answer) {
-            (Purpose::Subscribe(subscription), Answer::Opened(stream_id)) => {
-                Some(scheduler::Event::Connected { subscription, stream_id })
+    fn observe_answer(&mut self, client: &Node, answer: &Answer) {
+        match (client, answer) {
+            (Node::Scheduler(number), Answer::SchedulerEvent(event)) => {
+                if self.trace.is_on() {
+                    let (leader, words) = (self.nodes.leader(), describe_event(event));
+                    let line = format_args!("{leader} -> {client} {words}");
+                    self.trace.line(self.now, kind_of_event(event), line);
+                }
+                if let Some(scheduler) = self.nodes.scheduler_mut(*number).filter(|_| event.error.is_none()) {
+                    scheduler.heard = self.now;
+                }
             }
-            (Purpose::Subscribe(subscription), Answer::SchedulerEvent(event)) => {
-                Some(scheduler::Event::Heard { subscription, event: Box::new(event) })
+            (Node::Executor(container), Answer::ExecutorEvent(event)) => {
+                let agent = self.nodes.executor(container).map_or(0, |executor| executor.agent);
+                trace!(self, "agent-{agent} -> {client} {}", describe_executor_event(event));
+                if let Some(acknowledged) = &event.acknowledged {
+                    self.observe_acknowledged(agent, &acknowledged.task_id.value, &acknowledged.uuid);
+                }
             }
-            (Purpose::Subscribe(subscription), answer) => {
-                loss(answer).map(|loss| scheduler::Event::Lost { subscription, loss })
-            }
-            (Purpose::Call(token), answer) => {
-                fate(answer).map(|fate| scheduler::Event::Answered { token, fate })
-            }
-        };
-        if let Some(event) = event {
-            driver.handle(now, event);
-        }
-    }
-
-    fn executor_hears(&mut self, container: &str, purpose: Purpose, answer: Answer) {
-        let now = self.now;
-        if let Answer::ExecutorEvent(event) = &answer {
-            let node = Node::Executor(container.to_owned());
-            let agent = self.executors.get(container).map_or(0, |executor| executor.agent);
-            trace!(self, "agent-{agent} -> {node} {}", describe_executor_event(event));
-            if let Some(acknowledged) = &event.acknowledged {
-                self.observe_acknowledged(agent, &acknowledged.task_id.value, &acknowledged.uuid);
-            }
-        }
-        let Some(executor) = self.executors.get_mut(container) else { return };
-        let event = match (purpose, answer) {
-            (Purpose::Subscribe(subscription), Answer::Opened(_)) => {
-                Some(executor::Event::Connected(subscription))
-            }
-            (Purpose::Subscribe(subscription), Answer::ExecutorEvent(event)) => {
-                Some(executor::Event::Heard { subscription, event: Box::new(event) })
-            }
-            (Purpose::Subscribe(subscription), answer) => {
-                loss(answer).map(|loss| executor::Event::Lost { subscription, loss })
-            }
-            (Purpose::Call(token), answer) => {
-                fate(answer).map(|fate| executor::Event::Answered { token, fate })
-            }
-        };
-        if let Some(event) = event {
-            executor.driver.handle(now, event);
+            _ => {}
         }
     }
 
@@ -283,11 +221,7 @@ impl World {
 
     /// Breaks everything that a node has open, because its process is gone.
     pub(crate) fn break_all_of(&mut self, node: &Node) {
-        let mut peers: Vec<Node> = vec![Node::Master];
-        peers.extend((0..self.agents.len()).map(Node::Agent));
-        peers.extend((0..self.schedulers.len()).map(Node::Scheduler));
-        peers.extend(self.executors.keys().cloned().map(Node::Executor));
-        for peer in peers.into_iter().filter(|peer| peer != node) {
+        for peer in self.names().into_iter().filter(|peer| peer != node) {
             self.break_between(node, &peer);
         }
     }
@@ -315,44 +249,23 @@ impl World {
     }
 
     pub(crate) fn tell_exited(&mut self, holder: &Node, peer: &Node) {
-        let peer = match peer {
-            Node::Master => crate::network::master_upid(),
-            Node::Agent(number) => crate::network::agent_upid(*number),
-            Node::Executor(container) => {
-                match self.executors.get(container).and_then(|executor| executor.upid.clone()) {
-                    Some(upid) => upid,
-                    None => return,
-                }
-            }
-            Node::Scheduler(_) => return,
-        };
-        let incarnation = self.incarnation(holder);
+        let Some(peer) = self.nodes.any(peer).and_then(AnyMachine::upid) else { return };
+        let incarnation = self.nodes.incarnation(holder);
         self.soon(Event::Exited { at: holder.clone(), incarnation, peer });
     }
 
-    pub(crate) fn exited(&mut self, at: Node, incarnation: u64, peer: &Upid) -> Option<Node> {
-        if incarnation != self.incarnation(&at) {
+    pub(crate) fn exited(&mut self, at: &Node, incarnation: u64, peer: Upid) -> Option<Node> {
+        if incarnation != self.nodes.incarnation(at) {
             return None;
         }
-        trace!(self, Life: "{at} notices that its connection to {} is broken", self.at_address(peer).map_or_else(|| peer.to_string(), |node| node.to_string()));
-        let now = self.now;
-        match &at {
-            Node::Master => self.master.core.as_mut()?.handle(now, master::Event::Exited(peer.clone())),
-            Node::Agent(number) => {
-                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, agent::Event::Exited(peer.clone()));
-            }
-            Node::Executor(container) => {
-                let driver = &mut self.executors.get_mut(container)?.driver;
-                driver.handle(now, executor::Event::Exited(peer.clone()));
-            }
-            Node::Scheduler(_) => return None,
-        }
-        Some(at)
+        let name = self.nodes.at(&peer).map_or_else(|| peer.to_string(), ToString::to_string);
+        trace!(self, Life: "{at} notices that its connection to {name} is broken");
+        self.tell(at, Input::Exited(peer))
     }
 
     /// Sends a libprocess message; it is lost if nobody is there or the connection breaks on the way.
     pub(crate) fn send(&mut self, from: &Node, sender: Upid, to: &Upid, message: Message) {
-        let Some(to) = self.at_address(to) else { return };
+        let Some(to) = self.nodes.at(to).cloned() else { return };
         let generation = self.network.generation(from, &to);
         let due = self.arrival(from, &to, Lane::Link(from.clone(), to.clone()));
         self.at(due, Event::Message { from: from.clone(), to, generation, sender, message });
@@ -363,10 +276,10 @@ impl World {
         from: &Node,
         to: Node,
         generation: u64,
-        sender: &Upid,
+        sender: Upid,
         message: Message,
     ) -> Option<Node> {
-        if generation != self.network.generation(from, &to) || !self.is_up(&to) {
+        if generation != self.network.generation(from, &to) || !self.nodes.is_up(&to) {
             trace!(self, "{from} -> {to} {}: lost on the way", describe(&message));
             return None;
         }
@@ -378,26 +291,10 @@ impl World {
         if let Message::StatusUpdateAcknowledgement(message) = &message
             && let Node::Executor(container) = &to
         {
-            let agent = self.executors.get(container).map_or(0, |executor| executor.agent);
+            let agent = self.nodes.executor(container).map_or(0, |executor| executor.agent);
             self.observe_acknowledged(agent, &message.task_id.value, &message.uuid);
         }
-        let now = self.now;
-        match &to {
-            Node::Master => {
-                let from = sender.clone();
-                self.master.core.as_mut()?.handle(now, master::Event::Message { from, message });
-            }
-            Node::Agent(number) => {
-                let event = agent::Event::Message { from: sender.clone(), message };
-                self.agents.get_mut(*number)?.core.as_mut()?.handle(now, event);
-            }
-            Node::Executor(container) => {
-                let event = executor::Event::Received { from: sender.clone(), message: Box::new(message) };
-                self.executors.get_mut(container)?.driver.handle(now, event);
-            }
-            Node::Scheduler(_) => return None,
-        }
-        Some(to)
+        self.tell(&to, Input::Message { from: sender, message })
     }
 }
 
@@ -412,7 +309,7 @@ impl<R: rand_chacha::rand_core::Rng> Chance for R {
     }
 }
 
-fn loss(answer: Answer) -> Option<Loss> {
+pub(super) fn loss(answer: Answer) -> Option<Loss> {
     match answer {
         Answer::Reply(reply) => Some(weigh::refusal(&reply, None)),
         Answer::Ended => Some(Loss::Ended),
@@ -421,7 +318,7 @@ fn loss(answer: Answer) -> Option<Loss> {
     }
 }
 
-fn fate(answer: Answer) -> Option<Fate> {
+pub(super) fn fate(answer: Answer) -> Option<Fate> {
     match answer {
         Answer::Reply(reply) => Some(weigh::fate(reply)),
         Answer::Ended | Answer::Broken => Some(Fate::Unanswered("the connection broke".to_owned())),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tepui_core_agent::Agent;
 use tepui_core_kit::Core;
-use tepui_core_master::{Explanation, Master, Snapshot};
+use tepui_core_master::{Explanation, Fact, Master, Snapshot};
 use tepui_model::{FrameworkId, TaskId, Tick, parse_duration};
 use tepui_recorder::{ReplayError, Replayed, Run, replay, runs};
 use tepui_wire_mesos::json;
@@ -122,7 +122,7 @@ fn explain(runs: &[Run], until: Option<Tick>, what: &str, as_json: bool) -> Resu
         match find(&master.snapshot(), what) {
             Some(Found::Task(framework, task)) => {
                 let waited = before_launch(run, &framework, &task)?;
-                found.extend(waited.map(|waited| ("before it was launched", waited)));
+                found.extend(waited.map(|waited| ("while it waited", waited)));
                 let then = master.explain_task(Some(framework.as_str()), task.as_str());
                 found.extend(then.map(|then| ("then", then)));
             }
@@ -162,18 +162,21 @@ fn find(snapshot: &Snapshot, what: &str) -> Option<Found> {
     })
 }
 
-/// Why the framework had no more offers just before a task of it was launched.
+/// Why the framework had no offer when it last had none before a task of it was launched; none: it never had to wait.
 fn before_launch(run: &Run, framework: &FrameworkId, task: &TaskId) -> Result<Option<Explanation>, Failure> {
-    let mut launched = None;
-    replay::<Master>(run, None, |master, now| {
-        if launched.is_none() && master.explain_task(Some(framework.as_str()), task.as_str()).is_some() {
-            launched = Some(now);
+    let (mut launched, mut waited) = (false, None);
+    replay::<Master>(run, None, |master, _| {
+        launched = launched || master.explain_task(Some(framework.as_str()), task.as_str()).is_some();
+        if !launched {
+            let why = master.explain_framework(framework.as_str());
+            waited = why.filter(has_no_offer).or(waited.take());
         }
     })?;
-    let Some(launched) = launched else { return Ok(None) };
-    let earlier = Tick::from_nanos(launched.as_nanos().saturating_sub(1));
-    let replayed = replay::<Master>(run, Some(earlier), |_, _| {})?;
-    Ok(replayed.core.and_then(|master| master.explain_framework(framework.as_str())))
+    Ok(waited)
+}
+
+fn has_no_offer(why: &Explanation) -> bool {
+    why.facts.iter().any(|fact| matches!(fact, Fact::Holds { offers: 0, .. }))
 }
 
 fn tell(found: &[(&str, Explanation)], as_json: bool) -> Result<(), Failure> {

@@ -1,10 +1,13 @@
 //! A recorded run is had again. Must not live here: what a core's state looks like to people.
 
+mod error;
+
 use std::{
-    fmt, fs, io,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
+pub use error::{Difference, ReplayError};
 use serde::de::DeserializeOwned;
 use tepui_core_kit::Core;
 use tepui_model::Tick;
@@ -54,95 +57,6 @@ fn name_of_run(path: &Path) -> Option<(String, Tick)> {
     Some((core.to_owned(), Tick::from_nanos(began.parse().ok()?)))
 }
 
-/// Why a run cannot be had again.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// A file or a directory cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Nothing in the directory is a recording.
-    #[error(
-        "{path} holds no recording: expecting directories such as 'master-01790000000000000000' with segments '*.rec'"
-    )]
-    NoRecording {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A segment was changed after it was written.
-    #[error("{path} is damaged: record {record}, at byte {offset}, {what}")]
-    Damaged {
-        /// The segment.
-        path: PathBuf,
-        /// Number of the record in its segment, from 1.
-        record: u64,
-        /// Where it begins.
-        offset: usize,
-        /// In words.
-        what: String,
-    },
-    /// A segment is missing between two others.
-    #[error("segment {missing} of {path} is missing")]
-    Missing {
-        /// The run's directory.
-        path: PathBuf,
-        /// Its number.
-        missing: u64,
-    },
-    /// Another core was recorded.
-    #[error("{path} is a recording of '{recorded}', not of '{expected}'")]
-    OtherCore {
-        /// The segment.
-        path: PathBuf,
-        /// Whose recording it is.
-        recorded: String,
-        /// Whose it should be.
-        expected: &'static str,
-    },
-    /// The core behaves otherwise than it did.
-    #[error("{0}")]
-    Differs(Box<Difference>),
-}
-
-/// The first place at which a replay is not what was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The segment.
-    pub path: PathBuf,
-    /// Number of the record in its segment, from 1.
-    pub record: u64,
-    /// The time of the core.
-    pub now: Tick,
-    /// The last event that entered before, as the core shows it; none after its start.
-    pub after: Option<String>,
-    /// What was recorded: the name of an effect; none: there was none.
-    pub recorded: Option<String>,
-    /// What the core wants done now; none: nothing.
-    pub now_wanted: Option<String>,
-    /// The program that recorded.
-    pub program: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, record, now, after, recorded, now_wanted, program } = self;
-        let nothing = || "nothing".to_owned();
-        write!(
-            f,
-            "the core differs from the one that was recorded (by {program}): {}, record {record}, at {} s, after {}: recorded was {}, now it is {}",
-            path.display(),
-            now.as_secs_f64(),
-            after.clone().unwrap_or_else(|| "its start".to_owned()),
-            recorded.clone().unwrap_or_else(nothing),
-            now_wanted.clone().unwrap_or_else(nothing),
-        )
-    }
-}
-
 /// A run that was had again.
 #[derive(Debug)]
 pub struct Replayed<C> {
@@ -166,7 +80,7 @@ pub struct Replayed<C> {
 
 /// Runs what was recorded through a core, up to `until` if it is given, and compares the effects.
 ///
-/// `look` sees the core after each event.
+/// `look` sees the core whenever it has decided all that follows from the events before.
 ///
 /// A core that differs is an error if it claims to be of the version that was recorded; otherwise the difference is told in
 /// the result, and the state is that of the core as it is now.
@@ -278,7 +192,13 @@ impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
                 self.enter(path, frame, |core| core.handle_timeout(frame.now))
             }
             Kind::Taken => self.compare(path, frame, false),
-            Kind::Drained => self.compare(path, frame, true),
+            Kind::Drained => {
+                self.compare(path, frame, true)?;
+                if let Some(core) = &self.result.core {
+                    (self.look)(core, frame.now);
+                }
+                Ok(())
+            }
             Kind::End => Ok(()),
         }
     }
@@ -353,7 +273,6 @@ impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
         };
         happen(core);
         self.result.events += 1;
-        (self.look)(core, frame.now);
         Ok(())
     }
 

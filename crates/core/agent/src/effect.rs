@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Probe, ProbeId};
 use tepui_core_kit::Persist;
-use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reason, Reply, TaskId, Tick};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Outcome, Reason, TaskId, Tick};
 use tepui_wire_mesos::{Message, internal, v1};
 
 use crate::{Claims, Upid};
@@ -18,7 +18,7 @@ pub enum Effect {
         /// The call's connection.
         to: ConnectionId,
         /// What to answer.
-        reply: Reply,
+        outcome: Outcome,
     },
     /// Answer a SUBSCRIBE with 200 and keep the connection as an event stream.
     OpenStream {

@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use tepui_model::{ConnectionId, ExecutorId, FrameworkId, Reason, Reply, Source, TaskState, Tick};
+use tepui_model::{
+    ConnectionId, ExecutorId, FrameworkId, Outcome, Reason, Refusal, RefusalKind, Source, TaskState, Tick,
+};
 use tepui_wire_mesos::v1::{
     self,
     executor::{Call, call, event},
@@ -38,12 +40,12 @@ impl Agent {
         let framework = FrameworkId::from(&call.framework_id);
         let executor = ExecutorId::from(&call.executor_id);
         let request = match validate(&framework, &executor, call) {
-            Ok(Request::Unknown) => return self.out.reply(from, Reply::error(501, "")),
-            Ok(Request::Heartbeat) => return self.out.reply(from, Reply::accepted()),
+            Ok(Request::Unknown) => return self.out.reply(from, RefusalKind::Unsupported.because("")),
+            Ok(Request::Heartbeat) => return self.out.reply(from, Outcome::Accepted),
             Ok(request) => request,
             Err(words) => {
                 let words = format!("Failed to validate Executor::Call: {words}");
-                return self.out.reply(from, Reply::error(400, words));
+                return self.out.reply(from, RefusalKind::Invalid.because(words));
             }
         };
         if let Err(refusal) = self.may_call(&framework, &executor, caller, &request) {
@@ -53,7 +55,7 @@ impl Agent {
             Request::Subscribe(subscribe) => self.subscribe(now, from, &framework, &executor, subscribe),
             Request::Update(status) => self.update_called(now, from, &framework, &executor, status),
             Request::Message(data) => {
-                self.out.reply(from, Reply::accepted());
+                self.out.reply(from, Outcome::Accepted);
                 self.executor_message(&framework, &executor, data);
             }
             Request::Unknown | Request::Heartbeat => {}
@@ -66,7 +68,7 @@ impl Agent {
         executor: &ExecutorId,
         caller: Option<&Claims>,
         request: &Request,
-    ) -> Result<(), Reply> {
+    ) -> Result<(), Refusal> {
         let subscribing = matches!(request, Request::Subscribe(_));
         // Of an executor that is back already an update must not wait for the others: the next one, sent right behind it,
         // may be taken, and would overtake it.
@@ -75,23 +77,25 @@ impl Agent {
                 framework.executors.get(executor).is_some_and(|executor| executor.contact.is_some())
             });
         if self.phase == Phase::Recovering && !subscribing && !is_back {
-            return Err(Reply::error(503, "Agent has not finished recovery"));
+            return Err(RefusalKind::Unavailable.because("Agent has not finished recovery"));
         }
-        let framework =
-            self.frameworks.get(framework).ok_or_else(|| Reply::error(400, "Framework cannot be found"))?;
+        let framework = self
+            .frameworks
+            .get(framework)
+            .ok_or_else(|| RefusalKind::Invalid.because("Framework cannot be found"))?;
         let executor = framework
             .executors
             .get(executor)
             .filter(|executor| executor.command.is_none() && !executor.life.is_held())
-            .ok_or_else(|| Reply::error(400, "Executor cannot be found"))?;
+            .ok_or_else(|| RefusalKind::Invalid.because("Executor cannot be found"))?;
         if let Some(caller) = caller {
             let container = &executor.container_id;
             caller
                 .check(&framework.id, executor.id(), container)
-                .map_err(|words| Reply::error(403, words))?;
+                .map_err(|words| RefusalKind::Forbidden.because(words))?;
         }
         if executor.state() == ExecutorState::Registering && !subscribing {
-            return Err(Reply::error(403, "Executor is not subscribed"));
+            return Err(RefusalKind::Forbidden.because("Executor is not subscribed"));
         }
         Ok(())
     }

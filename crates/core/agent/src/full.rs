@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tepui_model::{ConnectionId, ExecutorId, FrameworkId, Reply, Source, TaskId, TaskState, Tick};
+use tepui_model::{
+    ConnectionId, ExecutorId, FrameworkId, Outcome, RefusalKind, Source, TaskId, TaskState, Tick,
+};
 use tepui_wire_mesos::v1;
 
 use crate::{agent::Agent, status::Report, stream::Stream};
@@ -43,7 +45,7 @@ impl Agent {
         let task = TaskId::from(&status.task_id);
         match self.full_stream(framework, &task, status.uuid.as_ref()) {
             None => {
-                self.out.reply(from, Reply::accepted());
+                self.out.reply(from, Outcome::Accepted);
                 self.executor_update(now, framework, executor, *status);
             }
             Some(stream) if stream.blocked.len() < BLOCKED_MAX => {
@@ -51,7 +53,7 @@ impl Agent {
             }
             Some(_) => {
                 let words = format!("Too many updates of task '{task}' wait to be acknowledged");
-                self.out.reply(from, Reply::error(503, words));
+                self.out.reply(from, RefusalKind::Unavailable.because(words));
             }
         }
     }
@@ -104,7 +106,7 @@ impl Agent {
                 }
                 return;
             };
-            self.out.reply(from, Reply::accepted());
+            self.out.reply(from, Outcome::Accepted);
             self.executor_update(now, framework, &executor, *status);
         }
     }
@@ -119,7 +121,7 @@ impl Agent {
     /// Nothing is said any more of what these wait for.
     pub(crate) fn release(&mut self, stream: Stream) {
         for Blocked { from, .. } in stream.blocked {
-            self.out.reply(from, Reply::accepted());
+            self.out.reply(from, Outcome::Accepted);
         }
     }
 }

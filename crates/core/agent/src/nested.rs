@@ -21,7 +21,7 @@ use std::{
     ops::Bound,
 };
 
-use tepui_model::{ConnectionId, ContainerId, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, Outcome, RefusalKind, Tick};
 use tepui_wire_mesos::v1::{
     self,
     agent::{self, response},
@@ -145,7 +145,7 @@ impl Agent {
     /// A call about containers.
     pub(crate) fn container_call(&mut self, now: Tick, from: ConnectionId, call: ContainerCall) {
         if self.phase == Phase::Recovering {
-            return self.out.reply(from, Reply::error(503, "Agent has not finished recovery"));
+            return self.out.reply(from, RefusalKind::Unavailable.because("Agent has not finished recovery"));
         }
         match call {
             ContainerCall::Launch(request) => self.launch_container(from, *request),
@@ -178,7 +178,7 @@ impl Agent {
             || self.nested.containers.get(id).is_some_and(|known| matches!(known.life, Life::Running));
         if !known {
             let words = format!("Container {id} cannot be found");
-            self.out.reply(from, Reply::error(404, words));
+            self.out.reply(from, RefusalKind::NotFound.because(words));
         }
         known
     }
@@ -193,7 +193,7 @@ impl Agent {
             None if self.is_executor_container(id) => {}
             None => {
                 let words = format!("Container {id} cannot be found");
-                return self.out.reply(waiter.from, Reply::error(404, words));
+                return self.out.reply(waiter.from, RefusalKind::NotFound.because(words));
             }
         }
         let waiters = self.nested.waiters.entry(id.clone()).or_default();
@@ -201,7 +201,7 @@ impl Agent {
         if waiters.len() > WAITING_MAX {
             let oldest = waiters.remove(0);
             let words = format!("Too many calls wait for container {id}");
-            self.out.reply(oldest.from, Reply::error(503, words));
+            self.out.reply(oldest.from, RefusalKind::Unavailable.because(words));
         }
     }
 
@@ -238,10 +238,10 @@ impl Agent {
             None if self.is_executor_container(id) => true,
             Some(Life::Ended(_)) | None => {
                 let words = format!("Container '{id}' cannot be found (or is already killed)");
-                return self.out.reply(from, Reply::error(404, words));
+                return self.out.reply(from, RefusalKind::NotFound.because(words));
             }
         };
-        self.out.reply(from, Reply::ok());
+        self.out.reply(from, Outcome::Done);
         if runs {
             self.out.push(Effect::Signal { container, signal, whole_group: false });
         } else {
@@ -253,7 +253,7 @@ impl Agent {
         let live = self.nested.containers.get(id).is_some_and(Container::is_live);
         if live || self.is_executor_container(id) {
             let words = "Nested container has not terminated yet";
-            return self.out.reply(from, Reply::error(500, words));
+            return self.out.reply(from, RefusalKind::Failed.because(words));
         }
         let removed: Vec<_> = self.nested.below(id).map(|(id, _)| id.clone()).collect();
         for child in removed {
@@ -262,7 +262,7 @@ impl Agent {
         if let Some(container) = self.forget_container(id).filter(|container| !container.debug) {
             self.out.push(Effect::RemoveSandbox { path: container.sandbox });
         }
-        self.out.reply(from, Reply::ok());
+        self.out.reply(from, Outcome::Done);
     }
 
     /// The containers of this kind, for readers.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reply, TaskId, Token};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Outcome, TaskId, Token};
 use tepui_wire_mesos::{Message, v1};
 
 use crate::{
@@ -84,8 +84,8 @@ impl Outbox {
         self.push(Effect::Send { to: to.clone(), message: message.into() });
     }
 
-    pub(crate) fn reply(&mut self, to: ConnectionId, reply: Reply) {
-        self.push(Effect::Reply { to, reply });
+    pub(crate) fn reply(&mut self, to: ConnectionId, outcome: impl Into<Outcome>) {
+        self.push(Effect::Reply { to, outcome: outcome.into() });
     }
 
     pub(crate) fn event(&mut self, to: ConnectionId, event: v1::executor::Event) {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tepui_core_kit::{Core as _, Persist, Seed};
-use tepui_model::{ConnectionId, ContainerId, TaskState, Tick, Token};
+use tepui_model::{ConnectionId, ContainerId, Outcome, TaskState, Tick, Token};
 use tepui_wire_mesos::{Message, internal, v1};
 
 use crate::{Agent, Checkpoint, Config, Effect, Exit, Launch, Recovered, Start, Upid};
@@ -363,7 +363,10 @@ pub(super) fn replies(effects: &[Effect]) -> Vec<(u16, &str)> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Reply { reply, .. } => Some((reply.status, reply.body.as_str())),
+            Effect::Reply { outcome, .. } => {
+                let words = if let Outcome::Refused(refusal) = outcome { &refusal.words } else { "" };
+                Some((tepui_wire_mesos::answer(outcome.clone()).status, words))
+            }
             Effect::RefuseLaunch { failure, .. } => Some((400, failure.message.as_str())),
             _ => None,
         })

@@ -162,7 +162,7 @@ impl Machine for AgentNode {
     fn perform(world: &mut World, node: &Node, effect: agent::Effect) {
         let Node::Agent(number) = *node else { return };
         match effect {
-            agent::Effect::Reply { to, reply } => world.answer(to, Answer::Reply(reply)),
+            agent::Effect::Reply { to, outcome } => world.answer(to, Answer::Reply(answer(outcome))),
             agent::Effect::OpenStream { to } => world.answer(to, Answer::Opened(None)),
             agent::Effect::SendEvent { to, event } => world.answer(to, Answer::ExecutorEvent(*event)),
             agent::Effect::CloseStream { to } => world.answer(to, Answer::Ended),

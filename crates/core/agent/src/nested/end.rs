@@ -1,6 +1,6 @@
 //! The end of containers: children before their parents. Must not live here: who asks for it.
 
-use tepui_model::{ConnectionId, ContainerId, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, RefusalKind, Tick};
 
 use super::{Container, ENDED_MAX, Life, answer};
 use crate::{
@@ -74,7 +74,7 @@ impl Agent {
         let checkpoint = container.checkpoint;
         if let Some(from) = container.launcher.take() {
             let words = format!("Container {id} was destroyed while it was being launched");
-            self.out.reply(from, Reply::error(400, words));
+            self.out.reply(from, RefusalKind::Invalid.because(words));
         }
         if checkpoint {
             let exit = Box::new(answer(&exit));
@@ -149,7 +149,7 @@ impl Agent {
             let launcher = self.forget_container(&child).and_then(|container| container.launcher);
             if let Some(from) = launcher {
                 let words = format!("Parent container {root} does not exist");
-                self.out.reply(from, Reply::error(400, words));
+                self.out.reply(from, RefusalKind::Invalid.because(words));
             }
         }
         self.answer_waiters(root, exit);

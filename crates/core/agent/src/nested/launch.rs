@@ -1,6 +1,6 @@
 //! Launching a container on someone's call. Must not live here: how it ends.
 
-use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reply, Tick};
+use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Outcome, RefusalKind, Tick};
 use tepui_wire_mesos::v1::{self, agent::call};
 
 use super::{Container, LaunchRequest, Life};
@@ -30,11 +30,11 @@ impl Agent {
     pub(super) fn launch_container(&mut self, from: ConnectionId, request: LaunchRequest) {
         let id = ContainerId::from(&request.launch.container_id);
         if self.nested.containers.contains_key(&id) || self.is_executor_container(&id) {
-            return self.out.reply(from, Reply::accepted());
+            return self.out.reply(from, Outcome::Accepted);
         }
         let around = match self.around(&id) {
             Ok(around) => around,
-            Err(words) => return self.out.reply(from, Reply::error(400, words)),
+            Err(words) => return self.out.reply(from, RefusalKind::Invalid.because(words)),
         };
         let LaunchRequest { launch: mut record, session } = request;
         let (mut container, launch) = self.plan(&id, &mut record, around, session);
@@ -266,14 +266,14 @@ impl Agent {
                         self.nested.sessions.insert(from, id.clone());
                         self.out.push(Effect::AttachOutput { to: from, container: id.clone() });
                     }
-                    Some(from) => self.out.reply(from, Reply::ok()),
+                    Some(from) => self.out.reply(from, Outcome::Done),
                     None => {}
                 }
                 self.begin_children(id);
             }
             Err(failure) if failure.reason.is_of_the_program() && !container.session => {
                 if let Some(from) = container.launcher.take() {
-                    self.out.reply(from, Reply::ok());
+                    self.out.reply(from, Outcome::Done);
                 }
                 let exit = Exit { wait_status: Some(EXIT_1), limitation: None };
                 self.container_exited(now, id, exit);

@@ -4,7 +4,7 @@ use tepui_core_agent::{Effect, Event, LaunchFailureReason, TOKEN};
 use tepui_core_kit::Core as _;
 use tepui_model::ConnectionId;
 use tepui_transport::{Response, StreamLimit, negotiate, stream};
-use tepui_wire_mesos::v1;
+use tepui_wire_mesos::{answer, v1};
 use tokio::sync::mpsc;
 
 use super::{Input, Shell, Stream, launch};
@@ -21,7 +21,8 @@ impl Shell {
 
     async fn perform_one(&mut self, effect: Effect) {
         match effect {
-            Effect::Reply { to, reply } => {
+            Effect::Reply { to, outcome } => {
+                let reply = answer(outcome);
                 match self.calls.remove(&to) {
                     // A client that did not wait for its answer is no concern of ours.
                     Some((answer, _)) => drop(answer.send(reply.into())),

@@ -18,15 +18,15 @@ use crate::{
     drain::Drain,
     effect::{Effect, Exit, LaunchFailure},
     event::{Event, Start},
+    executors::Framework,
     gc::Gc,
+    metrics::Stats,
     nested::Nested,
     outbox::{After, Outbox},
     registration::Registration,
     snapshot::{FrameworkView, Phase, Snapshot},
-    state::Framework,
-    stats::Stats,
-    stream::Streams,
     timers::Timer,
+    update_stream::Streams,
 };
 
 /// An agent.

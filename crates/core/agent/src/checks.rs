@@ -10,8 +10,8 @@ use crate::{
     agent::Agent,
     command,
     effect::{Effect, Exit},
-    state::Executor,
-    status::Report,
+    executors::Executor,
+    report::Report,
     timers::Timer,
 };
 

@@ -12,13 +12,13 @@ use crate::{
     config::Config,
     drain,
     effect::{Checkpoint, Effect, Exit},
-    killing,
+    executors::{Executor, Stage},
+    kill_record,
     life::Start,
     outbox::After,
+    report::{self, Report},
     resources,
     snapshot::ExecutorState,
-    state::{Executor, Stage},
-    status::{self, Report},
     timers::Timer,
 };
 
@@ -177,7 +177,7 @@ impl Agent {
         let task = executor.tasks.iter().find(|(_, task)| task.is_live());
         let record = task.filter(|_| checkpoint).map(|(_, task)| Checkpoint::Task {
             run,
-            task: Box::new(killing::record_of(&task.task, command)),
+            task: Box::new(kill_record::record_of(&task.task, command)),
             deadline: task.deadline,
             check: task.check.clone(),
         });
@@ -255,7 +255,7 @@ impl Agent {
             return;
         }
         let mut report =
-            checks::unchecked(executor, Report::message(status::describe_exit(exit.wait_status)));
+            checks::unchecked(executor, Report::message(report::describe_exit(exit.wait_status)));
         report.healthy = command.unhealthy.then_some(false);
         let state = if exit.wait_status == Some(0) {
             TaskState::Finished

@@ -8,7 +8,7 @@ use tepui_wire_mesos::{
     v1::{self, executor::Event},
 };
 
-use crate::{Upid, agent::Agent, outbox::Outbox, state::Framework};
+use crate::{Upid, agent::Agent, executors::Framework, outbox::Outbox};
 
 /// Who listens for an executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tepui_model::{FrameworkId, TaskId, Tick};
 use tepui_wire_mesos::v1;
 
-use crate::{agent::Agent, effect::Checkpoint, state};
+use crate::{agent::Agent, effect::Checkpoint, executors};
 
 /// A drain under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl Agent {
         }
         self.out.write(Checkpoint::Drain(Some(config)));
         self.drain = Some(Drain { config, started: now });
-        let max_grace = config.max_grace_period.as_ref().map(state::duration);
+        let max_grace = config.max_grace_period.as_ref().map(executors::duration);
         let tasks: Vec<(FrameworkId, TaskId, Option<Duration>)> = self
             .frameworks
             .iter()
@@ -72,5 +72,5 @@ impl Agent {
 
 /// The grace of a kill policy, if it names one.
 pub(crate) fn grace_of(policy: Option<&v1::KillPolicy>) -> Option<Duration> {
-    policy.and_then(|policy| policy.grace_period.as_ref()).map(state::duration)
+    policy.and_then(|policy| policy.grace_period.as_ref()).map(executors::duration)
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, ContainerId, ExecutorId, FrameworkId, format_duration};
 use tepui_wire_mesos::v1;
 
-use crate::{claims::Claims, config::Config, state::Executor};
+use crate::{claims::Claims, config::Config, executors::Executor};
 
 /// What a process gets that has no `PATH` from elsewhere.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

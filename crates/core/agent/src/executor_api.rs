@@ -17,9 +17,9 @@ use crate::{
     contact::Contact,
     effect::{Checkpoint, Effect},
     events,
+    executors::{Stage, Task},
+    report::{self, Report},
     snapshot::{ExecutorState, Phase},
-    state::{Stage, Task},
-    status::{self, Report},
     timers::Timer,
 };
 
@@ -180,7 +180,7 @@ impl Agent {
             .collect();
         for task in lost {
             let report = Report::new(Reason::AgentRestarted, "Task launched during agent restart");
-            self.report(now, framework, &task, status::dropped(partition_aware), Source::Agent, report);
+            self.report(now, framework, &task, report::dropped(partition_aware), Source::Agent, report);
         }
         self.deliver(framework, executor_id);
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };

@@ -12,11 +12,11 @@ use crate::{
     contact::Contact,
     effect::{Checkpoint, Effect},
     executor_api::check_status,
+    executors::{Executor, Framework, Queued},
     life::Address,
     outbox::After,
+    report::Report,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Queued},
-    status::Report,
     timers::Timer,
 };
 
@@ -230,7 +230,7 @@ impl Agent {
             let live = self
                 .executor_mut(framework, executor_id)
                 .and_then(|executor| executor.tasks.get(&task))
-                .is_some_and(crate::state::Task::is_live);
+                .is_some_and(crate::executors::Task::is_live);
             if live {
                 let words =
                     format!("Executor '{executor_id}' does not speak the v1 API, which task groups need");

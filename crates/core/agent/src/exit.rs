@@ -9,12 +9,12 @@ use crate::{
     agent::Agent,
     contact::Contact,
     effect::{Checkpoint, Effect, Exit, LaunchFailure, LaunchFailureReason, Removal},
+    executors::Termination,
     kill,
     life::Life,
     picture::{executor_view, framework_view},
+    report::{self, Report},
     snapshot::{ExecutorState, Phase},
-    state::Termination,
-    status::{self, Report},
     timers::Timer,
 };
 
@@ -40,7 +40,7 @@ impl Agent {
             LaunchFailureReason::Sandbox => {
                 let directory = &executor.directory;
                 let words = format!("Failed to create executor directory '{directory}': {}", failure.message);
-                kill::end(executor, status::dropped(partition_aware), Reason::ExecutorTerminated, words);
+                kill::end(executor, report::dropped(partition_aware), Reason::ExecutorTerminated, words);
                 Exit::default()
             }
             LaunchFailureReason::Fetch | LaunchFailureReason::Other => {

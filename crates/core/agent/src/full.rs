@@ -2,35 +2,16 @@
 //! Must not live here: the way of an update that is taken (see `updates`).
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tepui_model::{
     ConnectionId, ExecutorId, FrameworkId, Outcome, RefusalKind, Source, TaskId, TaskState, Tick,
 };
 use tepui_wire_mesos::v1;
 
-use crate::{agent::Agent, status::Report, stream::Stream};
-
-/// Updates of one task that may wait for their acknowledgement.
-pub(crate) const PENDING_MAX: usize = 1024;
-/// Calls that may wait for room, for each task. An executor that comes back may bring as many updates more: those of calls
-/// that waited when the last agent ended.
-pub(crate) const BLOCKED_MAX: usize = 64;
-
-/// An UPDATE that is answered when there is room for it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Blocked {
-    from: ConnectionId,
-    executor: ExecutorId,
-    status: Box<v1::TaskStatus>,
-}
-
-impl Stream {
-    /// Whether an update has to wait: none may overtake those that do.
-    fn blocks(&self, uuid: Option<&Bytes>) -> bool {
-        let full = self.pending.len() >= PENDING_MAX || !self.blocked.is_empty();
-        full && !self.latest.is_terminal() && !uuid.is_some_and(|uuid| self.knows(uuid))
-    }
-}
+use crate::{
+    agent::Agent,
+    report::Report,
+    update_stream::{BLOCKED_MAX, Blocked, PENDING_MAX, Stream},
+};
 
 impl Agent {
     /// An UPDATE that may be made. It is answered once the update is taken, so that its executor makes no more of them.

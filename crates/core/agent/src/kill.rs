@@ -13,9 +13,9 @@ use crate::{
     command,
     effect::{Effect, Removal},
     events,
+    executors::{Executor, Framework, Queued, Stage, Termination},
+    report::{self, Report},
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Queued, Stage, Termination},
-    status::{self, Report},
     timers::Timer,
 };
 
@@ -51,7 +51,7 @@ impl Agent {
                     now,
                     &framework_id,
                     task,
-                    status::dropped(partition_aware),
+                    report::dropped(partition_aware),
                     Source::Agent,
                     report,
                 );

@@ -5,9 +5,9 @@ use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
+    executors::{Executor, Framework, Stage},
+    metrics::Stats,
     snapshot::{ExecutorState, ExecutorView, FrameworkView, Phase, Snapshot},
-    state::{Executor, Framework, Stage},
-    stats::Stats,
 };
 
 impl Agent {

@@ -5,23 +5,25 @@ use std::sync::Arc;
 use tepui_model::{
     AgentId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick, format_duration,
 };
-use tepui_wire_mesos::internal;
+use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
     checks, command,
     contact::Contact,
     drain::Drain,
-    effect::{Checkpoint, Effect, Exit, Removal},
-    environment, kill, killing,
+    effect::{Checkpoint, Effect, Exit, Removal, Run},
+    environment,
+    executors::{Executor, Framework, Stage, Task},
+    kill, kill_record,
     life::{Address, Life, Start},
     reconfiguration::Recover,
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
+    report::{self, Report},
     resources::Sum,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Stage, Task},
-    status::{self, Report},
     timers::Timer,
+    update_stream::Stream,
 };
 
 /// An executor whose end was found out about: its ids, and how its container ended.
@@ -136,13 +138,13 @@ impl Agent {
         for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
             let id = TaskId::from(&task.task_id);
             if let Some(command) = &mut executor.command {
-                *command = killing::recover(&mut task);
+                *command = kill_record::recover(&mut task);
             }
             if self.recover_stream(framework_id, &mut task, run.clone(), records) {
                 executor.completed_tasks.push_back(Arc::new(task));
                 continue;
             }
-            let terminal = status::is_terminal(task.state);
+            let terminal = TaskState::from_number(task.state).is_some_and(TaskState::is_terminal);
             let usage = Sum::of_task(&task);
             let stage = if terminal { Stage::Terminated } else { Stage::Launched };
             let task =
@@ -250,7 +252,7 @@ impl Agent {
             } else {
                 (Reason::ExecutorTerminated, "Executor terminated")
             };
-            kill::end(executor, status::gone(partition_aware), reason, words.to_owned());
+            kill::end(executor, report::gone(partition_aware), reason, words.to_owned());
         } else if executor.command.is_some()
             && let Some(id) = self.frameworks.get(framework).map(|framework| framework.id.clone())
         {
@@ -304,7 +306,7 @@ impl Agent {
             let Some(executor) = self.executor_mut(&framework, &executor) else { continue };
             let words = format!("Executor did not reregister within {timeout}");
             let reason = Reason::ExecutorReregistrationTimeout;
-            kill::end(executor, status::gone(partition_aware), reason, words);
+            kill::end(executor, report::gone(partition_aware), reason, words);
             let container = executor.container_id.clone();
             self.out.push(Effect::Destroy { container });
         }
@@ -312,5 +314,35 @@ impl Agent {
         self.timers.cancel(&Timer::Recovery);
         self.stats.recovery_time_secs = Some(now.since(self.started).as_secs_f64());
         self.attempt_registration(now);
+    }
+
+    /// Takes up a task's log again. Says whether everything in it is acknowledged and the task over.
+    pub(crate) fn recover_stream(
+        &mut self,
+        framework: &FrameworkId,
+        task: &mut v1::Task,
+        run: Run,
+        records: Vec<internal::StatusUpdateRecord>,
+    ) -> bool {
+        for status in records.iter().filter_map(|record| record.update.as_ref()).map(|update| &update.status)
+        {
+            if TaskState::from_number(task.state).is_some_and(TaskState::is_terminal) {
+                break;
+            }
+            task.state = status.state;
+            let status = v1::TaskStatus { data: None, ..status.clone() };
+            match task.statuses.last_mut() {
+                Some(last) if last.state == status.state => *last = status,
+                _ => task.statuses.push(status),
+            }
+        }
+        let stream = Stream::replay(run, records);
+        if stream.is_over() {
+            return true;
+        }
+        if stream.latest != TaskState::Staging || !stream.pending.is_empty() {
+            self.streams.entry(framework.clone()).or_default().insert((&task.task_id).into(), stream);
+        }
+        false
     }
 }

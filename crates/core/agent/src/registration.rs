@@ -13,11 +13,12 @@ use crate::{
     agent::Agent,
     config::Config,
     effect::{Checkpoint, Effect},
+    executors,
     outbox::After,
+    report,
+    report::Report,
     resources,
     snapshot::{ExecutorState, Phase},
-    state, status,
-    status::Report,
     timers::Timer,
 };
 
@@ -331,7 +332,7 @@ impl Agent {
         let known = self.frameworks.get(&id);
         let partition_aware = known.map(|framework| framework.partition_aware()).unwrap_or_else(|| {
             reconciliation.framework.as_ref().is_some_and(|info| {
-                state::has_capability(info, v1::framework_info::capability::Type::PartitionAware)
+                executors::has_capability(info, v1::framework_info::capability::Type::PartitionAware)
             })
         });
         for status in reconciliation.statuses {
@@ -339,7 +340,7 @@ impl Agent {
             let known = self.frameworks.get(&id).is_some_and(|framework| framework.tasks.contains_key(&task));
             if !known {
                 let report = Report::new(Reason::Reconciliation, "Reconciliation: task unknown to the agent");
-                self.report(now, &id, &task, status::dropped(partition_aware), Source::Agent, report);
+                self.report(now, &id, &task, report::dropped(partition_aware), Source::Agent, report);
             }
         }
     }

@@ -12,16 +12,16 @@ use crate::{
     agent::Agent,
     checks, command,
     contact::Speaker,
-    effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchKind},
-    environment, events, kill,
+    effect::{Checkpoint, Exit},
+    environment, events,
+    executors::{Executor, Framework, Queued, Stage, Task},
+    kill,
     life::Start,
-    nested,
     outbox::After,
+    report::{self, Report},
     resources,
     resources::Sum,
     snapshot::{ExecutorState, Phase},
-    state::{Executor, Framework, Queued, Stage, Task},
-    status::{self, Report},
 };
 
 /// What has to be known of a launch beside its tasks.
@@ -86,7 +86,7 @@ impl Agent {
         }
         self.know_framework(&framework_id, &request);
         if let Some(report) = self.refusal(&framework_id, &executor_id, &request) {
-            let dropped = status::dropped(kill::is_partition_aware(self.frameworks.get(&framework_id)));
+            let dropped = report::dropped(kill::is_partition_aware(self.frameworks.get(&framework_id)));
             self.refuse(now, &framework_id, &tasks, dropped, &report);
             self.give_up_executor(&framework_id, &executor_id, &request);
             self.finish_framework(now, &framework_id);
@@ -291,7 +291,7 @@ impl Agent {
         resources::upgrade(&mut info.resources);
         let id = TaskId::from(&info.task_id);
         let record = record_of(framework_id, &info);
-        let deadline = info.max_completion_time.as_ref().map(|time| now + crate::state::duration(time));
+        let deadline = info.max_completion_time.as_ref().map(|time| now + crate::executors::duration(time));
         let deadline = deadline.filter(|_| executor.command.is_some());
         let check = checks::check_of(executor, &info);
         if checkpoint {
@@ -350,51 +350,6 @@ impl Agent {
             // It was ended before it was begun.
             self.executor_exited(now, framework, executor_id, Exit::default());
         }
-    }
-
-    /// Asks for an executor's container.
-    fn launch(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) {
-        let (Some(agent_id), Some(framework)) =
-            (self.agent_id.as_ref(), self.frameworks.get_mut(framework_id))
-        else {
-            return;
-        };
-        let checkpoint = framework.checkpoint();
-        let info = framework.info.clone();
-        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
-        executor.life.reach(Start::Asked);
-        let task = executor.tasks.values().next().and_then(|task| task.info.as_deref());
-        let command_task = executor.command.is_some();
-        let (command, container) = match task.filter(|_| command_task) {
-            Some(task) => (task.command.clone().unwrap_or_default(), task.container.clone()),
-            None => {
-                (command::executor_command(&self.config, &executor.info), executor.info.container.clone())
-            }
-        };
-        let user = command.user.clone().unwrap_or_else(|| info.user.clone());
-        let own = command.environment.as_ref();
-        let (environment, token) =
-            environment::environment(&self.config, agent_id, &info, executor, own).into_parts();
-        let launch = Launch {
-            container_id: executor.container_id.clone(),
-            framework_id: framework_id.clone(),
-            executor_id: executor.id().clone(),
-            kind: if command_task { LaunchKind::Command } else { LaunchKind::Executor },
-            class: ContainerClass::Default,
-            stdio: nested::stdio(container.as_deref(), false),
-            own_limits: true,
-            directory: None,
-            user: Some(user).filter(|user| self.config.switch_user && !user.is_empty()),
-            environment,
-            token,
-            command,
-            sandbox: executor.directory.clone(),
-            container: container.map(|container| *container),
-            limits: executor.limits(),
-            checkpoint,
-            shutdown_grace_period: executor.shutdown_grace(&self.config),
-        };
-        self.out.push(Effect::Launch(Box::new(launch)));
     }
 
     /// Delivers what is queued, if the executor listens.

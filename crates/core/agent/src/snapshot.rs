@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tepui_model::{ContainerId, Tick};
 use tepui_wire_mesos::v1;
 
-use crate::{Upid, stats::Stats};
+use crate::{Upid, metrics::Stats};
 
 /// The agent at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]

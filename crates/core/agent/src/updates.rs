@@ -10,16 +10,15 @@ use tepui_wire_mesos::{internal, v1};
 
 use crate::{
     agent::Agent,
-    effect::{Checkpoint, Removal, Run},
+    effect::{Checkpoint, Removal},
     events,
-    full::PENDING_MAX,
+    executors::{Executor, Framework, Stage},
     nested::Nested,
     outbox::After,
+    report::{self, Report},
     snapshot::Phase,
-    state::{Executor, Framework, Stage},
-    status::{self, Report},
-    stream::Stream,
     timers::Timer,
+    update_stream::Stream,
 };
 
 /// Whatever the settings say.
@@ -86,7 +85,7 @@ impl Agent {
             return;
         }
         let uuid = self.random_uuid();
-        let mut status = status::status(now, task, state, source, uuid, report);
+        let mut status = report::status(now, task, state, source, uuid, report);
         status.agent_id = self.agent_id.as_ref().map(Into::into);
         if let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task)) {
             status.executor_id = Some(executor.info.executor_id.clone());
@@ -477,66 +476,6 @@ impl Agent {
             self.timers.cancel(&Timer::Retry { framework: framework.clone(), task });
             self.release(stream);
         }
-    }
-
-    /// Takes up a task's log again. Says whether everything in it is acknowledged and the task over.
-    pub(crate) fn recover_stream(
-        &mut self,
-        framework: &FrameworkId,
-        task: &mut v1::Task,
-        run: Run,
-        records: Vec<internal::StatusUpdateRecord>,
-    ) -> bool {
-        for status in records.iter().filter_map(|record| record.update.as_ref()).map(|update| &update.status)
-        {
-            if status::is_terminal(task.state) {
-                break;
-            }
-            task.state = status.state;
-            let status = v1::TaskStatus { data: None, ..status.clone() };
-            match task.statuses.last_mut() {
-                Some(last) if last.state == status.state => *last = status,
-                _ => task.statuses.push(status),
-            }
-        }
-        let stream = Stream::replay(run, records);
-        if stream.is_over() {
-            return true;
-        }
-        if stream.latest != TaskState::Staging || !stream.pending.is_empty() {
-            self.streams.entry(framework.clone()).or_default().insert((&task.task_id).into(), stream);
-        }
-        false
-    }
-
-    /// Looks for streams that contradict themselves.
-    pub(crate) fn check_streams(&self) -> Result<(), String> {
-        for (framework, streams) in &self.streams {
-            for (task, stream) in streams {
-                let name = format!("stream of task {task} of framework {framework}");
-                let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
-                if stream.in_flight != self.timers.at(&timer).is_some() {
-                    return Err(format!("{name}: in flight and its timer disagree"));
-                }
-                if stream.in_flight && stream.acknowledging {
-                    return Err(format!("{name}: in flight although acknowledged"));
-                }
-                if stream.in_flight && !stream.pending.front().is_some_and(|head| head.durable) {
-                    return Err(format!("{name}: forwarded before it was durable"));
-                }
-                if stream.pending.len() < PENDING_MAX && !stream.blocked.is_empty() {
-                    return Err(format!("{name}: a call waits for room that is there"));
-                }
-                if stream.pending.len() != stream.pending_ids.len() {
-                    return Err(format!("{name}: an update is in it twice"));
-                }
-                let ends = stream.pending.iter().rev().skip(1);
-                if ends.clone().any(|pending| status::is_terminal(pending.update.status.state)) {
-                    return Err(format!("{name}: something follows a terminal state"));
-                }
-            }
-        }
-        Ok(())
     }
 }
 

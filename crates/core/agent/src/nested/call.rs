@@ -78,7 +78,7 @@ impl ContainerCall {
             if nested && container.parent.is_none() {
                 return Err(format!("Expecting '{name}.container_id.parent' to be present"));
             }
-            Ok(())
+            Ok(ContainerId::from(container))
         };
         let read = match kind {
             Type::LaunchNestedContainer => {
@@ -97,47 +97,38 @@ impl ContainerCall {
                 Self::Launch(Box::new(LaunchRequest { launch, session: false }))
             }
             Type::WaitNestedContainer => {
-                let container = call.wait_nested_container.ok_or_else(absent)?.container_id;
-                check(&container, true)?;
-                Self::Wait { container: (&container).into(), nested: true }
+                let container = check(&call.wait_nested_container.ok_or_else(absent)?.container_id, true)?;
+                Self::Wait { container, nested: true }
             }
             Type::WaitContainer => {
-                let container = call.wait_container.ok_or_else(absent)?.container_id;
-                check(&container, false)?;
-                Self::Wait { container: (&container).into(), nested: false }
+                let container = check(&call.wait_container.ok_or_else(absent)?.container_id, false)?;
+                Self::Wait { container, nested: false }
             }
             Type::KillNestedContainer => {
                 let kill = call.kill_nested_container.ok_or_else(absent)?;
-                check(&kill.container_id, true)?;
-                let signal = check_signal(&name, kill.signal)?;
-                Self::Kill { container: (&kill.container_id).into(), signal }
+                let container = check(&kill.container_id, true)?;
+                Self::Kill { container, signal: check_signal(&name, kill.signal)? }
             }
             Type::KillContainer => {
                 let kill = call.kill_container.ok_or_else(absent)?;
-                check(&kill.container_id, false)?;
-                let signal = check_signal(&name, kill.signal)?;
-                Self::Kill { container: (&kill.container_id).into(), signal }
+                let container = check(&kill.container_id, false)?;
+                Self::Kill { container, signal: check_signal(&name, kill.signal)? }
             }
             Type::RemoveNestedContainer => {
-                let container = call.remove_nested_container.ok_or_else(absent)?.container_id;
-                check(&container, true)?;
-                Self::Remove { container: (&container).into() }
+                let container = check(&call.remove_nested_container.ok_or_else(absent)?.container_id, true)?;
+                Self::Remove { container }
             }
             Type::RemoveContainer => {
-                let container = call.remove_container.ok_or_else(absent)?.container_id;
-                check(&container, false)?;
-                Self::Remove { container: (&container).into() }
+                let container = check(&call.remove_container.ok_or_else(absent)?.container_id, false)?;
+                Self::Remove { container }
             }
             Type::AttachContainerOutput => {
-                let container = call.attach_container_output.ok_or_else(absent)?.container_id;
-                check(&container, false)?;
-                Self::AttachOutput { container: (&container).into() }
+                let container = check(&call.attach_container_output.ok_or_else(absent)?.container_id, false)?;
+                Self::AttachOutput { container }
             }
             Type::AttachContainerInput => {
                 let attach = call.attach_container_input.ok_or_else(absent)?;
-                let container = attached(attach)?;
-                check(&container, false)?;
-                Self::AttachInput { container: (&container).into() }
+                Self::AttachInput { container: check(&attached(attach)?, false)? }
             }
             _ => return Ok(None),
         };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Effect, Event,
-    full::{BLOCKED_MAX, PENDING_MAX},
+    update_stream::{BLOCKED_MAX, PENDING_MAX},
 };
 
 fn uuid(n: usize) -> Bytes {

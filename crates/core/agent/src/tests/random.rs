@@ -17,9 +17,7 @@ use super::{
     AGENT, FRAMEWORK, aware, call as call_of, command_task, config, disk::Disk, executor_task, master,
     run_task, status,
 };
-use crate::{
-    Agent, ContainerState, Effect, Exit, LaunchFailure, LaunchFailureReason, Recovered, status::is_terminal,
-};
+use crate::{Agent, ContainerState, Effect, Exit, LaunchFailure, LaunchFailureReason, Recovered};
 
 struct World {
     rng: ChaCha8Rng,
@@ -111,7 +109,7 @@ impl World {
         if let Some(end) = self.ended.get(&task) {
             assert!(self.heard.contains(&uuid), "task {task} goes on after {end}: {update:?}");
         }
-        if is_terminal(update.status.state) {
+        if TaskState::from_number(update.status.state).is_some_and(TaskState::is_terminal) {
             self.ended.insert(task, update.status.state);
         }
         self.heard.insert(uuid);

@@ -59,11 +59,6 @@ pub(crate) fn gone(partition_aware: bool) -> TaskState {
     if partition_aware { TaskState::Gone } else { TaskState::Lost }
 }
 
-/// Whether a number on the wire is a state that nothing follows.
-pub(crate) fn is_terminal(state: i32) -> bool {
-    TaskState::from_number(state).is_some_and(TaskState::is_terminal)
-}
-
 /// How a command ended, as Mesos's command executor says it: `Command exited with status 0`,
 /// `Command terminated with signal Killed`.
 pub(crate) fn describe_exit(wait_status: Option<i32>) -> String {

@@ -5,7 +5,7 @@
 use tepui_model::{Reason, TaskState};
 use tepui_wire_mesos::v1;
 
-use crate::state::Command;
+use crate::executors::Command;
 
 /// The record of a task whose command is being killed.
 pub(crate) fn record_of(task: &v1::Task, command: &Command) -> v1::Task {

@@ -8,13 +8,27 @@ use std::{
 
 use bytes::Bytes;
 use tepui_core_kit::{Backoff, Waits};
-use tepui_model::{FrameworkId, TaskId, TaskState};
-use tepui_wire_mesos::internal;
+use tepui_model::{ConnectionId, ExecutorId, FrameworkId, TaskId, TaskState};
+use tepui_wire_mesos::{internal, v1};
 
-use crate::{effect::Run, full::Blocked, status::Report};
+use crate::{effect::Run, report::Report};
 
 /// Acknowledged updates of a task that are recognised when an executor sends them again.
 const REMEMBERED_ACKNOWLEDGEMENTS: usize = 64;
+
+/// Updates of one task that may wait for their acknowledgement.
+pub(crate) const PENDING_MAX: usize = 1024;
+/// Calls that may wait for room, for each task. An executor that comes back may bring as many updates more: those of calls
+/// that waited when the last agent ended.
+pub(crate) const BLOCKED_MAX: usize = 64;
+
+/// An UPDATE that is answered when there is room for it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Blocked {
+    pub(crate) from: ConnectionId,
+    pub(crate) executor: ExecutorId,
+    pub(crate) status: Box<v1::TaskStatus>,
+}
 
 /// The updates of one task.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +110,12 @@ impl Stream {
     /// Whether an update was taken before.
     pub(crate) fn knows(&self, uuid: &Bytes) -> bool {
         self.pending_ids.contains(uuid) || self.acknowledged.contains(uuid)
+    }
+
+    /// Whether an update has to wait: none may overtake those that do.
+    pub(crate) fn blocks(&self, uuid: Option<&Bytes>) -> bool {
+        let full = self.pending.len() >= PENDING_MAX || !self.blocked.is_empty();
+        full && !self.latest.is_terminal() && !uuid.is_some_and(|uuid| self.knows(uuid))
     }
 
     /// Rebuilds a stream from its log. The log holds only what was durable.

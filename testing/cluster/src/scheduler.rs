@@ -393,12 +393,8 @@ impl Working {
                 break;
             };
             offered = rest;
-            placed.extend(
-                pending
-                    .drain(..together)
-                    .zip(pieces)
-                    .map(|(job, pieces)| Placed { job, resources: to_wire(&pieces, format) }),
-            );
+            let jobs = pending.drain(..together).zip(pieces);
+            placed.extend(jobs.map(|(job, pieces)| Placed { job, resources: to_wire(&pieces, format) }));
         }
         placed
     }

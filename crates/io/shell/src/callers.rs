@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use tepui_model::ConnectionId;
-use tepui_transport::{Response, StreamLimit, StreamSender, negotiate::content_type_value, stream};
+use tepui_transport::{
+    Response, StreamLimit, StreamSender, StreamWatch, negotiate::content_type_value, stream,
+};
 use tepui_wire_mesos::ContentType;
 use tepui_wire_protobuf::Described;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +23,11 @@ impl Caller {
     /// Somebody who takes this answer.
     pub const fn new(answer: oneshot::Sender<Response>, content: ContentType) -> Self {
         Self { answer, content }
+    }
+
+    /// In which encoding an answer or an event stream would be.
+    pub const fn content(&self) -> ContentType {
+        self.content
     }
 
     /// Answers. A client that did not wait for it is no concern of ours.
@@ -65,24 +72,33 @@ impl<I: From<Gone> + Send + 'static> Callers<I> {
 
     /// Answers whoever waits there, if it is still somebody. False: nobody did.
     pub fn answer(&mut self, to: ConnectionId, response: impl Into<Response>) -> bool {
-        let caller = self.waiting.remove(&to);
-        caller.map(|caller| caller.answer(response)).is_some()
+        self.take(to).map(|caller| caller.answer(response)).is_some()
+    }
+
+    /// Whoever waits there, to be answered in another way than these.
+    pub fn take(&mut self, to: ConnectionId) -> Option<Caller> {
+        self.waiting.remove(&to)
+    }
+
+    /// Tells the shell when the reader of a stream has gone.
+    pub fn watch(&self, to: ConnectionId, stream: StreamWatch) {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            stream.closed().await;
+            if let Some(inputs) = inputs.upgrade() {
+                let _ = inputs.send(Gone(to).into()).await;
+            }
+        });
     }
 
     /// Makes whoever waits there the reader of an event stream, with an id if streams of its kind have one. Gives the stream
     /// when it is one.
     pub fn open(&mut self, to: ConnectionId, stream_id: Option<&str>) -> Option<&EventStream> {
-        let Caller { answer, content } = self.waiting.remove(&to)?;
+        let Caller { answer, content } = self.take(to)?;
         let (sender, body) = stream(format!("events of {to}"), self.limit);
         // If whoever asked is gone, the body is dropped, and that closes the stream.
         let _ = answer.send(Response::stream(content_type_value(content), stream_id, body));
-        let (inputs, watched) = (self.inputs.clone(), sender.watch());
-        tokio::spawn(async move {
-            watched.closed().await;
-            if let Some(inputs) = inputs.upgrade() {
-                let _ = inputs.send(Gone(to).into()).await;
-            }
-        });
+        self.watch(to, sender.watch());
         Some(self.streams.entry(to).insert_entry(EventStream { sender, content }).into_mut())
     }
 

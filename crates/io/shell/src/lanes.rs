@@ -34,18 +34,27 @@ impl<I, T: Send, F: FnMut(T) -> I + Send> Lane<I> for Queue<T, F> {
     }
 }
 
+/// A queue that has its turn.
+struct Turn<I> {
+    lane: Box<dyn Lane<I>>,
+    /// It can be held back.
+    yields: bool,
+}
+
 /// Bounded queues that are emptied in turns, so that a flood on one of them does not shut out the others; before them come
 /// those that do not wait for their turn.
 pub struct Lanes<I> {
     urgent: Vec<Box<dyn Lane<I>>>,
-    others: Vec<Box<dyn Lane<I>>>,
+    others: Vec<Turn<I>>,
+    /// Nothing is taken from the queues that can be held back.
+    hold: bool,
     /// Whose turn it is of the others.
     turn: usize,
 }
 
 impl<I> Default for Lanes<I> {
     fn default() -> Self {
-        Self { urgent: Vec::new(), others: Vec::new(), turn: 0 }
+        Self { urgent: Vec::new(), others: Vec::new(), hold: false, turn: 0 }
     }
 }
 
@@ -80,8 +89,24 @@ impl<I: 'static> Lanes<I> {
         queue: mpsc::Receiver<T>,
         input: impl FnMut(T) -> I + Send + 'static,
     ) -> Self {
-        self.others.push(Box::new(Queue { queue, input }));
+        self.others.push(Turn { lane: Box::new(Queue { queue, input }), yields: false });
         self
+    }
+
+    /// A queue that has its turn, unless it is [held back](Self::hold).
+    #[must_use]
+    pub fn yielding<T: Send + 'static>(
+        mut self,
+        queue: mpsc::Receiver<T>,
+        input: impl FnMut(T) -> I + Send + 'static,
+    ) -> Self {
+        self.others.push(Turn { lane: Box::new(Queue { queue, input }), yields: true });
+        self
+    }
+
+    /// Leaves what is in the yielding queues where it is, or takes it again: who fills them waits meanwhile.
+    pub const fn hold(&mut self, hold: bool) {
+        self.hold = hold;
     }
 
     /// The next input; waits for ever when nobody can send any more. Nothing is lost when this is dropped half-way.
@@ -110,7 +135,8 @@ impl<I: 'static> Lanes<I> {
         let count = self.others.len();
         for offset in 0..count {
             let at = (self.turn + offset) % count;
-            if let Some(input) = self.others.get_mut(at).and_then(|lane| take(lane.as_mut())) {
+            let other = self.others.get_mut(at).filter(|other| !(self.hold && other.yields));
+            if let Some(input) = other.and_then(|other| take(other.lane.as_mut())) {
                 self.turn = at + 1;
                 return Some(input);
             }
@@ -141,6 +167,20 @@ mod tests {
         let mut order = vec![lanes.next().await];
         order.extend(std::iter::from_fn(|| lanes.next_now()));
         assert_eq!(order, ["urgent 0", "flood 0", "seldom 0", "flood 1", "flood 2"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_is_not_lost() {
+        let (sender, queue) = mpsc::channel::<u32>(1);
+        let (other, others) = mpsc::channel::<u32>(1);
+        let mut lanes = Lanes::new().yielding(queue, |number| number).queue(others, |number| number);
+        lanes.hold(true);
+        sender.try_send(1).unwrap();
+        assert_eq!(lanes.next_now(), None);
+        other.try_send(2).unwrap();
+        assert_eq!(lanes.next().await, 2);
+        lanes.hold(false);
+        assert_eq!(lanes.next().await, 1);
     }
 
     #[tokio::test]

@@ -18,10 +18,12 @@ use std::{
 
 use http::{Method, StatusCode};
 use tepui_containment::Containerizer;
-use tepui_core_agent::Snapshot;
+use tepui_core_agent::{Agent, Snapshot};
+use tepui_model::{ConnectionId, Tick};
+use tepui_shell::{Caller, Inbox};
 use tepui_telemetry::{Pacer, Sample, system};
 use tepui_transport::{Answer, Request, Response, Router};
-use tokio::sync::{mpsc, oneshot};
+use tepui_wire_mesos::ContentType;
 
 use crate::{Settings, server::PROCESS, shell::Input, token::SecretKey};
 
@@ -33,7 +35,7 @@ pub(crate) struct Context {
 
 #[derive(Debug)]
 struct Shared {
-    inputs: mpsc::Sender<Input>,
+    inputs: Inbox<Input>,
     containerizer: Containerizer,
     flags: BTreeMap<String, String>,
     version: String,
@@ -52,7 +54,7 @@ const METRICS_WAIT_MAX: Duration = Duration::from_secs(30);
 
 impl Context {
     pub(crate) fn new(
-        inputs: mpsc::Sender<Input>,
+        inputs: Inbox<Input>,
         containerizer: Containerizer,
         flags: BTreeMap<String, String>,
         settings: &Settings,
@@ -74,9 +76,17 @@ impl Context {
         }
     }
 
-    /// Puts something before the task that owns the core. False: the agent is going down.
-    async fn tell(&self, input: Input) -> bool {
-        self.shared.inputs.send(input).await.is_ok()
+    /// Has the core answer a call, whose answer or stream would be in `accept`.
+    async fn call(&self, accept: ContentType, input: impl FnOnce(ConnectionId, Caller) -> Input) -> Response {
+        self.shared.inputs.call(accept, input).await.unwrap_or_else(going_down)
+    }
+
+    /// Asks about the core; the error is the answer when the agent is going down.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Agent, Tick) -> T + Send + 'static,
+    ) -> Result<T, Response> {
+        self.shared.inputs.ask(ask).await.ok_or_else(going_down)
     }
 
     /// What containers use; nothing when the agent is going down.
@@ -86,23 +96,13 @@ impl Context {
 
     /// A picture of the agent; the error is the answer when it is going down.
     async fn snapshot(&self) -> Result<Arc<Snapshot>, Response> {
-        let (answer, picture) = oneshot::channel();
-        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-        if !self.tell(Input::Snapshot(answer)).await {
-            return Err(gone());
-        }
-        picture.await.map_err(|_| gone())
+        self.ask(Agent::snapshot).await
     }
 
     /// Where the sandboxes of an executor are, the latest last.
     async fn sandboxes(&self, framework_id: &str, executor_id: &str) -> Result<Vec<String>, Response> {
-        let (answer, sandboxes) = oneshot::channel();
-        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
         let (framework_id, executor_id) = (framework_id.into(), executor_id.into());
-        if !self.tell(Input::Sandboxes { framework_id, executor_id, answer }).await {
-            return Err(gone());
-        }
-        sandboxes.await.map_err(|_| gone())
+        self.ask(move |core, _| core.sandboxes(&framework_id, &executor_id)).await
     }
 
     /// All metrics at one moment.
@@ -215,6 +215,10 @@ pub(crate) fn router(context: Context) -> Router {
             with(|context, request| Box::pin(files::download(context, request))),
         )
         .route("files", "/debug", &[], with(|context, request| Box::pin(files::debug(context, request))))
+}
+
+fn going_down() -> Response {
+    Response::plain_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn now(response: Response) -> Answer {

@@ -8,18 +8,23 @@ use std::{
     sync::Arc,
 };
 
-use tepui_containment::{Containerizer, StartError as ContainerizerError, machine};
+use tepui_containment::{Containerizer, RecoveredContainer, StartError as ContainerizerError, machine};
 use tepui_core_agent::{Agent, Config, RecoveryRefused, Start, Upid};
-use tepui_core_kit::{Core as _, Seed};
+use tepui_core_kit::Seed;
 use tepui_libprocess::{IncomingMessage, LinkOptions, Links, Messages};
 use tepui_model::{Attribute, InvalidAttributes, Resources, Role, detect_resources, parse_attributes};
-use tepui_shell::Clock;
+use tepui_recorder::{RecordError, Recorded};
+use tepui_shell::{Clock, Inbox};
 use tepui_transport::{Handler, Router, ServerOptions, serve};
 use tepui_wire_mesos::{
     convert::{Format, InvalidResourcesText, parse_resources, to_wire},
     v1,
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::mpsc,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -84,6 +89,9 @@ pub enum StartError {
     /// What the last agent left cannot be taken up.
     #[error(transparent)]
     Recovery(#[from] RecoveryRefused),
+    /// The start cannot be written down.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The domain socket cannot be listened on.
     #[error("cannot listen on the domain socket {}: {source}", path.display())]
     DomainSocket {
@@ -107,7 +115,7 @@ pub enum StartError {
 pub struct AgentServer {
     address: SocketAddr,
     pid: Upid,
-    inputs: mpsc::Sender<Input>,
+    inputs: Inbox<Input>,
     shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -133,13 +141,7 @@ impl AgentServer {
         let (containerizer, container_events, containers) =
             Containerizer::start(containerizer_options(&options)).await?;
 
-        let work_dir = settings.work_dir.clone();
-        let found =
-            tokio::task::spawn_blocking(move || read::recover(&work_dir, &containers, &machine::boot_id()))
-                .await
-                .map_err(io::Error::other)
-                .and_then(|found| found)
-                .map_err(|source| StartError::WorkDir { path: settings.work_dir.clone(), source })?;
+        let found = recover(settings.work_dir.clone(), containers).await?;
 
         let clock = Clock::new();
         let config = core_config(settings, address, &resources, &attributes);
@@ -153,45 +155,33 @@ impl AgentServer {
         let recovered = found.recovered.admit(&config, clock.now())?;
         let (hostname, version) = (config.hostname.clone(), config.version.clone());
         let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
-        let core = Agent::start(clock.now(), Start { config, seed, recovered });
+        let core = Recorded::<Agent>::start(clock.now(), Start { config, seed, recovered }, None)?;
 
         let domain_socket = settings.domain_socket().map(|path| listen_at(&path)).transpose()?;
         let (exited, exits) = mpsc::channel(1024);
         let links = Links::new(address, exited, LinkOptions::default());
-        let (inputs, input_queue) = mpsc::channel(INPUTS_MAX);
+        let (inputs, input_queue) = Inbox::new(INPUTS_MAX);
         let (messages, message_queue) = mpsc::channel(MESSAGES_MAX);
         let shutdown = CancellationToken::new();
         let flags = flags(settings, bound, &hostname);
-        let (inputs_of_http, key) = (inputs.clone(), secret_key.clone());
-        let context =
-            http::Context::new(inputs_of_http, containerizer.clone(), flags, settings, version, key);
+        let context = http::Context::new(
+            inputs.clone(),
+            containerizer.clone(),
+            flags,
+            settings,
+            version,
+            secret_key.clone(),
+        );
         let router = Arc::new(http::router(context));
         let inboxes =
             Inboxes { inputs: input_queue, messages: message_queue, containers: container_events, exits };
         let mut shell =
-            Shell::new(core, clock, containerizer, links, writer, inputs.downgrade(), shutdown.clone())
+            Shell::new(inboxes, containerizer, links, writer, inputs.downgrade(), shutdown.clone())
                 .sign_with(secret_key);
         shell.adopt(found.durable, found.forget, found.running).await;
-        let handler = with_messages(router.clone(), messages);
-        let mut tasks = vec![
-            tokio::spawn(serve(listener, ServerOptions::default(), handler, shutdown.clone())),
-            tokio::spawn(shell.run(inboxes)),
-        ];
-        if let Some(socket) = domain_socket {
-            let handler = executors_only(router);
-            tasks.push(tokio::spawn(serve(socket, ServerOptions::default(), handler, shutdown.clone())));
-        }
-        tasks.push(tokio::spawn(crate::shell::master::watch(
-            settings.master.clone(),
-            inputs.downgrade(),
-            shutdown.clone(),
-        )));
-        tasks.push(tokio::spawn(crate::shell::disk::watch(
-            settings.work_dir.clone(),
-            settings.disk_watch_interval,
-            inputs.downgrade(),
-            shutdown.clone(),
-        )));
+        let mut tasks = vec![tokio::spawn(shell.run(core, clock))];
+        tasks.extend(listen_with(listener, domain_socket, router, messages, &shutdown));
+        tasks.extend(watch(settings, &inputs, &shutdown));
         let pid = Upid::new(PROCESS, address);
         tracing::info!(%pid, master = settings.master, work_dir = %settings.work_dir.display(), "agent started");
         Ok(Self { address, pid, inputs, shutdown, tasks })
@@ -216,7 +206,7 @@ impl AgentServer {
     /// ended, all of them, before this returns.
     pub async fn stop(mut self) {
         let (done, stopped) = tokio::sync::oneshot::channel();
-        if self.inputs.send(Input::Stop(done)).await.is_ok() {
+        if self.inputs.tell(Input::Stop(done)).await {
             let _ = stopped.await;
         }
         self.shutdown.cancel();
@@ -250,6 +240,43 @@ fn secret_key(settings: &Settings) -> Result<Option<SecretKey>, StartError> {
     }
 }
 
+/// What the last agent left.
+async fn recover(work_dir: PathBuf, containers: Vec<RecoveredContainer>) -> Result<read::Found, StartError> {
+    let path = work_dir.clone();
+    tokio::task::spawn_blocking(move || read::recover(&work_dir, &containers, &machine::boot_id()))
+        .await
+        .map_err(io::Error::other)
+        .and_then(|found| found)
+        .map_err(|source| StartError::WorkDir { path, source })
+}
+
+/// Begins to serve everybody, and executors on their socket.
+fn listen_with(
+    listener: TcpListener,
+    domain_socket: Option<UnixListener>,
+    router: Arc<Router>,
+    messages: mpsc::Sender<IncomingMessage>,
+    shutdown: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let options = ServerOptions::default;
+    let handler = with_messages(router.clone(), messages);
+    let mut tasks = vec![tokio::spawn(serve(listener, options(), handler, shutdown.clone()))];
+    if let Some(socket) = domain_socket {
+        tasks.push(tokio::spawn(serve(socket, options(), executors_only(router), shutdown.clone())));
+    }
+    tasks
+}
+
+/// Begins to look for the master and at the disk.
+fn watch(settings: &Settings, inputs: &Inbox<Input>, shutdown: &CancellationToken) -> [JoinHandle<()>; 2] {
+    let (inputs, shutdown) = (|| inputs.downgrade(), || shutdown.clone());
+    let (work_dir, interval) = (settings.work_dir.clone(), settings.disk_watch_interval);
+    [
+        tokio::spawn(crate::shell::master::watch(settings.master.clone(), inputs(), shutdown())),
+        tokio::spawn(crate::shell::disk::watch(work_dir, interval, inputs(), shutdown())),
+    ]
+}
+
 /// Requests go to the router, messages for the agent's process to `messages`.
 fn with_messages(router: Arc<Router>, messages: mpsc::Sender<IncomingMessage>) -> Arc<dyn Handler> {
     Arc::new(Messages::new(move |id: &str| (id == PROCESS).then(|| messages.clone()), router))
@@ -260,7 +287,7 @@ fn executors_only(router: Arc<Router>) -> Arc<dyn Handler> {
     Arc::new(Messages::new(|_: &str| None, Arc::new(ExecutorsOnly(router))))
 }
 
-fn listen_at(path: &Path) -> Result<tokio::net::UnixListener, StartError> {
+fn listen_at(path: &Path) -> Result<UnixListener, StartError> {
     domain_socket::listen(path).map_err(|source| StartError::DomainSocket { path: path.to_owned(), source })
 }
 

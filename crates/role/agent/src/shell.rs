@@ -1,4 +1,4 @@
-//! The task that owns the core: it waits for whatever happens, tells the core, and performs the effects.
+//! What there is outside the agent's core: where everything that happens comes from, and how what the core wants is done.
 
 pub(crate) mod containers;
 pub(crate) mod disk;
@@ -8,50 +8,55 @@ pub(crate) mod master;
 mod probes;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, VecDeque},
     path::PathBuf,
-    sync::Arc,
+    time::Duration,
 };
 
 use tepui_containment::{Containerizer, Event as ContainerEvent};
-use tepui_core_agent::{Agent, Claims, Event, Exit, Outcome, ProbeId, Snapshot, Upid};
-use tepui_core_kit::Core as _;
+use tepui_core_agent::{Agent, Claims, ContainerCall, Effect, Event, Exit, Outcome, ProbeId, Upid};
 use tepui_libprocess::{Exited, IncomingMessage, Links};
-use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId};
-use tepui_shell::Clock;
-use tepui_transport::{Response, StreamSender};
-use tepui_wire_mesos::{ContentType, v1};
-use tokio::sync::{mpsc, oneshot};
+use tepui_model::{ConnectionId, ContainerId, Tick};
+use tepui_recorder::Recorded;
+use tepui_shell::{Caller, Callers, Clock, Flow, Gone, Lanes, Question, World};
+use tepui_transport::StreamLimit;
+use tepui_wire_mesos::v1;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
+use containers::Containers;
 use probes::Probes;
 
 use crate::{
     checkpoint::write::{Writer, Written},
+    switchboard,
     token::SecretKey,
 };
 
-/// Events of one kind that the core is told between two rounds of effects.
-const BATCH: usize = 256;
-
 /// How long the last checkpoints may take.
-const LAST_WRITES_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+const LAST_WRITES_MAX: Duration = Duration::from_secs(5);
 
-/// What others ask the task.
+/// What others have for the core, or want of it.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// An executor's call.
-    Call(Box<Call>),
-    /// An operator's call about containers.
-    Container(Box<containers::Ask>),
-    /// An executor's stream, or an operator's session, is gone.
-    StreamClosed(ConnectionId),
+    /// An executor's call. `claims`: whose token it showed, where one has to be shown.
+    Call { from: ConnectionId, caller: Caller, claims: Option<Claims>, call: Box<v1::executor::Call> },
+    /// An operator's call about containers. `attach`: where the way into the container goes, if it is wanted.
+    Container {
+        from: ConnectionId,
+        caller: Caller,
+        call: ContainerCall,
+        attach: Option<oneshot::Sender<switchboard::Input>>,
+    },
+    /// The other side of a call or a stream has gone.
+    Gone(ConnectionId),
+    /// Somebody wants to know something.
+    Question(Question<Agent>),
     /// The master was found, or is not to be found.
     MasterDetected(Option<Upid>),
-    /// Somebody wants to see the agent.
-    Snapshot(oneshot::Sender<Arc<Snapshot>>),
-    /// Where the sandboxes of an executor are.
-    Sandboxes { framework_id: FrameworkId, executor_id: ExecutorId, answer: oneshot::Sender<Vec<String>> },
     /// How full the disk is.
     DiskUsage(f64),
     /// What a probe of a task has shown.
@@ -60,15 +65,26 @@ pub(crate) enum Input {
     Stop(oneshot::Sender<()>),
 }
 
-/// An executor's call and where its answer goes.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) call: v1::executor::Call,
-    /// Whose token it showed, where one has to be shown.
-    pub(crate) caller: Option<Claims>,
-    /// How its events are to be written, if it becomes a stream.
-    pub(crate) accept: ContentType,
-    pub(crate) answer: oneshot::Sender<Response>,
+impl From<Question<Agent>> for Input {
+    fn from(question: Question<Agent>) -> Self {
+        Self::Question(question)
+    }
+}
+
+impl From<Gone> for Input {
+    fn from(Gone(connection): Gone) -> Self {
+        Self::Gone(connection)
+    }
+}
+
+/// Something that happened.
+pub(crate) enum Happened {
+    Input(Input),
+    Message(IncomingMessage),
+    Container(ContainerEvent),
+    Exited(Exited),
+    Written(Written),
+    Shutdown,
 }
 
 /// Where things come in.
@@ -79,26 +95,19 @@ pub(crate) struct Inboxes {
     pub(crate) exits: mpsc::Receiver<Exited>,
 }
 
-/// An open event stream.
-struct Stream {
-    sender: StreamSender,
-    content: ContentType,
-}
-
-/// The task's state.
+/// The world of the core's task.
 pub(crate) struct Shell {
-    core: Agent,
-    clock: Clock,
+    lanes: Lanes<Happened>,
+    /// What came of an effect while it was performed: it comes before all else.
+    pending: VecDeque<Happened>,
     containerizer: Containerizer,
     links: Links,
     writer: Writer,
-    /// For the tasks that watch streams. Weak: the agent ends when nobody else can ask it anything.
+    callers: Callers<Input>,
+    /// For probes. Weak: what is in here does not keep the queue open.
     inputs: mpsc::WeakSender<Input>,
     shutdown: CancellationToken,
-    connections: u64,
-    calls: BTreeMap<ConnectionId, (oneshot::Sender<Response>, ContentType)>,
-    streams: BTreeMap<ConnectionId, Stream>,
-    containers: containers::Containers,
+    containers: Containers,
     /// Containers whose exit is kept until it is written down that it was dealt with.
     durable: BTreeSet<String>,
     stopping: Option<oneshot::Sender<()>>,
@@ -109,26 +118,30 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn new(
-        core: Agent,
-        clock: Clock,
+        inboxes: Inboxes,
         containerizer: Containerizer,
         links: Links,
         writer: Writer,
         inputs: mpsc::WeakSender<Input>,
         shutdown: CancellationToken,
     ) -> Self {
+        // Before messages: a peer that comes back has gone first. Who sends messages waits while the disk is behind; what is
+        // written for calls is bounded by tasks and connections.
+        let lanes = Lanes::new()
+            .urgent(inboxes.exits, Happened::Exited)
+            .queue(inboxes.inputs, Happened::Input)
+            .queue(inboxes.containers, Happened::Container)
+            .yielding(inboxes.messages, Happened::Message);
         Self {
-            core,
-            clock,
+            lanes,
+            pending: VecDeque::new(),
             containerizer,
             links,
             writer,
+            callers: Callers::new(inputs.clone(), StreamLimit::default()),
             inputs,
             shutdown,
-            connections: 0,
-            calls: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            containers: containers::Containers::default(),
+            containers: Containers::default(),
             durable: BTreeSet::new(),
             stopping: None,
             probes: Probes::default(),
@@ -160,62 +173,9 @@ impl Shell {
     }
 
     /// Works until it is told to stop.
-    pub(crate) async fn run(mut self, mut inboxes: Inboxes) {
-        let (mut inputs, mut messages, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        loop {
-            self.perform().await;
-            if self.stopping.is_some() || self.shutdown.is_cancelled() {
-                break;
-            }
-            // What is written for calls is bounded by tasks and connections; who sends messages waits until the disk has
-            // caught up.
-            let room = self.writer.has_room();
-            let due = self.core.poll_timeout().map(|tick| self.clock.instant(tick));
-            tokio::select! {
-                count = inboxes.inputs.recv_many(&mut inputs, BATCH) => {
-                    if count == 0 {
-                        break;
-                    }
-                    for input in inputs.drain(..) {
-                        self.handle_input(input);
-                    }
-                }
-                _ = inboxes.messages.recv_many(&mut messages, BATCH), if room => {
-                    for IncomingMessage { from, message, .. } in messages.drain(..) {
-                        self.core.handle(self.clock.now(), Event::Message { from, message });
-                    }
-                }
-                _ = inboxes.containers.recv_many(&mut events, BATCH) => {
-                    for event in events.drain(..) {
-                        self.handle_container(event).await;
-                    }
-                }
-                Some(Exited { pid }) = inboxes.exits.recv() => {
-                    self.core.handle(self.clock.now(), Event::Exited(pid));
-                }
-                written = self.writer.written() => self.handle_written(written).await,
-                () = sleep_until(due) => self.core.handle_timeout(self.clock.now()),
-                () = self.shutdown.cancelled() => {}
-            }
-        }
-        self.end().await;
-    }
-
-    /// What was begun is written before the end, unless the disk does not let it: then nothing was promised.
-    async fn end(mut self) {
-        let until = tokio::time::Instant::now() + LAST_WRITES_MAX;
-        while !self.writer.is_idle() {
-            match tokio::time::timeout_at(until, self.writer.written()).await {
-                Ok(written) => {
-                    self.handle_written(written).await;
-                    self.perform().await;
-                }
-                Err(_) => {
-                    tracing::error!("leaving with checkpoints that could not be written");
-                    break;
-                }
-            }
-        }
+    pub(crate) async fn run(mut self, mut core: Recorded<Agent>, clock: Clock) {
+        tepui_shell::run(&mut self, &mut core, clock).await;
+        self.finish_writes(&mut core, clock).await;
         self.containerizer.stop().await;
         if let Some(stopping) = self.stopping.take() {
             let _ = stopping.send(());
@@ -223,41 +183,60 @@ impl Shell {
         self.shutdown.cancel();
     }
 
-    fn handle_input(&mut self, input: Input) {
-        let now = self.clock.now();
-        match input {
-            Input::Call(call) => {
-                let Call { call, caller, accept, answer } = *call;
-                self.connections += 1;
-                let connection = ConnectionId(self.connections);
-                self.calls.insert(connection, (answer, accept));
-                let call = Box::new(call);
-                self.core.handle(now, Event::Called { from: connection, caller, call });
-            }
-            Input::StreamClosed(connection) => {
-                self.streams.remove(&connection);
-                self.core.handle(now, Event::StreamClosed(connection));
-            }
-            Input::Container(ask) => self.ask_about_container(now, *ask),
-            Input::MasterDetected(master) => self.core.handle(now, Event::MasterDetected(master)),
-            Input::Snapshot(answer) => {
-                let _ = answer.send(self.core.snapshot(now));
-            }
-            Input::Sandboxes { framework_id, executor_id, answer } => {
-                let _ = answer.send(self.core.sandboxes(&framework_id, &executor_id));
-            }
-            Input::Probed { container, id, outcome } => {
-                self.probes.end(&container, id);
-                self.core.handle(now, Event::Probed { container, id, outcome });
-            }
-            Input::DiskUsage(fraction) => self.core.handle(now, Event::DiskUsage(fraction)),
-            Input::Stop(done) => self.stopping = Some(done),
+    /// What was begun is written before the end, unless the disk does not let it: then nothing was promised.
+    async fn finish_writes(&mut self, core: &mut Recorded<Agent>, clock: Clock) {
+        let until = Instant::now() + LAST_WRITES_MAX;
+        while !self.writer.is_idle() {
+            let Ok(written) = timeout_at(until, self.writer.written()).await else {
+                return tracing::error!("leaving with checkpoints that could not be written");
+            };
+            self.written(core, clock.now(), written).await;
+            tepui_shell::perform(self, core).await;
+            self.writer.flush();
         }
     }
 
-    async fn handle_container(&mut self, event: ContainerEvent) {
-        let now = self.clock.now();
-        let id = |flat: &String| ContainerId::parse(flat);
+    fn take(&mut self, core: &mut Recorded<Agent>, now: Tick, input: Input) -> Flow {
+        let event = match input {
+            Input::Call { from, caller, claims, call } => {
+                self.callers.add(from, caller);
+                Event::Called { from, caller: claims, call }
+            }
+            Input::Container { from, caller, call, attach } => {
+                self.callers.add(from, caller);
+                self.called_for_container(from, &call, attach);
+                Event::ContainerCalled { from, call }
+            }
+            Input::Gone(connection) => {
+                self.callers.remove(connection);
+                self.containers.forget_call(connection);
+                Event::StreamClosed(connection)
+            }
+            Input::Question(question) => {
+                question.answer(core.core(), now);
+                return Flow::GoOn;
+            }
+            Input::MasterDetected(master) => Event::MasterDetected(master),
+            Input::Probed { container, id, outcome } => {
+                self.probes.end(&container, id);
+                Event::Probed { container, id, outcome }
+            }
+            Input::DiskUsage(fraction) => Event::DiskUsage(fraction),
+            Input::Stop(done) => {
+                self.stopping = Some(done);
+                return Flow::Perform;
+            }
+        };
+        core.handle(now, event);
+        Flow::GoOn
+    }
+
+    async fn container_event(
+        &mut self,
+        core: &mut Recorded<Agent>,
+        now: Tick,
+        event: ContainerEvent,
+    ) -> Flow {
         match event {
             ContainerEvent::Started { container_id, pid } => {
                 let pid = u32::try_from(pid).unwrap_or_default();
@@ -265,40 +244,35 @@ impl Shell {
                 if interactive {
                     self.open_switchboard(&container_id).await;
                 }
-                self.core.handle(now, Event::Launched { container: id(&container_id), outcome: Ok(pid) });
+                let container = ContainerId::parse(&container_id);
+                core.handle(now, Event::Launched { container, outcome: Ok(pid) });
                 if interactive {
                     // Whoever asked for it has to be attached before it ends.
-                    self.perform().await;
+                    return Flow::Perform;
                 }
             }
             ContainerEvent::LaunchFailed { container_id, kind, message } => {
                 self.durable.remove(&container_id);
                 self.containers.ended(&container_id);
-                let failure = launch::failure(kind, message);
-                self.core
-                    .handle(now, Event::Launched { container: id(&container_id), outcome: Err(failure) });
+                let outcome = Err(launch::failure(kind, message));
+                core.handle(now, Event::Launched { container: ContainerId::parse(&container_id), outcome });
             }
             ContainerEvent::Exited { container_id, status, limitation } => {
                 self.containers.ended(&container_id);
-                let limitation = limitation.map(launch::limitation);
-                self.core.handle(
-                    now,
-                    Event::ContainerExited {
-                        container: id(&container_id),
-                        exit: Exit { wait_status: status, limitation },
-                    },
-                );
+                let exit = Exit { wait_status: status, limitation: limitation.map(launch::limitation) };
+                let container = ContainerId::parse(&container_id);
+                core.handle(now, Event::ContainerExited { container, exit });
                 if !self.durable.contains(&container_id) {
                     let _ = self.containerizer.forget(&container_id).await;
                 }
             }
         }
+        Flow::GoOn
     }
 
-    async fn handle_written(&mut self, written: Written) {
-        let now = self.clock.now();
+    async fn written(&mut self, core: &mut Recorded<Agent>, now: Tick, written: Written) {
         for token in written.tokens {
-            self.core.handle(now, Event::Persisted(token));
+            core.handle(now, Event::Persisted(token));
         }
         for container in written.ended {
             if self.durable.remove(&container) {
@@ -308,9 +282,50 @@ impl Shell {
     }
 }
 
-async fn sleep_until(due: Option<tokio::time::Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
+impl World for Shell {
+    type Heart = Recorded<Agent>;
+    type Input = Happened;
+
+    async fn next(&mut self) -> Happened {
+        if let Some(happened) = self.pending.pop_front() {
+            return happened;
+        }
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Happened::Shutdown,
+            written = self.writer.written() => Happened::Written(written),
+            happened = self.lanes.next() => happened,
+        }
+    }
+
+    fn next_now(&mut self) -> Option<Happened> {
+        let pending = self.pending.pop_front();
+        let first = pending.or_else(|| self.writer.written_now().map(Happened::Written));
+        first.or_else(|| self.lanes.next_now())
+    }
+
+    async fn enter(&mut self, core: &mut Recorded<Agent>, now: Tick, happened: Happened) -> Flow {
+        match happened {
+            Happened::Input(input) => return self.take(core, now, input),
+            Happened::Container(event) => return self.container_event(core, now, event).await,
+            Happened::Message(IncomingMessage { from, message, .. }) => {
+                core.handle(now, Event::Message { from, message });
+            }
+            Happened::Exited(Exited { pid }) => core.handle(now, Event::Exited(pid)),
+            Happened::Written(written) => self.written(core, now, written).await,
+            Happened::Shutdown => return Flow::Perform,
+        }
+        Flow::GoOn
+    }
+
+    async fn perform(&mut self, _: &mut Recorded<Agent>, effect: Effect) {
+        self.perform_one(effect).await;
+    }
+
+    /// Begins to write what is to be written.
+    async fn settled(&mut self, _: &mut Recorded<Agent>) -> Flow {
+        self.writer.flush();
+        self.lanes.hold(!self.writer.has_room());
+        if self.stopping.is_some() || self.shutdown.is_cancelled() { Flow::End } else { Flow::GoOn }
     }
 }

@@ -96,6 +96,13 @@ impl Writer {
         }
     }
 
+    /// A batch that is done already.
+    pub(crate) fn written_now(&mut self) -> Option<Written> {
+        let written = self.written.try_recv().ok()?;
+        self.busy = false;
+        Some(written)
+    }
+
     /// Waits for a batch to be done. For ever, when none is under way.
     pub(crate) async fn written(&mut self) -> Written {
         match self.written.recv().await {

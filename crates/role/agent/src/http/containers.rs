@@ -17,11 +17,8 @@ use super::{
     operator::{invalid, validate},
 };
 use crate::{
-    shell::{
-        Input,
-        containers::{Answered, Ask},
-    },
-    switchboard::InputError,
+    shell::Input,
+    switchboard::{self, InputError},
 };
 
 /// What a call is answered with that asks for a stream where there is none.
@@ -53,20 +50,8 @@ pub(super) async fn call(
         let text = "Expecting 'Content-Type' of application/recordio";
         return Err(Response::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    match ask(context, call, accept).await? {
-        Answered::Response(response) => Ok(response),
-        Answered::Input(_) => Err(Response::plain_status(StatusCode::NOT_IMPLEMENTED)),
-    }
-}
-
-async fn ask(context: &Context, call: ContainerCall, accept: Media) -> Result<Answered, Response> {
-    let (answer, answered) = oneshot::channel();
-    let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-    let ask = Ask { call, accept: accept.content(), answer };
-    if !context.tell(Input::Container(Box::new(ask))).await {
-        return Err(gone());
-    }
-    answered.await.map_err(|_| gone())
+    let input = |from, caller| Input::Container { from, caller, call, attach: None };
+    Ok(context.call(accept.content(), input).await)
 }
 
 /// Longest record that is taken, in bytes.
@@ -94,15 +79,18 @@ pub(super) async fn input(
     if matches!(accept, Media::RecordIo(_)) {
         return Err(no_stream(kind));
     }
-    match ask(context, call, accept).await? {
-        Answered::Response(response) => Ok(response),
-        Answered::Input(input) => pour(input, records, content).await,
+    let (attach, mut attached) = oneshot::channel();
+    let input = |from, caller| Input::Container { from, caller, call, attach: Some(attach) };
+    let response = context.call(accept.content(), input).await;
+    match attached.try_recv() {
+        Ok(input) => pour(input, records, content).await,
+        Err(_) => Ok(response),
     }
 }
 
 /// Hands everything that comes on to the container, until either has ended.
 async fn pour(
-    mut input: crate::switchboard::Input,
+    mut input: switchboard::Input,
     mut records: UploadRecords,
     content: ContentType,
 ) -> Result<Response, Response> {

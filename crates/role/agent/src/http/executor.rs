@@ -7,32 +7,24 @@ use tepui_transport::{
     Request, Response,
     negotiate::{self, Api},
 };
-use tepui_wire_mesos::v1::executor;
-use tokio::sync::oneshot;
+use tepui_wire_mesos::{ContentType, v1::executor};
 
 use super::Context;
-use crate::{
-    shell::{Call, Input},
-    token::SecretKey,
-};
+use crate::{shell::Input, token::SecretKey};
 
 /// What executors' tokens are for.
 const REALM: &str = "mesos-agent-executor";
 
 /// Reads the call, at once so that what waits is small, and lets the core answer it.
 pub(super) fn call(context: Context, request: Request) -> impl Future<Output = Response> + Send {
-    let (answer, response) = oneshot::channel();
-    let read = read(&context, &request, answer);
+    let read = read(&context, &request);
     async move {
-        let call = match read {
-            Ok(call) => call,
-            Err(refusal) => return refusal,
-        };
-        let gone = || Response::plain_status(StatusCode::SERVICE_UNAVAILABLE);
-        if !context.tell(Input::Call(call)).await {
-            return gone();
+        match read {
+            Ok(Read { call, claims, accept }) => {
+                context.call(accept, |from, caller| Input::Call { from, caller, claims, call }).await
+            }
+            Err(refusal) => refusal,
         }
-        response.await.unwrap_or_else(|_| gone())
     }
 }
 
@@ -61,14 +53,19 @@ fn unauthorized(error: Option<&str>) -> Response {
     }
 }
 
+/// What a request says.
+struct Read {
+    call: Box<executor::Call>,
+    /// Whose token it showed, where one has to be shown.
+    claims: Option<Claims>,
+    /// How its events are to be written, if it becomes a stream.
+    accept: ContentType,
+}
+
 #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
-fn read(
-    context: &Context,
-    request: &Request,
-    answer: oneshot::Sender<Response>,
-) -> Result<Box<Call>, Response> {
+fn read(context: &Context, request: &Request) -> Result<Read, Response> {
     let key = context.shared.secret_key.as_ref();
-    let caller = key.map(|key| authenticate(key, request)).transpose()?;
+    let claims = key.map(|key| authenticate(key, request)).transpose()?;
     let content = negotiate::content_type(Api::Executor, &request.headers)?.content();
     let call: executor::Call =
         content.decode(request.body.clone()).map_err(|error| Response::bad_request(error.to_string()))?;
@@ -78,7 +75,7 @@ fn read(
     } else {
         content
     };
-    Ok(Box::new(Call { call, caller, accept, answer }))
+    Ok(Read { call: Box::new(call), claims, accept })
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use tepui_core_agent::{ContainerCall, Event, LaunchFailure, LaunchFailureReason};
-use tepui_core_kit::Core as _;
-use tepui_model::{ConnectionId, Reply, Tick};
+use tepui_core_agent::{ContainerCall, LaunchFailure, LaunchFailureReason};
+use tepui_model::{ConnectionId, Reply};
+use tepui_shell::Gone;
 use tepui_transport::{Response, negotiate, stream};
-use tepui_wire_mesos::{ContentType, v1::agent};
+use tepui_wire_mesos::v1::agent;
 use tokio::sync::oneshot;
 
-use super::{Shell, effects::tell_closed};
+use super::{Happened, Shell};
 use crate::switchboard::{self, Input, Reader, Refused, Switchboard};
 
 /// The header field that tells apart why a program could not be run in a container: one of the words below. It comes
@@ -23,24 +23,6 @@ pub const LAUNCH_FAILURE: HeaderName = HeaderName::from_static("tepui-launch-fai
 pub const NO_PROGRAM: &str = "no-program";
 /// What is there is no program, or not one that the user may execute.
 pub const NOT_EXECUTABLE: &str = "not-executable";
-
-/// A call and where its answer goes.
-#[derive(Debug)]
-pub(crate) struct Ask {
-    pub(crate) call: ContainerCall,
-    /// How the answer is to be written, or the records of its stream.
-    pub(crate) accept: ContentType,
-    pub(crate) answer: oneshot::Sender<Answered>,
-}
-
-/// What a call has come to.
-#[derive(Debug)]
-pub(crate) enum Answered {
-    /// This is to be answered.
-    Response(Response),
-    /// What the call carries goes here; it is answered when that has ended.
-    Input(Input),
-}
 
 /// A container that was started and may have somebody attached to it.
 #[derive(Debug)]
@@ -55,11 +37,12 @@ struct Place {
 
 /// What the shell keeps of all this.
 #[derive(Debug, Default)]
-pub(crate) struct Containers {
-    asks: BTreeMap<ConnectionId, (oneshot::Sender<Answered>, ContentType)>,
+pub(super) struct Containers {
     places: BTreeMap<String, Place>,
     /// Calls whose output is a container's own.
     sessions: BTreeSet<ConnectionId>,
+    /// Where the way into a container goes, for the calls that want it. What they carry is poured in by those who bring it.
+    attaching: BTreeMap<ConnectionId, oneshot::Sender<Input>>,
 }
 
 impl Containers {
@@ -79,8 +62,41 @@ impl Containers {
         self.places.remove(flat);
     }
 
-    pub(super) fn reply(&mut self, to: ConnectionId, reply: Reply) {
-        self.respond(to, |_| reply.into());
+    /// A call has been answered, or nobody waits for that any more.
+    pub(super) fn forget_call(&mut self, from: ConnectionId) {
+        self.sessions.remove(&from);
+        self.attaching.remove(&from);
+    }
+}
+
+impl Shell {
+    /// A call is about to be told to the core. `attach`: where the way into the container goes, if it is wanted.
+    pub(super) fn called_for_container(
+        &mut self,
+        from: ConnectionId,
+        call: &ContainerCall,
+        attach: Option<oneshot::Sender<Input>>,
+    ) {
+        if matches!(call, ContainerCall::Launch(launch) if launch.session) {
+            self.containers.sessions.insert(from);
+        }
+        if let Some(attach) = attach {
+            self.containers.attaching.insert(from, attach);
+        }
+    }
+
+    /// Answers a call.
+    pub(super) fn answer(&mut self, to: ConnectionId, response: impl Into<Response>) {
+        self.containers.forget_call(to);
+        self.callers.answer(to, response);
+    }
+
+    pub(super) fn answer_message(&mut self, to: ConnectionId, message: &agent::Response) {
+        self.containers.forget_call(to);
+        if let Some(caller) = self.callers.take(to) {
+            let content = caller.content();
+            caller.answer(Response::message(negotiate::content_type_value(content), content.encode(message)));
+        }
     }
 
     /// In Mesos's words; what a program wants to know of it is in a header field of our own.
@@ -91,56 +107,33 @@ impl Containers {
             LaunchFailureReason::NotExecutable => Some(NOT_EXECUTABLE),
             LaunchFailureReason::Sandbox | LaunchFailureReason::Fetch | LaunchFailureReason::Other => None,
         };
-        self.respond(to, |_| {
-            let response = Response::from(Reply::error(400, message));
-            match kind {
-                Some(kind) => response.header(LAUNCH_FAILURE, HeaderValue::from_static(kind)),
-                None => response,
-            }
-        });
+        let response = Response::from(Reply::error(400, message));
+        let response = match kind {
+            Some(kind) => response.header(LAUNCH_FAILURE, HeaderValue::from_static(kind)),
+            None => response,
+        };
+        self.answer(to, response);
     }
 
-    pub(super) fn answer(&mut self, to: ConnectionId, response: &agent::Response) {
-        self.respond(to, |accept| {
-            Response::message(negotiate::content_type_value(accept), accept.encode(response))
-        });
-    }
-
-    fn respond(&mut self, to: ConnectionId, response: impl FnOnce(ContentType) -> Response) {
-        self.sessions.remove(&to);
-        if let Some((answer, accept)) = self.asks.remove(&to) {
-            // A client that did not wait for its answer is no concern of ours.
-            let _ = answer.send(Answered::Response(response(accept)));
-        }
-    }
-
+    /// Gives whoever asked the way into a container.
     pub(super) fn attach_input(&mut self, to: ConnectionId, flat: &str) {
-        let switchboard = self.places.get(flat).and_then(|place| place.switchboard.as_ref());
-        let input = switchboard.map_or(Err(Refused::Disabled), Switchboard::input);
-        let Some((answer, _)) = self.asks.remove(&to) else { return };
-        let _ = answer.send(match input {
-            Ok(input) => Answered::Input(input),
+        let Some(attach) = self.containers.attaching.remove(&to) else { return };
+        let switchboard = self.containers.places.get(flat).and_then(|place| place.switchboard.as_ref());
+        let response = match switchboard.map_or(Err(Refused::Disabled), Switchboard::input) {
+            Ok(input) => {
+                // Whoever asked may have gone.
+                let _ = attach.send(input);
+                Response::new(StatusCode::OK)
+            }
             Err(refused) => {
                 let status = match refused {
                     Refused::Disabled => StatusCode::INTERNAL_SERVER_ERROR,
                     Refused::Taken => StatusCode::CONFLICT,
                 };
-                Answered::Response(Response::text(status, refused.to_string()))
+                Response::text(status, refused.to_string())
             }
-        });
-    }
-}
-
-impl Shell {
-    pub(super) fn ask_about_container(&mut self, now: Tick, ask: Ask) {
-        let Ask { call, accept, answer } = ask;
-        self.connections += 1;
-        let connection = ConnectionId(self.connections);
-        if matches!(&call, ContainerCall::Launch(launch) if launch.session) {
-            self.containers.sessions.insert(connection);
-        }
-        self.containers.asks.insert(connection, (answer, accept));
-        self.core.handle(now, Event::ContainerCalled { from: connection, call });
+        };
+        self.answer(to, response);
     }
 
     /// Whether the ends of a container's input and output are ours.
@@ -173,28 +166,25 @@ impl Shell {
 
     /// Answers with what comes out of a container.
     pub(super) fn attach_output(&mut self, to: ConnectionId, flat: &str) {
-        let Some((answer, accept)) = self.containers.asks.remove(&to) else { return };
         let own = self.containers.sessions.remove(&to);
-        let Some(place) = self.containers.places.get_mut(flat) else {
-            let gone = Response::text(StatusCode::NOT_FOUND, format!("Container {flat} cannot be found"));
-            let _ = answer.send(Answered::Response(gone));
-            return;
+        let Some(caller) = self.callers.take(to) else {
+            // That it has gone was told before the core knew it as a stream.
+            return self.pending.push_back(Happened::Input(Gone(to).into()));
         };
+        let Some(place) = self.containers.places.get_mut(flat) else {
+            let words = format!("Container {flat} cannot be found");
+            return caller.answer(Response::text(StatusCode::NOT_FOUND, words));
+        };
+        let accept = caller.content();
         let (sender, body) = stream(format!("output of {flat}"), switchboard::LIMIT);
         let watch = sender.watch();
         let sandbox = &place.sandbox;
         let switchboard = place.switchboard.get_or_insert_with(|| Switchboard::follow(sandbox));
         if !switchboard.attach(Reader { sender, accept, own }) {
-            let busy =
-                Response::text(StatusCode::SERVICE_UNAVAILABLE, "Too many are attached to the container");
-            let _ = answer.send(Answered::Response(busy));
-            return;
+            let words = "Too many are attached to the container";
+            return caller.answer(Response::text(StatusCode::SERVICE_UNAVAILABLE, words));
         }
-        let _ = answer.send(Answered::Response(switchboard::response(accept, body)));
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            watch.closed().await;
-            tell_closed(&inputs, to).await;
-        });
+        caller.answer(switchboard::response(accept, body));
+        self.callers.watch(to, watch);
     }
 }

@@ -64,6 +64,7 @@ mod tests {
             ("hostname", "h"),
             ("runtime_dir", "/run/x"),
             ("resources", "cpus:1"),
+            ("record", "/record"),
             ("attributes", "a:b"),
             ("external_log_file", "/log"),
             ("jwt_secret_key", "/key"),

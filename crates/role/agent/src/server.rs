@@ -155,7 +155,8 @@ impl AgentServer {
         let recovered = found.recovered.admit(&config, clock.now())?;
         let (hostname, version) = (config.hostname.clone(), config.version.clone());
         let seed = random_seed().map_err(|source| StartError::System { what: "no randomness", source })?;
-        let core = Recorded::<Agent>::start(clock.now(), Start { config, seed, recovered }, None)?;
+        let start = Start { config, seed, recovered };
+        let core = Recorded::<Agent>::start(clock.now(), start, settings.recording.recorder()?)?;
 
         let domain_socket = settings.domain_socket().map(|path| listen_at(&path)).transpose()?;
         let (exited, exits) = mpsc::channel(1024);

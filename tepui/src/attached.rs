@@ -6,6 +6,7 @@ mod terminal;
 
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
+use tepui_shell::Signals;
 use tepui_transport::RecordStream;
 use tepui_wire_mesos::v1::{
     self,
@@ -15,10 +16,7 @@ use tepui_wire_mesos::v1::{
         process_io::data,
     },
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 
 use self::{find::Place, input::Input, terminal::Terminal};
 use crate::{
@@ -118,11 +116,9 @@ impl Ending {
 /// Copies everything to and fro until one side ends.
 async fn follow(output: RecordStream, input: Option<Input>) -> Ending {
     let hangup = async {
-        let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()));
-        let (Ok(mut hangup), Ok(mut terminate)) = signals else { return std::future::pending().await };
-        tokio::select! {
-            _ = hangup.recv() => Ending::Signal(1),
-            _ = terminate.recv() => Ending::Signal(15),
+        match Signals::to_hang_up() {
+            Ok(mut signals) => Ending::Signal(signals.next().await),
+            Err(_) => std::future::pending().await,
         }
     };
     let input = async {

@@ -4,23 +4,12 @@ use tepui_agent::{AgentServer, StartError};
 use tepui_containment::StartError as ContainmentError;
 use tepui_core_settings::Settings;
 use tepui_master::MasterServer;
-use tokio::signal::unix;
+use tepui_shell::Signals;
 
 use crate::{
     config::{self, Flags},
     exit::Failure,
 };
-
-/// Resolves when the process is asked to end.
-async fn asked_to_end() -> Result<(), Failure> {
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
-}
 
 /// What holds of all that was said to `role`.
 fn settings<S: Settings>(role: &'static str, flags: Flags<S>) -> Result<S, Failure> {
@@ -39,11 +28,12 @@ pub(crate) async fn master(flags: Flags<tepui_master::Settings>) -> Result<(), F
     let mut server = MasterServer::start(tepui_master::Options::new(settings))
         .await
         .map_err(|error| Failure::fault(format!("cannot start the master: {error}")))?;
+    let mut signals = Signals::to_end()?;
     tokio::select! {
         ended = server.stopped() => {
             return ended.map_err(|error| Failure::fault(format!("the master cannot go on: {error}")));
         }
-        asked = asked_to_end() => asked?,
+        _ = signals.next() => {}
     }
     server.shutdown().await.map_err(|error| Failure::fault(error.to_string()))
 }
@@ -62,10 +52,11 @@ pub(crate) async fn agent(flags: Flags<tepui_agent::Settings>) -> Result<(), Fai
             _ => Failure::fault(message),
         }
     })?;
+    let mut signals = Signals::to_end()?;
     tokio::select! {
         // The master told it to shut down, or it cannot go on: the log says which.
         () = server.ended() => {}
-        asked = asked_to_end() => asked?,
+        _ = signals.next() => {}
     }
     server.stop().await;
     Ok(())

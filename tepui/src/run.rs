@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use tepui_core_placement::{Offered, Tally};
 use tepui_scheduler::{Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1};
+use tepui_shell::Signals;
 use tokio::{
-    signal::unix,
     sync::{mpsc, watch},
     time::Instant,
 };
@@ -135,8 +135,7 @@ impl Runner {
 
     /// Until every task has ended.
     async fn run(mut self, timeout: Option<Duration>) -> Result<u8, Failure> {
-        let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-        let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+        let mut signals = Signals::to_end()?;
         let mut deadline = timeout.map(|timeout| Instant::now() + timeout);
         while self.ended < self.plan.instances {
             let due = async {
@@ -157,8 +156,7 @@ impl Runner {
                     self.ended(&status);
                     continue;
                 }
-                _ = interrupt.recv() => Ending::Signal(2),
-                _ = terminate.recv() => Ending::Signal(15),
+                number = signals.next() => Ending::Signal(number),
                 // As SIGPIPE ends a program whose reader has gone.
                 () = self.output.failed() => Ending::Signal(13),
                 () = due => Ending::Timeout,

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use tokio::signal::unix;
+use tepui_shell::Signals;
 
 use crate::{
     cli,
@@ -12,8 +12,7 @@ use crate::{
 
 /// Runs a cluster until it is interrupted.
 pub(crate) async fn up(arguments: &cli::Up) -> Result<(), Failure> {
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut signals = Signals::to_end()?;
     let cluster = Embedded::start(Settings {
         agents: arguments.agents,
         port: arguments.port,
@@ -35,10 +34,7 @@ pub(crate) async fn up(arguments: &cli::Up) -> Result<(), Failure> {
         writeln!(out, "    tepui tasks --master {master}")?;
         writeln!(out, "Ctrl-C ends it all.")?;
     }
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    signals.next().await;
     cluster.stop().await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{io::Read as _, time::Duration};
 
 use bytes::Bytes;
+use tepui_shell::Signals;
 use tepui_transport::client::{Records, Uploaded};
 use tepui_wire_mesos::{
     ContentType,
@@ -16,7 +17,6 @@ use tepui_wire_mesos::{
     },
 };
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     time::{Instant, interval_at},
 };
@@ -37,7 +37,7 @@ pub(super) struct Input {
     answer: Uploaded,
     /// Pieces of standard input; `None` where it is not for the container.
     stdin: Option<mpsc::Receiver<Bytes>>,
-    resized: Option<Signal>,
+    resized: Option<Signals>,
     detach: Option<Detach>,
 }
 
@@ -60,7 +60,7 @@ impl Input {
         send(&records, first).await;
         let mut resized = None;
         if terminal.is_some() {
-            resized = Some(signal(SignalKind::window_change())?);
+            resized = Some(Signals::of_resize()?);
             send_io(&records, size()).await;
         } else if !interactive {
             send_io(&records, data(Bytes::new())).await;
@@ -96,7 +96,7 @@ impl Input {
 async fn pass_on(
     records: Records,
     mut stdin: Option<mpsc::Receiver<Bytes>>,
-    mut resized: Option<Signal>,
+    mut resized: Option<Signals>,
     mut detach: Option<Detach>,
 ) -> bool {
     let mut heartbeats = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -116,7 +116,7 @@ async fn pass_on(
                     data(Bytes::new())
                 }
             },
-            () = next_signal(&mut resized) => size(),
+            () = next_size(&mut resized) => size(),
             _ = heartbeats.tick() => heartbeat(),
         };
         if !send_io(&records, record).await {
@@ -132,13 +132,10 @@ async fn next(stdin: &mut Option<mpsc::Receiver<Bytes>>) -> Option<Bytes> {
     }
 }
 
-async fn next_signal(signal: &mut Option<Signal>) {
-    let came = match signal {
-        Some(signal) => signal.recv().await,
-        None => None,
-    };
-    if came.is_none() {
-        std::future::pending().await
+async fn next_size(resized: &mut Option<Signals>) {
+    match resized {
+        Some(resized) => drop(resized.next().await),
+        None => std::future::pending().await,
     }
 }
 

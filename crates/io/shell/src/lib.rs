@@ -10,6 +10,7 @@
 //! | take from many queues, none of which shuts out another | [`Lanes`] |
 //! | come to it from outside, with questions and calls | [`Inbox`], [`Question`] |
 //! | answer calls, keep event streams | [`Callers`], [`Caller`] |
+//! | wait for signals | [`Signals`] |
 //! | hand a user what was decided, wait for an end | [`Backlog`], [`Ended`] |
 //!
 //! Must not live here: what any core decides, and how any one effect is performed.
@@ -20,6 +21,7 @@ mod clock;
 mod inbox;
 mod lanes;
 mod run;
+mod signals;
 
 pub use backlog::{Backlog, Ended};
 pub use callers::{Caller, Callers, EventStream};
@@ -27,3 +29,4 @@ pub use clock::{Clock, tick_of};
 pub use inbox::{Gone, Inbox, Question};
 pub use lanes::Lanes;
 pub use run::{Flow, Heart, World, perform, run};
+pub use signals::Signals;

@@ -13,10 +13,10 @@ use tepui_core_driver::{
     executor::{Callback, Config, Event},
 };
 use tepui_core_kit::{Core as _, Seed};
-use tepui_shell::{Clock, Ended};
+use tepui_shell::Common;
 use tepui_transport::InvalidTls;
 use tepui_wire_mesos::{ContentType, v1};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::{Builder, Executor, callbacks, carrier::Carrier, metrics::MetricsFile, shell};
 
@@ -84,29 +84,23 @@ pub(crate) struct Prepared {
 }
 
 pub(crate) struct Shared {
-    core: Mutex<core::ExecutorDriver>,
+    common: Arc<Common<core::ExecutorDriver>>,
     prepared: Mutex<Option<Prepared>>,
-    pub(crate) clock: Clock,
-    /// The shell has something to do.
-    pub(crate) wake: Notify,
-    ended: Ended,
     callback_thread: Mutex<Option<ThreadId>>,
 }
 
 impl Shared {
     pub(crate) fn core(&self) -> MutexGuard<'_, core::ExecutorDriver> {
-        lock(&self.core)
+        self.common.core()
     }
 
     /// A user's method: tells the core, wakes the shell, and has the answer.
     pub(crate) fn tell(&self, event: Event) -> DriverStatus {
-        let mut core = self.core();
-        let before = core.status();
-        core.handle(self.clock.now(), event);
-        let answer = before.answer(core.status());
-        drop(core);
-        self.wake.notify_one();
-        answer
+        self.common.tell(|core, now| {
+            let before = core.status();
+            core.handle(now, event);
+            before.answer(core.status())
+        })
     }
 }
 
@@ -182,13 +176,9 @@ impl ExecutorDriver {
 
     pub(crate) fn prepared(prepared: Prepared) -> Result<Self, StartError> {
         let start = core::Start { config: prepared.config.clone(), seed: seed()? };
-        let clock = Clock::new();
         let shared = Arc::new(Shared {
-            core: Mutex::new(core::ExecutorDriver::start(clock.now(), start)),
+            common: Arc::new(Common::start(start)),
             prepared: Mutex::new(Some(prepared)),
-            clock,
-            wake: Notify::new(),
-            ended: Ended::default(),
             callback_thread: Mutex::new(None),
         });
         let handle = Handle::User(Arc::new(Held(shared.clone())));
@@ -220,7 +210,7 @@ impl ExecutorDriver {
         let Some(prepared) = lock(&self.shared.prepared).take() else { return status };
         if let Err(error) = self.spawn(prepared) {
             tracing::error!(%error, "cannot start the driver's threads");
-            self.shared.ended.set();
+            self.shared.common.ended.set();
             return self.abort();
         }
         status
@@ -241,7 +231,7 @@ impl ExecutorDriver {
     pub fn join(&self) -> DriverStatus {
         let own = *lock(&self.shared.callback_thread) == Some(thread::current().id());
         if self.is_started() && !own {
-            self.shared.ended.wait_blocking();
+            self.shared.common.ended.wait_blocking();
         }
         self.status()
     }
@@ -249,7 +239,7 @@ impl ExecutorDriver {
     /// [`join`](Self::join) for async code.
     pub async fn joined(&self) -> DriverStatus {
         if self.is_started() {
-            self.shared.ended.wait().await;
+            self.shared.common.ended.wait().await;
         }
         self.status()
     }
@@ -301,13 +291,13 @@ impl ExecutorDriver {
         let callbacks = callbacks.transpose()?;
         let shared = self.shared.clone();
         thread::Builder::new().name("tepui-executor-io".to_owned()).spawn(move || {
-            let work = shell::run(&shared, carrier, &config, content, sender, metrics);
+            let work = shell::run(&shared.common, carrier, &config, content, sender, metrics);
             let failed = runtime.block_on(work);
             // After an error the user is told first, so that his process does not end before he knows why.
             if failed && let Some(callbacks) = callbacks {
                 let _ = callbacks.join();
             }
-            shared.ended.set();
+            shared.common.ended.set();
         })?;
         Ok(())
     }

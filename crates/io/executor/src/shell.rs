@@ -5,22 +5,20 @@ mod libprocess;
 
 use std::{process, sync::Arc, time::Duration};
 
-use tepui_core_driver::executor::{Callback, Config, Effect, Event};
+use tepui_core_driver::executor::{Callback, Config, Effect, Event, ExecutorDriver};
 use tepui_core_kit::Core as _;
 use tepui_model::Tick;
-use tepui_shell::Backlog;
+use tepui_shell::{Backlog, Common, Flow, Heart as _, Share, World};
 use tepui_wire_mesos::ContentType;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
 
-use crate::{carrier::Carrier, driver::Shared, metrics::MetricsFile};
+use crate::{carrier::Carrier, metrics::MetricsFile};
 use http::Http;
 use libprocess::Libprocess;
 
-/// What was heard in a row before others get their turn.
-const HEARD_AT_ONCE: usize = 64;
 /// How long calls already given may take after the driver ended.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
@@ -30,17 +28,30 @@ enum Line {
     Libprocess(Libprocess),
 }
 
-struct Shell<'a> {
-    shared: &'a Arc<Shared>,
+struct Shell {
+    common: Arc<Common<ExecutorDriver>>,
     line: Line,
     backlog: Backlog<Callback>,
+    /// Something waits for room in the user's queue.
+    waiting: bool,
     metrics: Option<MetricsFile>,
+    /// When to look again, whatever the core wants.
+    due: Option<Instant>,
+    /// When to wait no longer for the calls of a driver that has ended.
+    last: Option<Instant>,
     failed: bool,
+}
+
+/// Something that happened.
+enum Happened {
+    /// What there is to be done is to be looked at again.
+    Again,
+    Heard(Event),
 }
 
 /// Works until the driver has ended. Answers whether it ended by an error that the user has yet to hear of.
 pub(crate) async fn run(
-    shared: &Arc<Shared>,
+    common: &Arc<Common<ExecutorDriver>>,
     carrier: Carrier,
     config: &Config,
     content: ContentType,
@@ -53,53 +64,28 @@ pub(crate) async fn run(
             Ok(line) => Line::Libprocess(line),
             Err(error) => {
                 tracing::error!(%error, "cannot listen for the agent");
-                shared.tell(Event::Abort);
+                common.tell(|core, now| core.handle(now, Event::Abort));
                 return false;
             }
         },
     };
-    Shell { shared, line, backlog: Backlog::new(callbacks), metrics, failed: false }.work().await
+    let mut shell = Shell {
+        common: common.clone(),
+        line,
+        backlog: Backlog::new(callbacks),
+        waiting: false,
+        metrics,
+        due: None,
+        last: None,
+        failed: false,
+    };
+    let mut core = Share::new(common.clone(), ExecutorDriver::is_finished);
+    tepui_shell::run(&mut shell, &mut core, common.clock()).await;
+    let _ = timeout(LAST_CALLS, shell.line.finish()).await;
+    shell.failed
 }
 
-impl Shell<'_> {
-    async fn work(mut self) -> bool {
-        let mut last = None;
-        loop {
-            let (finished, deadline) = self.perform();
-            let mut deadline = deadline.map(|tick| self.shared.clock.instant(tick));
-            if finished {
-                let last = *last.get_or_insert_with(|| Instant::now() + LAST_CALLS);
-                if (self.backlog.flush() && self.line.is_idle()) || last <= Instant::now() {
-                    break;
-                }
-                deadline = Some(last);
-            }
-            if let Some(metrics) = &mut self.metrics {
-                let due = metrics.keep(&self.shared.core());
-                deadline = Some(deadline.map_or(due, |deadline| deadline.min(due)));
-            }
-            self.wait(deadline).await;
-        }
-        let _ = timeout(LAST_CALLS, self.line.finish()).await;
-        self.failed
-    }
-
-    /// Drains the core's effects. Answers whether it is finished, and when it wants to be woken.
-    fn perform(&mut self) -> (bool, Option<Tick>) {
-        let shared = self.shared;
-        let mut core = shared.core();
-        let mut effects = Vec::new();
-        while let Some(effect) = core.poll_effect() {
-            effects.push(effect);
-        }
-        let state = (core.is_finished(), core.poll_timeout());
-        drop(core);
-        for effect in effects {
-            self.perform_one(effect);
-        }
-        state
-    }
-
+impl Shell {
     fn perform_one(&mut self, effect: Effect) {
         match (effect, &mut self.line) {
             (Effect::Subscribe { subscription, agent, call }, Line::Http(http)) => {
@@ -118,31 +104,51 @@ impl Shell<'_> {
             (effect, _) => tracing::error!(?effect, "an effect of the other transport"),
         }
     }
+}
 
-    async fn wait(&mut self, deadline: Option<Instant>) {
-        let waiting = !self.backlog.flush();
+impl World for Shell {
+    type Heart = Share<ExecutorDriver>;
+    type Input = Happened;
+    const BATCH: usize = 64;
+
+    async fn next(&mut self) -> Happened {
         // While the user is behind, the agent is held back; answers to calls are taken still.
         let room = self.backlog.has_room();
         tokio::select! {
-            () = self.shared.wake.notified() => {}
-            // The next round uses the room.
-            () = self.backlog.room(), if waiting => {}
-            event = self.line.next(room) => self.take(event),
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                self.shared.core().handle_timeout(self.shared.clock.now());
-            }
+            () = self.common.told() => Happened::Again,
+            () = self.backlog.room(), if self.waiting => Happened::Again,
+            event = self.line.next(room) => Happened::Heard(event),
+            () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => Happened::Again,
         }
     }
 
-    /// Tells the core what was heard, and what else is here already.
-    fn take(&mut self, first: Event) {
-        let now = self.shared.clock.now();
-        let mut core = self.shared.core();
-        core.handle(now, first);
-        for _ in 1..HEARD_AT_ONCE {
-            let Some(event) = self.line.take() else { return };
+    fn next_now(&mut self) -> Option<Happened> {
+        self.line.take(self.backlog.has_room()).map(Happened::Heard)
+    }
+
+    async fn enter(&mut self, core: &mut Share<ExecutorDriver>, now: Tick, happened: Happened) -> Flow {
+        if let Happened::Heard(event) = happened {
             core.handle(now, event);
         }
+        Flow::GoOn
+    }
+
+    async fn perform(&mut self, _: &mut Share<ExecutorDriver>, effect: Effect) {
+        self.perform_one(effect);
+    }
+
+    async fn settled(&mut self, core: &mut Share<ExecutorDriver>) -> Flow {
+        self.waiting = !self.backlog.flush();
+        self.due = self.metrics.as_mut().map(|metrics| metrics.keep(&self.common.core()));
+        if core.has_ended() {
+            let now = Instant::now();
+            let last = *self.last.get_or_insert(now + LAST_CALLS);
+            if (!self.waiting && self.line.is_idle()) || last <= now {
+                return Flow::End;
+            }
+            self.due = Some(self.due.map_or(last, |due| due.min(last)));
+        }
+        Flow::GoOn
     }
 }
 
@@ -155,10 +161,10 @@ impl Line {
     }
 
     /// What has arrived already.
-    fn take(&mut self) -> Option<Event> {
+    fn take(&mut self, room: bool) -> Option<Event> {
         match self {
-            Self::Http(http) => http.take(),
-            Self::Libprocess(libprocess) => libprocess.take(),
+            Self::Http(http) => http.take(room),
+            Self::Libprocess(libprocess) => libprocess.take(room),
         }
     }
 

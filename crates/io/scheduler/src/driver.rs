@@ -1,10 +1,6 @@
 //! The handles that users hold: the driver for calls, the events for what happens.
 
-use std::{
-    fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
-};
+use std::{fmt, io, sync::Arc, thread};
 
 use bytes::Bytes;
 use tepui_core_driver::{
@@ -12,7 +8,7 @@ use tepui_core_driver::{
     scheduler::{self as core, Callback, Config, Event, Receipt, Refused, calls},
 };
 use tepui_core_kit::{Core as _, Seed};
-use tepui_shell::{Clock, Ended};
+use tepui_shell::Common;
 use tepui_wire_libprocess::{Address, InvalidAddress};
 use tepui_wire_mesos::{
     ContentType,
@@ -21,7 +17,7 @@ use tepui_wire_mesos::{
         offer::Operation, scheduler::Call,
     },
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::shell;
 
@@ -79,34 +75,13 @@ impl Default for Options {
     }
 }
 
-pub(crate) struct Shared {
-    core: Mutex<core::SchedulerDriver>,
-    pub(crate) clock: Clock,
-    /// The shell has something to do.
-    pub(crate) wake: Notify,
-    ended: Ended,
-}
-
-impl Shared {
-    pub(crate) fn core(&self) -> MutexGuard<'_, core::SchedulerDriver> {
-        lock(&self.core)
-    }
-
-    /// A user's method: tells the core, wakes the shell, and has the answer.
-    fn tell(&self, event: Event) -> DriverStatus {
-        let mut core = self.core();
+/// A user's method: tells the core, and has the answer.
+fn tell(common: &Common<core::SchedulerDriver>, event: Event) -> DriverStatus {
+    common.tell(|core, now| {
         let before = core.status();
-        core.handle(self.clock.now(), event);
-        let answer = before.answer(core.status());
-        drop(core);
-        self.wake.notify_one();
-        answer
-    }
-}
-
-/// A panic while a lock is held leaves nothing half-done that matters here.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+        core.handle(now, event);
+        before.answer(core.status())
+    })
 }
 
 /// A framework's calls. Clones are handles of the same driver; none of the methods waits but
@@ -115,7 +90,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Every call answers with its number, under which [`Event::CallFailed`](crate::Event::CallFailed) tells of a failure, or with [`Refused`]
 /// if it was not sent.
 #[derive(Clone)]
-pub struct SchedulerDriver(Arc<Shared>);
+pub struct SchedulerDriver(Arc<Common<core::SchedulerDriver>>);
 
 impl fmt::Debug for SchedulerDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,23 +122,17 @@ impl SchedulerDriver {
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| StartError::Random(error.to_string()))?;
-        let clock = Clock::new();
         let start = core::Start { config, seed: Seed(seed) };
-        let shared = Arc::new(Shared {
-            core: Mutex::new(core::SchedulerDriver::start(clock.now(), start)),
-            clock,
-            wake: Notify::new(),
-            ended: Ended::default(),
-        });
+        let common = Arc::new(Common::start(start));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, queue) = mpsc::channel(options.events_max.max(1));
-        shared.tell(Event::Start);
-        let of_thread = shared.clone();
+        tell(&common, Event::Start);
+        let of_thread = common.clone();
         thread::Builder::new().name("tepui-scheduler".to_owned()).spawn(move || {
             runtime.block_on(shell::run(&of_thread, &options, sender));
             of_thread.ended.set();
         })?;
-        let driver = Self(shared);
+        let driver = Self(common);
         Ok((driver.clone(), Events { driver, queue, receipt: None }))
     }
 
@@ -284,28 +253,27 @@ impl SchedulerDriver {
     /// # Errors
     /// [`Refused`]: not sent.
     pub fn call(&self, call: Call) -> Result<CallToken, Refused> {
-        let mut core = self.0.core();
-        let token = core.next_call()?;
-        core.handle(self.0.clock.now(), Event::Call { token, call: Box::new(call) });
-        drop(core);
-        self.0.wake.notify_one();
-        Ok(token)
+        self.0.tell(|core, now| {
+            let token = core.next_call()?;
+            core.handle(now, Event::Call { token, call: Box::new(call) });
+            Ok(token)
+        })
     }
 
     /// Ends the framework with all its tasks, and the driver. [`joined`](Self::joined) waits for the master's
     /// answer.
     pub fn teardown(&self) -> DriverStatus {
-        self.0.tell(Event::Stop { failover: false })
+        tell(&self.0, Event::Stop { failover: false })
     }
 
     /// Ends the driver, not the framework: within its failover timeout it can be continued.
     pub fn stop(&self) -> DriverStatus {
-        self.0.tell(Event::Stop { failover: true })
+        tell(&self.0, Event::Stop { failover: true })
     }
 
     /// Ends the driver at once; no event follows.
     pub fn abort(&self) -> DriverStatus {
-        self.0.tell(Event::Abort)
+        tell(&self.0, Event::Abort)
     }
 
     /// Waits until the driver has ended and its last calls have left, blocking the thread.
@@ -358,7 +326,7 @@ impl Events {
 
     fn processed(&mut self) {
         if let Some(receipt) = self.receipt.take() {
-            self.driver.0.tell(Event::Processed(receipt));
+            tell(&self.driver.0, Event::Processed(receipt));
         }
     }
 

@@ -4,11 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tepui_core_driver::{
     CallToken, Subscription,
-    scheduler::{Callback, Effect, Event},
+    scheduler::{Callback, Effect, Event, SchedulerDriver},
 };
-use tepui_core_kit::Core as _;
 use tepui_model::{Fate, Tick};
-use tepui_shell::Backlog;
+use tepui_shell::{Backlog, Common, Flow, Heart as _, Share, World};
 use tepui_transport::{Authorization, Call, Client, ClientOptions, Pipeline, Subscribed, Subscriber, Url};
 use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1::scheduler};
@@ -17,10 +16,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::driver::{Options, Shared};
+use crate::driver::Options;
 
-/// Records handled in a row before others get their turn.
-const RECORDS_AT_ONCE: usize = 64;
 /// How long calls already given may take after the driver ended.
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
@@ -31,24 +28,48 @@ struct Session {
     calls: Pipeline<CallToken>,
 }
 
-struct Shell<'a> {
-    shared: &'a Arc<Shared>,
+struct Shell {
+    common: Arc<Common<SchedulerDriver>>,
     content: ContentType,
     client: Client,
     session: Option<Session>,
     backlog: Backlog<Callback>,
+    /// Something waits for room in the user's queue.
+    waiting: bool,
+    /// When to wait no longer for the calls of a driver that has ended.
+    last: Option<Instant>,
+}
+
+/// Something that happened.
+enum Happened {
+    /// What there is to be done is to be looked at again.
+    Again,
+    Heard(Event),
 }
 
 /// Works until the driver has ended.
-pub(crate) async fn run(shared: &Arc<Shared>, options: &Options, events: mpsc::Sender<Callback>) {
+pub(crate) async fn run(
+    common: &Arc<Common<SchedulerDriver>>,
+    options: &Options,
+    events: mpsc::Sender<Callback>,
+) {
     let authorization = options.credential.as_ref().map(|credential| Authorization::Basic {
         principal: credential.principal.clone(),
         secret: credential.secret.clone(),
     });
     // The core follows redirects itself.
     let client = Client::new(ClientOptions { redirects_max: 0, authorization, ..ClientOptions::default() });
-    let content = options.content_type;
-    Shell { shared, content, client, session: None, backlog: Backlog::new(events) }.work().await;
+    let mut shell = Shell {
+        common: common.clone(),
+        content: options.content_type,
+        client,
+        session: None,
+        backlog: Backlog::new(events),
+        waiting: false,
+        last: None,
+    };
+    let mut core = Share::new(common.clone(), SchedulerDriver::is_finished);
+    tepui_shell::run(&mut shell, &mut core, common.clock()).await;
 }
 
 fn url(master: &Address) -> Url {
@@ -56,40 +77,7 @@ fn url(master: &Address) -> Url {
     Url::new(master.host.clone(), master.port, path)
 }
 
-impl Shell<'_> {
-    async fn work(mut self) {
-        let mut last = None;
-        loop {
-            let (finished, deadline) = self.perform();
-            let mut deadline = deadline.map(|tick| self.shared.clock.instant(tick));
-            if finished {
-                let last = *last.get_or_insert_with(|| Instant::now() + LAST_CALLS);
-                let idle = self.session.as_ref().is_none_or(|session| session.calls.is_idle());
-                if (idle && self.backlog.flush()) || last <= Instant::now() {
-                    return;
-                }
-                deadline = Some(last);
-            }
-            self.wait(deadline).await;
-        }
-    }
-
-    /// Drains the core's effects. Answers whether it is finished, and when it wants to be woken.
-    fn perform(&mut self) -> (bool, Option<Tick>) {
-        let shared = self.shared;
-        let mut core = shared.core();
-        let mut effects = Vec::new();
-        while let Some(effect) = core.poll_effect() {
-            effects.push(effect);
-        }
-        let (finished, deadline) = (core.is_finished(), core.poll_timeout());
-        drop(core);
-        for effect in effects {
-            self.perform_one(effect, finished);
-        }
-        (finished, deadline)
-    }
-
+impl Shell {
     fn perform_one(&mut self, effect: Effect, finished: bool) {
         match effect {
             Effect::Subscribe { subscription, master, call } => {
@@ -120,9 +108,15 @@ impl Shell<'_> {
             Effect::Warn(text) => tracing::warn!("{text}"),
         }
     }
+}
 
-    async fn wait(&mut self, deadline: Option<Instant>) {
-        let waiting = !self.backlog.flush();
+impl World for Shell {
+    type Heart = Share<SchedulerDriver>;
+    type Input = Happened;
+    const BATCH: usize = 64;
+
+    async fn next(&mut self) -> Happened {
+        // While the user is behind, the master is held back; answers to calls are taken still.
         let room = self.backlog.has_room();
         let (stream, calls) = match &mut self.session {
             Some(Session { subscription, stream, calls, .. }) => {
@@ -132,54 +126,63 @@ impl Shell<'_> {
         };
         let (reading, calling) = (stream.is_some(), calls.is_some());
         tokio::select! {
-            () = self.shared.wake.notified() => {}
-            // The next round uses the room.
-            () = self.backlog.room(), if waiting => {}
-            first = next_answer(calls), if calling => self.take_answers(first),
-            (subscription, event) = next_event(stream), if reading => self.take(subscription, event),
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                let now = self.shared.clock.now();
-                let mut core = self.shared.core();
-                if !room {
-                    core.handle(now, Event::Unread);
-                }
-                core.handle_timeout(now);
+            () = self.common.told() => Happened::Again,
+            () = self.backlog.room(), if self.waiting => Happened::Again,
+            (token, fate) = next_answer(calls), if calling => Happened::Heard(Event::Answered { token, fate }),
+            event = next_event(stream), if reading => Happened::Heard(translate(event)),
+            () = sleep_until(self.last.unwrap_or_else(Instant::now)), if self.last.is_some() => Happened::Again,
+        }
+    }
+
+    fn next_now(&mut self) -> Option<Happened> {
+        let session = self.session.as_mut()?;
+        if let Some((token, fate)) = session.calls.take() {
+            return Some(Happened::Heard(Event::Answered { token, fate }));
+        }
+        let event = if self.backlog.has_room() { session.stream.take() } else { None };
+        event.map(|event| Happened::Heard(translate((session.subscription, event))))
+    }
+
+    async fn enter(&mut self, core: &mut Share<SchedulerDriver>, now: Tick, happened: Happened) -> Flow {
+        if let Happened::Heard(event) = happened {
+            if matches!(event, Event::Lost { .. }) {
+                self.session = None;
             }
-        }
-    }
-
-    /// Hands the core an answer, and what other answers are here already.
-    fn take_answers(&mut self, first: (CallToken, Fate)) {
-        let now = self.shared.clock.now();
-        let mut core = self.shared.core();
-        let mut next = Some(first);
-        while let Some((token, fate)) = next {
-            core.handle(now, Event::Answered { token, fate });
-            next = self.session.as_mut().and_then(|session| session.calls.take());
-        }
-    }
-
-    /// Hands the core what the stream brought, and what else of it is here already.
-    fn take(&mut self, subscription: Subscription, event: Subscribed<scheduler::Event>) {
-        let now = self.shared.clock.now();
-        let mut core = self.shared.core();
-        let mut next = Some(event);
-        let mut taken = 0;
-        while let Some(event) = next.take() {
-            let event = match event {
-                Subscribed::Connected { stream_id } => Event::Connected { subscription, stream_id },
-                Subscribed::Event(event) => Event::Heard { subscription, event: Box::new(event) },
-                Subscribed::Ended(loss) => {
-                    self.session = None;
-                    Event::Lost { subscription, loss }
-                }
-            };
             core.handle(now, event);
-            taken += 1;
-            if taken < RECORDS_AT_ONCE {
-                next = self.session.as_mut().and_then(|session| session.stream.take());
+        }
+        Flow::GoOn
+    }
+
+    fn wake(&mut self, core: &mut Share<SchedulerDriver>, now: Tick) {
+        if !self.backlog.has_room() {
+            core.handle(now, Event::Unread);
+        }
+        core.handle_timeout(now);
+    }
+
+    async fn perform(&mut self, core: &mut Share<SchedulerDriver>, effect: Effect) {
+        self.perform_one(effect, core.has_ended());
+    }
+
+    async fn settled(&mut self, core: &mut Share<SchedulerDriver>) -> Flow {
+        self.waiting = !self.backlog.flush();
+        if core.has_ended() {
+            let now = Instant::now();
+            let last = *self.last.get_or_insert(now + LAST_CALLS);
+            let idle = self.session.as_ref().is_none_or(|session| session.calls.is_idle());
+            if (idle && !self.waiting) || last <= now {
+                return Flow::End;
             }
         }
+        Flow::GoOn
+    }
+}
+
+fn translate((subscription, event): (Subscription, Subscribed<scheduler::Event>)) -> Event {
+    match event {
+        Subscribed::Connected { stream_id } => Event::Connected { subscription, stream_id },
+        Subscribed::Event(event) => Event::Heard { subscription, event: Box::new(event) },
+        Subscribed::Ended(loss) => Event::Lost { subscription, loss },
     }
 }
 

@@ -6,6 +6,7 @@
 //! | to | see |
 //! |---|---|
 //! | run a core | [`run`], [`World`], [`Heart`] |
+//! | share it with a user's threads | [`Common`], [`Share`] |
 //! | tell it the time | [`Clock`] |
 //! | take from many queues, none of which shuts out another | [`Lanes`] |
 //! | come to it from outside, with questions and calls | [`Inbox`], [`Question`] |
@@ -18,6 +19,7 @@
 mod backlog;
 mod callers;
 mod clock;
+mod common;
 mod inbox;
 mod lanes;
 mod run;
@@ -26,6 +28,7 @@ mod signals;
 pub use backlog::{Backlog, Ended};
 pub use callers::{Caller, Callers, EventStream};
 pub use clock::{Clock, tick_of};
+pub use common::{Common, Share};
 pub use inbox::{Gone, Inbox, Question};
 pub use lanes::Lanes;
 pub use run::{Flow, Heart, World, perform, run};

@@ -50,11 +50,11 @@ impl Http {
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Event> {
+    pub(super) fn take(&mut self, room: bool) -> Option<Event> {
         if let Some((token, fate)) = self.calls.take() {
             return Some(Event::Answered { token, fate });
         }
-        let (subscription, stream) = self.stream.as_mut()?;
+        let (subscription, stream) = self.stream.as_mut().filter(|_| room)?;
         Some(translate((*subscription, stream.take()?)))
     }
 }

@@ -61,8 +61,8 @@ impl Libprocess {
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<Event> {
-        self.messages.try_recv().ok().map(received)
+    pub(super) fn take(&mut self, room: bool) -> Option<Event> {
+        if room { self.messages.try_recv().ok().map(received) } else { None }
     }
 
     /// Sends what waits and stops to listen.

@@ -18,11 +18,13 @@ use tepui_core_default_executor::{
     Answer, CallId, Config, DefaultExecutor, Effect, Event as CoreEvent, Start,
 };
 use tepui_core_driver::DriverEnv;
-use tepui_core_kit::Core as _;
+use tepui_model::Tick;
+use tepui_recorder::Recorded;
+use tepui_shell::{Clock, Flow, World};
 use tepui_transport::ClientOptions;
 use tepui_wire_libprocess::Address;
 use tepui_wire_mesos::{ContentType, v1};
-use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
+use tokio::{sync::mpsc, task::AbortHandle};
 
 use crate::{
     DriverStatus, Event, Events, ExecutorDriver, StartError,
@@ -62,8 +64,11 @@ pub async fn serve(env: DriverEnv) -> Result<DriverStatus, StartError> {
     let address = env.agent.clone();
     let (driver, events) = ExecutorDriver::builder().env(env).events()?;
     driver.start();
-    let shell = Shell::new(Start { config, seed }, driver, &address, *options, sandbox.into());
-    Ok(shell.work(events).await)
+    let clock = Clock::new();
+    let mut core = Recorded::<DefaultExecutor>::unwritten(clock.now(), Start { config, seed });
+    let mut shell = Shell::new(driver, events, &address, *options, sandbox.into());
+    tepui_shell::run(&mut shell, &mut core, clock).await;
+    Ok(shell.driver.joined().await)
 }
 
 /// The address that tasks are told to have: the container's, if the agent says so, or else the agent's.
@@ -72,9 +77,15 @@ fn container_ip(env: &DriverEnv) -> String {
     ip.unwrap_or_else(|| env.agent.host.clone())
 }
 
+/// Something that happened.
+enum Happened {
+    /// To the executor; `None`: its driver has ended.
+    Driver(Option<Event>),
+    Heard(CoreEvent),
+}
+
 struct Shell {
-    core: DefaultExecutor,
-    clock: tepui_shell::Clock,
+    events: Events,
     driver: ExecutorDriver,
     agent: Agent,
     sandbox: PathBuf,
@@ -87,17 +98,15 @@ struct Shell {
 
 impl Shell {
     fn new(
-        start: Start,
         driver: ExecutorDriver,
+        events: Events,
         address: &Address,
         options: ClientOptions,
         sandbox: PathBuf,
     ) -> Self {
         let (tell, heard) = mpsc::channel(HEARD_MAX);
-        let clock = tepui_shell::Clock::new();
         Self {
-            core: DefaultExecutor::start(clock.now(), start),
-            clock,
+            events,
             driver,
             agent: Agent::new(address, options),
             sandbox,
@@ -108,26 +117,9 @@ impl Shell {
         }
     }
 
-    async fn work(mut self, mut events: Events) -> DriverStatus {
-        loop {
-            self.perform();
-            let due = self.core.poll_timeout().map(|tick| self.clock.instant(tick));
-            tokio::select! {
-                event = events.next() => match event {
-                    Some(event) => self.take(event),
-                    None => break,
-                },
-                Some(heard) = self.heard.recv() => self.hear(heard),
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.core.handle_timeout(self.clock.now());
-                }
-            }
-        }
-        self.driver.joined().await
-    }
-
-    fn take(&mut self, event: Event) {
-        let event = match event {
+    /// What it means to the core.
+    fn take(&self, event: Event) -> Option<CoreEvent> {
+        Some(match event {
             Event::Registered { framework_info: framework, .. } => match self.driver.container_id() {
                 Some(own) => CoreEvent::Registered { framework, own },
                 None => {
@@ -135,7 +127,7 @@ impl Shell {
                         "the agent did not say which container this is: it is too old for task groups"
                     );
                     self.driver.abort();
-                    return;
+                    return None;
                 }
             },
             Event::Reregistered { .. } => CoreEvent::Reregistered,
@@ -151,24 +143,19 @@ impl Shell {
                 CoreEvent::UpdateSettled
             }
             Event::Shutdown => CoreEvent::Shutdown,
-            Event::FrameworkMessage(_) => return,
-            Event::Error(message) => return tracing::error!("{message}"),
-        };
-        self.core.handle(self.clock.now(), event);
+            Event::FrameworkMessage(_) => return None,
+            Event::Error(message) => {
+                tracing::error!("{message}");
+                return None;
+            }
+        })
     }
 
-    fn hear(&mut self, event: CoreEvent) {
-        match &event {
+    fn hear(&mut self, event: &CoreEvent) {
+        match event {
             CoreEvent::Answered { id, .. } => drop(self.calls.remove(id)),
             CoreEvent::Probed { task_id, id, .. } => drop(self.probes.remove(&(task_id.clone(), *id))),
             _ => {}
-        }
-        self.core.handle(self.clock.now(), event);
-    }
-
-    fn perform(&mut self) {
-        while let Some(effect) = self.core.poll_effect() {
-            self.perform_one(effect);
         }
     }
 
@@ -213,6 +200,41 @@ impl Shell {
             }
             Effect::Warn(text) => tracing::warn!("{text}"),
         }
+    }
+}
+
+impl World for Shell {
+    type Heart = Recorded<DefaultExecutor>;
+    type Input = Happened;
+
+    async fn next(&mut self) -> Happened {
+        tokio::select! {
+            event = self.events.next() => Happened::Driver(event),
+            Some(heard) = self.heard.recv() => Happened::Heard(heard),
+        }
+    }
+
+    fn next_now(&mut self) -> Option<Happened> {
+        self.heard.try_recv().ok().map(Happened::Heard)
+    }
+
+    async fn enter(&mut self, core: &mut Recorded<DefaultExecutor>, now: Tick, happened: Happened) -> Flow {
+        let event = match happened {
+            Happened::Driver(None) => return Flow::End,
+            Happened::Driver(Some(event)) => self.take(event),
+            Happened::Heard(event) => {
+                self.hear(&event);
+                Some(event)
+            }
+        };
+        if let Some(event) = event {
+            core.handle(now, event);
+        }
+        Flow::GoOn
+    }
+
+    async fn perform(&mut self, _: &mut Recorded<DefaultExecutor>, effect: Effect) {
+        self.perform_one(effect);
     }
 }
 

@@ -27,6 +27,11 @@ impl<C: Core> Recorded<C> {
         Ok(Self { core: C::start(now, start), recorder })
     }
 
+    /// A core that begins now, and of which nothing is written.
+    pub fn unwritten(now: Tick, start: C::Start) -> Self {
+        Self { core: C::start(now, start), recorder: None }
+    }
+
     /// The core.
     pub const fn core(&self) -> &C {
         &self.core

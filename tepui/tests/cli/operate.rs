@@ -254,7 +254,7 @@ fn it_is_explained_why_nothing_runs() {
         let agent = Site::agent(yard, &master)?;
         explain("tepui run big", "declined by the framework")?;
         wait_for("the scheduler's own words", LIMIT, || {
-            waiting.stderr().contains("needs 100 cpus").then_some(())
+            waiting.stderr().contains("want 100)").then_some(())
         })?;
 
         let site = Site { master, agent };

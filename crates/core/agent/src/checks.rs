@@ -1,29 +1,17 @@
 //! Checks and health checks of command tasks, of which the agent is the executor.
 //! Must not live here: when to probe and what a result means, which is the machine of `tepui-core-checks`.
 
-use serde::{Deserialize, Serialize};
 use tepui_core_checks::{Checks, Effect as Wish, Outcome, Probe, ProbeId, empty_status};
 use tepui_model::{ContainerId, ExecutorId, FrameworkId, TaskId, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
-    command,
     effect::{Effect, Exit},
     executors::Executor,
     report::Report,
     timers::Timer,
 };
-
-/// Where a check's command runs.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct CheckContainer {
-    /// The task's container.
-    task: ContainerId,
-    id: ProbeId,
-    /// Somebody wants to know how it ends.
-    wanted: bool,
-}
 
 impl Agent {
     /// A command runs: its checks begin.
@@ -105,7 +93,7 @@ impl Agent {
                     self.report_check(now, &framework_id, &task, report);
                 }
                 Wish::Kill => {
-                    let grace = command::command_grace(executor, None, default_grace);
+                    let grace = executor.command_grace(None, default_grace);
                     if let Some(command) = &mut executor.command {
                         command.unhealthy = true;
                     }
@@ -124,31 +112,24 @@ impl Agent {
         let task = container.clone();
         let own = container.child(format!("check-{}", self.random_container_id()));
         match self.launch_check(own.clone(), command) {
-            Ok(()) => {
-                self.check_containers.insert(own, CheckContainer { task, id, wanted: true });
-            }
+            Ok(()) => self.probes.begin(own, task, id),
             Err(words) => self.probed(now, &task, id, &Outcome::Failed(words)),
         }
     }
 
     fn cancel_probe(&mut self, now: Tick, container: ContainerId, id: ProbeId) {
-        let mut running = self.check_containers.iter_mut();
-        match running.find(|(_, check)| check.task == container && check.id == id) {
-            Some((own, check)) => {
-                check.wanted = false;
-                let own = own.clone();
-                self.destroy_container_tree(now, &own);
-            }
+        match self.probes.cancel(&container, id) {
+            Some(own) => self.destroy_container_tree(now, &own),
             None => self.out.push(Effect::CancelProbe { container, id }),
         }
     }
 
     /// A container has ended: perhaps one in which a check's command ran.
     pub(crate) fn check_ended(&mut self, now: Tick, flat: &ContainerId, exit: &Exit) {
-        let Some(check) = self.check_containers.remove(flat) else { return };
+        let Some(asked) = self.probes.end(flat) else { return };
         self.forget_check(flat);
-        if check.wanted {
-            self.probed(now, &check.task, check.id, &Outcome::of_command(exit.wait_status));
+        if let Some((task, id)) = asked {
+            self.probed(now, &task, id, &Outcome::of_command(exit.wait_status));
         }
     }
 }

@@ -10,9 +10,8 @@ use crate::{
     agent::Agent,
     checks,
     config::Config,
-    drain,
     effect::{Checkpoint, Effect, Exit},
-    executors::{Executor, Stage},
+    executors::{Executor, Stage, grace_of},
     kill_record,
     life::Start,
     outbox::After,
@@ -40,7 +39,7 @@ pub(crate) fn executor_info(
     let mut helper = helper(config, "mesos-executor");
     helper.arguments.push(format!("--launcher_dir={}", config.launcher_dir));
     helper.user = task.command.as_ref().and_then(|command| command.user.clone());
-    let grace = drain::grace_of(task.kill_policy.as_ref()).map(|grace| v1::DurationInfo {
+    let grace = grace_of(task.kill_policy.as_ref()).map(|grace| v1::DurationInfo {
         nanoseconds: i64::try_from((grace + REPORT_TIME).as_nanos()).unwrap_or(i64::MAX),
     });
     let id = &task.task_id.value;
@@ -220,7 +219,7 @@ impl Agent {
             return;
         };
         let Some(executor) = self.executor_mut(&framework, &executor_id) else { return };
-        let grace = command_grace(executor, None, default);
+        let grace = executor.command_grace(None, default);
         if let Some(command) = executor.command.as_mut().filter(|command| !command.killed) {
             command.timed_out = true;
             self.kill_command(now, &framework_id, &executor_id, grace);
@@ -299,16 +298,4 @@ impl Agent {
             _ => {}
         }
     }
-}
-
-/// How long a command has between TERM and KILL: the call's word, the task's own, the default.
-pub(crate) fn command_grace(
-    executor: &Executor,
-    policy: Option<&v1::KillPolicy>,
-    default: Duration,
-) -> Duration {
-    let own = || {
-        executor.tasks.values().find(|task| task.is_live()).and_then(|task| task.task.kill_policy.as_ref())
-    };
-    drain::grace_of(policy).or_else(|| drain::grace_of(own())).unwrap_or(default)
 }

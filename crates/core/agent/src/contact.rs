@@ -8,7 +8,7 @@ use tepui_wire_mesos::{
     v1::{self, executor::Event},
 };
 
-use crate::{Upid, agent::Agent, executors::Framework, outbox::Outbox};
+use crate::{Upid, outbox::Outbox};
 
 /// Who listens for an executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,20 +72,4 @@ fn message(speaker: &Speaker<'_>, executor: &ExecutorId, event: Event) -> Option
     }
     let shutdown = event.r#type == Some(v1::executor::event::Type::Shutdown.into());
     shutdown.then(|| internal::ShutdownExecutorMessage::default().into())
-}
-
-impl Agent {
-    /// Tells an executor something, if it listens. `false`: it does not.
-    pub(crate) fn tell(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, event: Event) -> bool {
-        let Self { frameworks, out, agent_id, .. } = self;
-        let Some(Framework { id, info, pid, executors, .. }) = frameworks.get(framework) else {
-            return false;
-        };
-        let Some(contact) = executors.get(executor_id).and_then(|executor| executor.contact.as_ref()) else {
-            return false;
-        };
-        let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
-        contact.tell(out, &speaker, executor_id, event);
-        true
-    }
 }

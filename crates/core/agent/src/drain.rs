@@ -1,19 +1,15 @@
 //! Emptying the agent on the master's word. Must not live here: how a task is killed.
 
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use tepui_model::{FrameworkId, TaskId, Tick};
 use tepui_wire_mesos::v1;
 
-use crate::{agent::Agent, effect::Checkpoint, executors};
-
-/// A drain under way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Drain {
-    pub(crate) config: v1::DrainConfig,
-    pub(crate) started: Tick,
-}
+use crate::{
+    agent::{Agent, Drain},
+    effect::Checkpoint,
+    executors::{self, grace_of},
+};
 
 impl Agent {
     /// Kills every task, each with its own grace or the drain's, whichever is shorter. An agent without tasks is
@@ -68,9 +64,4 @@ impl Agent {
             self.streams.iter().flat_map(|(id, streams)| streams.keys().map(move |task| (id, task)));
         tasks.chain(streams).all(|(framework, task)| self.is_end_acknowledged(framework, task))
     }
-}
-
-/// The grace of a kill policy, if it names one.
-pub(crate) fn grace_of(policy: Option<&v1::KillPolicy>) -> Option<Duration> {
-    policy.and_then(|policy| policy.grace_period.as_ref()).map(executors::duration)
 }

@@ -183,6 +183,14 @@ impl Executor {
         !self.life.is_used() && !self.tasks.values().any(|task| task.stage == Stage::Queued)
     }
 
+    /// How long a command has between TERM and KILL: the call's word, the task's own, the default.
+    pub(crate) fn command_grace(&self, policy: Option<&v1::KillPolicy>, default: Duration) -> Duration {
+        let own = || {
+            self.tasks.values().find(|task| task.is_live()).and_then(|task| task.task.kill_policy.as_ref())
+        };
+        grace_of(policy).or_else(|| grace_of(own())).unwrap_or(default)
+    }
+
     pub(crate) fn shutdown_grace(&self, config: &Config) -> Duration {
         self.info.shutdown_grace_period.as_ref().map_or(config.executor_shutdown_grace_period, duration)
     }
@@ -264,4 +272,9 @@ pub(crate) struct Termination {
 /// A duration of the wire; negative ones are none.
 pub(crate) fn duration(info: &v1::DurationInfo) -> Duration {
     Duration::from_nanos(u64::try_from(info.nanoseconds).unwrap_or(0))
+}
+
+/// The grace of a kill policy, if it names one.
+pub(crate) fn grace_of(policy: Option<&v1::KillPolicy>) -> Option<Duration> {
+    policy.and_then(|policy| policy.grace_period.as_ref()).map(duration)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tepui_model::Tick;
 
-use crate::{agent::Agent, config::Config, effect::Effect, timers::Timer};
+use crate::config::Config;
 
 /// Sandboxes that wait to be deleted.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,37 +30,25 @@ impl Gc {
         let share = (1.0 - self.headroom - self.usage).clamp(0.0, 1.0);
         if share.is_nan() { Duration::ZERO } else { self.delay.mul_f64(share) }
     }
-}
 
-impl Agent {
     /// Puts a sandbox on the list; its age counts from `since`.
-    pub(crate) fn schedule_gc(&mut self, since: Tick, path: String) {
-        self.gc.paths.insert((since, path));
-        self.plan_gc();
+    pub(crate) fn add(&mut self, since: Tick, path: String) {
+        self.paths.insert((since, path));
     }
 
-    fn plan_gc(&mut self) {
-        match self.gc.paths.first() {
-            Some((since, _)) => self.timers.set(Timer::Gc, *since + self.gc.allowed_age()),
-            None => drop(self.timers.cancel(&Timer::Gc)),
-        }
+    /// How much of the disk is used.
+    pub(crate) fn set_usage(&mut self, fraction: f64) {
+        self.usage = if fraction.is_nan() { 0.0 } else { fraction };
     }
 
-    pub(crate) fn disk_usage(&mut self, now: Tick, fraction: f64) {
-        self.gc.usage = if fraction.is_nan() { 0.0 } else { fraction };
-        self.stats.executor_directory_max_allowed_age_secs = self.gc.allowed_age().as_secs_f64();
-        self.collect_garbage(now);
+    /// When the oldest may go.
+    pub(crate) fn due(&self) -> Option<Tick> {
+        self.paths.first().map(|(since, _)| *since + self.allowed_age())
     }
 
-    /// Deletes what is older than it may be.
-    pub(crate) fn collect_garbage(&mut self, now: Tick) {
-        let allowed = self.gc.allowed_age();
-        while self.gc.paths.first().is_some_and(|(since, _)| *since + allowed <= now) {
-            if let Some((_, path)) = self.gc.paths.pop_first() {
-                self.stats.gc_path_removals_succeeded += 1;
-                self.out.push(Effect::RemoveSandbox { path });
-            }
-        }
-        self.plan_gc();
+    /// Takes the oldest, if it may go.
+    pub(crate) fn take(&mut self, now: Tick) -> Option<String> {
+        self.due().filter(|due| *due <= now)?;
+        self.paths.pop_first().map(|(_, path)| path)
     }
 }

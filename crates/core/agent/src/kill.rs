@@ -10,7 +10,6 @@ use tepui_wire_mesos::v1;
 
 use crate::{
     agent::Agent,
-    command,
     effect::{Effect, Removal},
     events,
     executors::{Executor, Framework, Queued, Stage, Termination},
@@ -64,8 +63,7 @@ impl Agent {
             match executor.state() {
                 ExecutorState::Registering => self.kill_during_launch(now, &framework_id, &executor_id, task),
                 ExecutorState::Running => {
-                    let grace =
-                        command::command_grace(executor, policy.as_ref(), self.config.kill_grace_period);
+                    let grace = executor.command_grace(policy.as_ref(), self.config.kill_grace_period);
                     self.kill_command(now, &framework_id, &executor_id, grace);
                 }
                 ExecutorState::Terminating | ExecutorState::Terminated => {}

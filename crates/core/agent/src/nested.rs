@@ -10,136 +10,30 @@
 //!
 //! A parent's end is told only after its children have ended, which its own end brings about.
 
+mod book;
 mod call;
 mod end;
 mod launch;
 mod recovery;
 
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    ops::Bound,
-};
-
 use tepui_model::{ConnectionId, ContainerId, Outcome, RefusalKind, Tick};
-use tepui_wire_mesos::v1::{
-    self,
-    agent::{self, response},
-};
+use tepui_wire_mesos::v1::agent::{self, response};
 
+#[cfg(test)]
+pub(crate) use self::book::ENDED_MAX;
+pub(crate) use self::book::Nested;
+use self::book::{Container, Life, Waiter, answer};
 pub use self::call::{ContainerCall, LaunchRequest};
 pub(crate) use self::launch::stdio;
 use crate::{
     agent::Agent,
-    effect::{Effect, Exit, Launch},
-    environment::Environment,
+    effect::{Effect, Exit},
     life::Start,
     snapshot::{ContainerView, ExecutorState, Phase},
 };
 
-/// Ended containers that are remembered for those who ask late; the oldest goes first.
-pub(crate) const ENDED_MAX: usize = 1024;
 /// Calls that may wait for the end of one container; the one that has waited longest gives way.
 pub(crate) const WAITING_MAX: usize = 64;
-
-/// One container.
-#[derive(Debug, Serialize, Deserialize)]
-struct Container {
-    sandbox: String,
-    /// Sees what its parent sees.
-    debug: bool,
-    /// It outlives the agent.
-    checkpoint: bool,
-    /// What is to be written down about it is.
-    durable: bool,
-    user: Option<String>,
-    environment: Environment,
-    resources: Vec<v1::Resource>,
-    pid: Option<u32>,
-    life: Life,
-    /// The launch that was not answered yet.
-    launcher: Option<ConnectionId>,
-    /// The launch is a session: the container ends with its connection.
-    session: bool,
-}
-
-/// Where a container is in its life.
-#[derive(Debug, Serialize, Deserialize)]
-enum Life {
-    /// Waits until it is written down and the one around it runs.
-    Held(Box<Launch>),
-    /// The shell was asked to start it.
-    Launching,
-    Running,
-    /// It was destroyed, or its process is gone (then the exit is known) and its children are being ended.
-    Ending(Option<Exit>),
-    /// It is over; its exit waits for those who ask.
-    Ended(Exit),
-}
-
-impl Container {
-    const fn is_live(&self) -> bool {
-        !matches!(self.life, Life::Ended(_))
-    }
-}
-
-/// A call that waits for a container's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Waiter {
-    from: ConnectionId,
-    /// It asked in the older form, and is answered in it.
-    nested: bool,
-}
-
-/// All of them, by id id: so a container comes before its children, and they are side by side.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Nested {
-    containers: BTreeMap<ContainerId, Container>,
-    /// The ended ones, the oldest first. May name some that were removed.
-    ended: VecDeque<ContainerId>,
-    waiters: BTreeMap<ContainerId, Vec<Waiter>>,
-    /// Open sessions and the containers that end with them.
-    sessions: BTreeMap<ConnectionId, ContainerId>,
-    /// Ends of executors' containers that wait for their children's.
-    root_exits: BTreeMap<ContainerId, Exit>,
-}
-
-impl Nested {
-    /// Whether a container is one of these.
-    pub(crate) fn knows(&self, id: &ContainerId) -> bool {
-        self.containers.contains_key(id)
-    }
-
-    /// The first process of a container that runs.
-    pub(crate) fn pid(&self, id: &ContainerId) -> Option<u32> {
-        self.containers.get(id).filter(|known| known.is_live()).and_then(|known| known.pid)
-    }
-
-    /// The containers below one, each before its own children.
-    fn below<'a>(&'a self, id: &'a ContainerId) -> impl Iterator<Item = (&'a ContainerId, &'a Container)> {
-        let after = (Bound::Excluded(id), Bound::Unbounded);
-        self.containers.range::<ContainerId, _>(after).take_while(|(below, _)| below.is_inside(id))
-    }
-
-    fn has_live_below(&self, id: &ContainerId) -> bool {
-        self.below(id).any(|(_, container)| container.is_live())
-    }
-
-    /// Finds contradictions.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let live_sessions: BTreeSet<&ContainerId> = self.sessions.values().collect();
-        for (id, container) in &self.containers {
-            let above = id.parent().and_then(|above| self.containers.get(above));
-            if container.is_live() && above.is_some_and(|above| !above.is_live()) {
-                return Err(format!("container {id} outlives its parent"));
-            }
-        }
-        match live_sessions.into_iter().find(|id| !self.containers.contains_key(*id)) {
-            Some(id) => Err(format!("a session of container {id}, which is not there")),
-            None => Ok(()),
-        }
-    }
-}
 
 impl Agent {
     /// A call about containers.
@@ -299,18 +193,5 @@ impl Agent {
             self.frameworks.get(framework).and_then(|known| known.executors.get(executor))
         });
         executor.is_some_and(|executor| executor.life.container() == Some(Start::There))
-    }
-}
-
-/// What is told about an end, and what is written down of it.
-fn answer(exit: &Exit) -> response::WaitContainer {
-    let limitation = exit.limitation.as_ref();
-    response::WaitContainer {
-        exit_status: exit.wait_status,
-        state: limitation.map(|_| v1::TaskState::TaskFailed.into()),
-        reason: limitation.map(|limitation| limitation.reason.number()),
-        limitation: limitation
-            .map(|limitation| v1::TaskResourceLimitation { resources: limitation.resources.clone() }),
-        message: limitation.map(|limitation| limitation.message.clone()),
     }
 }

@@ -1,5 +1,7 @@
 //! Taking the picture that readers see. Must not live here: wire answers (see `views`).
 
+use std::sync::Arc;
+
 use tepui_model::{TaskState, Tick};
 use tepui_wire_mesos::v1;
 
@@ -11,8 +13,9 @@ use crate::{
 };
 
 impl Agent {
-    pub(crate) fn picture(&self, now: Tick) -> Snapshot {
-        Snapshot {
+    /// A picture for readers; costs a pointer for each task.
+    pub fn snapshot(&self, now: Tick) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
             taken: now,
             started: self.started,
             agent_info: self.agent_info(),
@@ -26,7 +29,7 @@ impl Agent {
             containers: self.container_views(),
             drain: self.drain.as_ref().map(|drain| drain.config),
             drain_started: self.drain.as_ref().map(|drain| drain.started),
-        }
+        })
     }
 
     /// Counters and gauges of the moment; costs a look at every task.

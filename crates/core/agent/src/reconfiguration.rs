@@ -1,28 +1,9 @@
 //! Whether what the last agent left may be taken up with the settings of now. Must not live here: taking it up (see `recovery`).
 
-use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, Attribute, Resource, Resources, Tick, Value};
 use tepui_wire_mesos::{convert, internal, v1};
 
-use crate::{Config, Recovered, RecoveredSandbox, environment, resources};
-
-/// What may differ between an agent's settings before a restart and after it (`--reconfiguration_policy`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReconfigurationPolicy {
-    /// Nothing.
-    Equal,
-    /// There may be more of what is offered, never less of it.
-    Additive,
-}
-
-/// What becomes of the last agent's executors (`--recover`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Recover {
-    /// They come back.
-    Reconnect,
-    /// They are ended, and the process with them; the next agent is a new one.
-    Cleanup,
-}
+use crate::{Config, Recovered, RecoveredSandbox, environment, resources, settings::ReconfigurationPolicy};
 
 /// Why an agent does not take up what the last one left.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,19 +8,18 @@ use tepui_model::{
 use tepui_wire_mesos::{internal, v1};
 
 use crate::{
-    agent::Agent,
+    agent::{Agent, Drain},
     checks, command,
     contact::Contact,
-    drain::Drain,
     effect::{Checkpoint, Effect, Exit, Removal, Run},
     environment,
     executors::{Executor, Framework, Stage, Task},
     kill, kill_record,
     life::{Address, Life, Start},
-    reconfiguration::Recover,
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
     report::{self, Report},
     resources::Sum,
+    settings::Recover,
     snapshot::{ExecutorState, Phase},
     timers::Timer,
     update_stream::Stream,
@@ -208,7 +207,7 @@ impl Agent {
         }
         self.command_has_started(now, framework_id, executor_id);
         let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
-        let grace = command::command_grace(executor, None, default_grace);
+        let grace = executor.command_grace(None, default_grace);
         if executor.command.as_mut().is_some_and(|command| std::mem::take(&mut command.killed)) {
             // Once more, as nobody knows how far the last agent came with it.
             self.kill_command(now, framework_id, executor_id, grace);

@@ -275,7 +275,7 @@ impl Agent {
         let owner = (framework_id.clone(), executor_id.clone());
         self.containers.insert(executor.container_id.clone(), owner);
         framework.executors.insert(executor_id, executor);
-        self.registration.executors += 1;
+        self.registration.executor_added();
     }
 
     fn add_task(

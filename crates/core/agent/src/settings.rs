@@ -6,8 +6,6 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use tepui_core_settings::{Value, Words, check, settings};
 
-use crate::reconfiguration::{ReconfigurationPolicy, Recover};
-
 /// Mesos's bound: until then nobody can tell the agent's tasks from lost ones.
 const EXECUTOR_REREGISTRATION_TIMEOUT_MAX: Duration = secs(15);
 
@@ -65,6 +63,24 @@ settings! {
         /// Variables for every executor, before those of the executor itself, as a JSON object of texts.
         executor_environment_variables: Variables = Variables::default(), secret();
     }
+}
+
+/// What may differ between an agent's settings before a restart and after it (`--reconfiguration_policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReconfigurationPolicy {
+    /// Nothing.
+    Equal,
+    /// There may be more of what is offered, never less of it.
+    Additive,
+}
+
+/// What becomes of the last agent's executors (`--recover`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recover {
+    /// They come back.
+    Reconnect,
+    /// They are ended, and the process with them; the next agent is a new one.
+    Cleanup,
 }
 
 impl Words for Recover {

@@ -2,7 +2,7 @@
 
 use tepui_model::{ConnectionId, ContainerId, RefusalKind, Tick};
 
-use super::{Container, ENDED_MAX, Life, answer};
+use super::book::{Container, ENDED_MAX, Life, answer};
 use crate::{
     agent::Agent,
     effect::{Checkpoint, Effect, Exit, Removal},

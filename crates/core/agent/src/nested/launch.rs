@@ -3,7 +3,10 @@
 use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Outcome, RefusalKind, Tick};
 use tepui_wire_mesos::v1::{self, agent::call};
 
-use super::{Container, LaunchRequest, Life};
+use super::{
+    LaunchRequest,
+    book::{Container, Life},
+};
 use crate::{
     agent::Agent,
     effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchKind, Stdio},

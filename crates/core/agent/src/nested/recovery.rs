@@ -2,7 +2,7 @@
 
 use tepui_model::{ContainerId, Tick};
 
-use super::Life;
+use super::book::{Life, answer};
 use crate::{
     agent::Agent,
     effect::{Effect, Exit, Removal},
@@ -53,7 +53,7 @@ impl Agent {
 
     /// Writes down what nobody was there to write down.
     fn ended_meanwhile(&mut self, _now: Tick, id: &ContainerId, exit: Exit) {
-        let exit = Box::new(super::answer(&exit));
+        let exit = Box::new(answer(&exit));
         self.out.write(crate::effect::Checkpoint::ContainerEnded { container: id.clone(), exit });
         self.remember_ended(id);
     }

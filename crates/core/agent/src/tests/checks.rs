@@ -303,7 +303,7 @@ fn a_command_runs_inside_the_tasks_container() {
     let effects = rig.exited(&container, 0);
     assert!(effects.contains(&Effect::Destroy { container: third.container_id.clone() }));
     rig.exited(&third.container_id, 9);
-    assert!(rig.agent.check_containers.is_empty());
+    assert_eq!(rig.agent.probes, crate::probes::Probes::default());
     assert!(rig.pass(Duration::from_secs(5)).iter().all(|effect| !matches!(effect, Effect::Launch(_))));
 }
 
@@ -320,5 +320,5 @@ fn a_command_that_cannot_be_run_is_a_failure() {
     rig.agent.handle(rig.now, crate::Event::Launched { container: check, outcome: Err(failure) });
     let effects = rig.effects();
     assert_eq!(updates(&effects)[0].status.healthy, Some(false));
-    assert!(rig.agent.check_containers.is_empty());
+    assert_eq!(rig.agent.probes, crate::probes::Probes::default());
 }

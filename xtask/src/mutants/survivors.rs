@@ -6,27 +6,34 @@ use crate::shell::Outcome;
 
 /// Names of changes without line and column, which move; with how many of that name may live.
 #[derive(Debug, Default)]
-pub(super) struct Survivors(BTreeMap<String, i64>);
+pub(super) struct Survivors {
+    known: BTreeMap<String, i64>,
+    /// Folders of crates of which every survivor is known.
+    held: Vec<String>,
+}
 
 impl Survivors {
-    /// Reads `[[lives]]` entries: `mutant`, `reason`, and `times` where a name stands for several.
+    /// Reads `held`, a list of folders, and `[[lives]]` entries: `mutant`, `reason`, and `times` where a name stands for
+    /// several.
     pub(super) fn read(text: &str) -> Outcome<Self> {
         let table: toml::Table = text.parse()?;
-        let mut survivors = Self::default();
+        let held = table.get("held").and_then(toml::Value::as_array).into_iter().flatten();
+        let held = held.filter_map(|folder| Some(folder.as_str()?.to_owned())).collect();
+        let mut survivors = Self { known: BTreeMap::new(), held };
         for entry in table.get("lives").and_then(toml::Value::as_array).into_iter().flatten() {
             let text = |name: &str| entry.get(name).and_then(toml::Value::as_str).unwrap_or_default();
             if text("mutant").is_empty() || text("reason").is_empty() {
                 return Err(format!("xtask/mutants.toml: `mutant` and `reason` are needed: {entry}").into());
             }
             let times = entry.get("times").and_then(toml::Value::as_integer).unwrap_or(1);
-            *survivors.0.entry(text("mutant").to_owned()).or_default() += times;
+            *survivors.known.entry(text("mutant").to_owned()).or_default() += times;
         }
         Ok(survivors)
     }
 
     /// Those that are not in the list, as they were named.
     pub(super) fn without_reason<'a>(&self, missed: &'a [String]) -> Vec<&'a str> {
-        let mut left = self.0.clone();
+        let mut left = self.known.clone();
         let mut unknown = Vec::new();
         for mutant in missed {
             match left.get_mut(&without_line(mutant)) {
@@ -35,6 +42,16 @@ impl Survivors {
             }
         }
         unknown
+    }
+}
+
+impl Survivors {
+    /// Whether one more survivor of this name's crate is a failure. Of the other crates nobody has looked at all survivors
+    /// yet: they are only shown.
+    pub(super) fn holds(&self, mutant: &str) -> bool {
+        self.held
+            .iter()
+            .any(|folder| mutant.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/')))
     }
 }
 
@@ -59,6 +76,14 @@ mod tests {
         assert_eq!(unknown, [&missed[1], &missed[2]]);
         let twice = Survivors::read(&format!("{known}times = 2")).unwrap();
         assert_eq!(twice.without_reason(&missed), [&missed[2]]);
+    }
+
+    #[test]
+    fn only_crates_whose_survivors_are_all_known_are_held_to_them() {
+        let survivors = Survivors::read("held = [\"crates/core/checks\"]").unwrap();
+        assert!(survivors.holds("crates/core/checks/src/a.rs:3:4: delete !"));
+        assert!(!survivors.holds("crates/core/checks-more/src/a.rs:3:4: delete !"));
+        assert!(!survivors.holds("crates/model/src/a.rs:3:4: delete !"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod limits;
 mod sources;
 mod unused;
 
+use circles::Circle;
 use limits::{Limits, Measured};
 use sources::Source;
 
@@ -54,11 +55,14 @@ fn measure(sources: &[Source], crates: &[layers::Package]) -> Measured {
         let files = sources.iter().filter(|source| !source.is_generated && source.is_test == is_test);
         files.map(|source| (source.path.clone(), source.text.lines().count())).collect()
     };
+    let circles: Vec<Circle> =
+        crates.iter().filter_map(|package| circles::largest(package, sources)).collect();
     Measured {
         files: lines(false),
         tests: lines(true),
         functions: sources.iter().flat_map(functions::lengths).collect(),
-        circles: crates.iter().filter_map(|package| circles::largest(package, sources)).collect(),
+        circles: circles.iter().map(|circle| (circle.folder.clone(), circle.members.len())).collect(),
+        members: circles.into_iter().map(|circle| (circle.folder, circle.members)).collect(),
         duplicates: duplicates::lines(sources),
     }
 }

@@ -6,11 +6,11 @@ use syn::{UseTree, visit::Visit};
 
 use super::{functions::is_for_tests, layers::Package, sources::Source};
 
-/// The size of the largest circle of files in a crate, unless every file stands alone.
+/// The largest circle of files in a crate, unless every file stands alone.
 ///
 /// Imports are followed through re-exports (`pub use`) to the file in which a name is defined; the declaration of a module by
 /// its parent is no import.
-pub(super) fn largest(package: &Package, sources: &[Source]) -> Option<(String, usize)> {
+pub(super) fn largest(package: &Package, sources: &[Source]) -> Option<Circle> {
     let prefix = format!("{}/src/", package.folder);
     let files: Vec<File> = sources
         .iter()
@@ -19,8 +19,23 @@ pub(super) fn largest(package: &Package, sources: &[Source]) -> Option<(String, 
         .collect();
     let modules = Modules::new(&files);
     let arrows: Vec<BTreeSet<usize>> = files.iter().map(|file| modules.imported_by(file)).collect();
-    let size = circles(&arrows).into_iter().max().unwrap_or_default();
-    (size > 1).then(|| (package.folder.clone(), size))
+    let largest = circles(&arrows).into_iter().max_by_key(Vec::len).filter(|circle| circle.len() > 1)?;
+    let mut members: Vec<String> = largest
+        .iter()
+        .filter_map(|at| files.get(*at))
+        .map(|file| if file.module.is_empty() { "the root".to_owned() } else { file.module.join("/") })
+        .collect();
+    members.sort_unstable();
+    Some(Circle { folder: package.folder.clone(), members })
+}
+
+/// Files of a crate each of which imports all others, by way of some of them.
+#[derive(Debug)]
+pub(super) struct Circle {
+    /// The crate's.
+    pub(super) folder: String,
+    /// The files as modules, from the crate's root.
+    pub(super) members: Vec<String>,
 }
 
 /// A path in code, from the crate's root.
@@ -163,8 +178,8 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// The sizes of the strongly connected components, by Tarjan.
-fn circles(arrows: &[BTreeSet<usize>]) -> Vec<usize> {
+/// The strongly connected components, by Tarjan.
+fn circles(arrows: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
     let mut search = Search {
         arrows,
         order: vec![None; arrows.len()],
@@ -172,14 +187,14 @@ fn circles(arrows: &[BTreeSet<usize>]) -> Vec<usize> {
         on_stack: vec![false; arrows.len()],
         stack: Vec::new(),
         next: 0,
-        sizes: Vec::new(),
+        found: Vec::new(),
     };
     for node in 0..arrows.len() {
         if search.order.get(node) == Some(&None) {
             search.visit(node);
         }
     }
-    search.sizes
+    search.found
 }
 
 struct Search<'a> {
@@ -189,7 +204,7 @@ struct Search<'a> {
     on_stack: Vec<bool>,
     stack: Vec<usize>,
     next: usize,
-    sizes: Vec<usize>,
+    found: Vec<Vec<usize>>,
 }
 
 impl Search<'_> {
@@ -211,15 +226,15 @@ impl Search<'_> {
             }
         }
         if self.order[node] == Some(self.lowest[node]) {
-            let mut size = 0;
+            let mut circle = Vec::new();
             while let Some(member) = self.stack.pop() {
                 self.on_stack[member] = false;
-                size += 1;
+                circle.push(member);
                 if member == node {
                     break;
                 }
             }
-            self.sizes.push(size);
+            self.found.push(circle);
         }
     }
 }
@@ -228,14 +243,14 @@ impl Search<'_> {
 mod tests {
     use super::*;
 
-    fn size(files: &[(&str, &str)]) -> Option<usize> {
+    fn members(files: &[(&str, &str)]) -> Option<Vec<String>> {
         let sources: Vec<Source> = files
             .iter()
             .map(|(path, text)| Source::new(format!("crates/a/src/{path}"), (*text).to_owned()))
             .collect();
         let package =
             Package { name: "a".to_owned(), folder: "crates/a".to_owned(), dependencies: Vec::new() };
-        largest(&package, &sources).map(|(_, size)| size)
+        largest(&package, &sources).map(|circle| circle.members)
     }
 
     #[test]
@@ -247,7 +262,7 @@ mod tests {
             ("c.rs", "fn f() { crate::B::new() }"),
             ("d.rs", "use crate::{B, c};"),
         ];
-        assert_eq!(size(&files), Some(2));
+        assert_eq!(members(&files).unwrap(), ["b", "c"]);
     }
 
     #[test]
@@ -258,6 +273,6 @@ mod tests {
             ("b/e.rs", "use super::super::c;"),
             ("c.rs", "use std::fmt; #[cfg(test)] mod tests { use crate::B; }"),
         ];
-        assert_eq!(size(&files), None);
+        assert_eq!(members(&files), None);
     }
 }

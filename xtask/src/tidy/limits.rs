@@ -17,6 +17,8 @@ pub(super) struct Measured {
     pub(super) functions: BTreeMap<String, usize>,
     /// Files in the largest circle of imports of each crate.
     pub(super) circles: BTreeMap<String, usize>,
+    /// The files in those circles.
+    pub(super) members: BTreeMap<String, Vec<String>>,
     /// Lines of each crate that stand elsewhere, too.
     pub(super) duplicates: BTreeMap<String, usize>,
 }
@@ -60,6 +62,8 @@ impl Limits {
 
     /// What is above its limit, in words.
     pub(super) fn exceeded(&self, measured: &Measured) -> Vec<String> {
+        let in_circle =
+            |name: &String| measured.members.get(name).map_or_else(String::new, |members| members.join(", "));
         let kinds = [
             (&self.files, &measured.files, "lines", "cut the file where its subjects part"),
             (&self.tests, &measured.tests, "lines", "cut the file where its subjects part"),
@@ -80,6 +84,11 @@ impl Limits {
         kinds
             .into_iter()
             .flat_map(|(limit, measured, unit, advice)| limit.exceeded(measured, unit, advice))
+            .chain(
+                self.circles
+                    .above(&measured.circles)
+                    .map(|(name, _, _)| format!("{name}: the circle is {}", in_circle(name))),
+            )
             .collect()
     }
 
@@ -97,15 +106,23 @@ impl Limits {
 }
 
 impl Limit {
+    /// What is above, how much, and what is allowed.
+    fn above<'a>(
+        &'a self,
+        measured: &'a BTreeMap<String, usize>,
+    ) -> impl Iterator<Item = (&'a String, usize, usize)> {
+        measured
+            .iter()
+            .map(|(name, count)| {
+                let allowed = self.above.get(name).copied().unwrap_or(self.limit).max(self.limit);
+                (name, *count, allowed)
+            })
+            .filter(|(_, count, allowed)| count > allowed)
+    }
+
     fn exceeded(&self, measured: &BTreeMap<String, usize>, unit: &str, advice: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        for (name, count) in measured {
-            let allowed = self.above.get(name).copied().unwrap_or(self.limit).max(self.limit);
-            if *count > allowed {
-                words.push(format!("{name}: {count} {unit}, at most {allowed}: {advice}"));
-            }
-        }
-        words
+        let words = |(name, count, allowed)| format!("{name}: {count} {unit}, at most {allowed}: {advice}");
+        self.above(measured).map(words).collect()
     }
 
     fn lower(&mut self, measured: &BTreeMap<String, usize>) -> bool {

@@ -24,8 +24,8 @@ use tepui_wire_mesos::v1::{
 use crate::{
     Agent, Config, Framework, Master,
     books::Offer,
-    handlers::subscribe::{send_event, typed},
     master::Timer,
+    schedulers::{send_event, typed},
 };
 
 /// How resources come back.

@@ -147,8 +147,26 @@ impl From<Deactivation> for OutOfUse {
     }
 }
 
+impl Master {
+    /// Why the framework, or else the task, called `id` is as it is; none if there is neither.
+    pub fn explain(&self, id: &str) -> Option<Explanation> {
+        self.explain_framework(id).or_else(|| self.explain_task(None, id))
+    }
+
+    /// Why a framework has no (more) offers; none if there is no such framework.
+    pub fn explain_framework(&self, id: &str) -> Option<Explanation> {
+        framework(self, id)
+    }
+
+    /// Where a task is and what it waits for, of every framework that has such a task, if none is named; none if nobody
+    /// has.
+    pub fn explain_task(&self, framework: Option<&str>, id: &str) -> Option<Explanation> {
+        task(self, framework, id)
+    }
+}
+
 /// Why a framework has no (more) offers. None if there is no such framework.
-pub(crate) fn framework(master: &Master, id: &str) -> Option<Explanation> {
+fn framework(master: &Master, id: &str) -> Option<Explanation> {
     let ended = master.books.completed_frameworks().iter().find(|framework| framework.id.as_str() == id);
     let facts = match ended {
         Some(framework) => {
@@ -185,7 +203,7 @@ fn about_framework(master: &Master, framework: &Framework) -> Vec<Fact> {
 }
 
 /// Where a task is and why it is not further; without a framework, of all that have such a task. None if nobody has.
-pub(crate) fn task(master: &Master, framework: Option<&str>, id: &str) -> Option<Explanation> {
+fn task(master: &Master, framework: Option<&str>, id: &str) -> Option<Explanation> {
     let mut facts = Vec::new();
     let frameworks = master.books.frameworks().values().chain(master.books.completed_frameworks());
     for framework in frameworks.filter(|known| framework.is_none_or(|id| known.id.as_str() == id)) {

@@ -1,23 +1,18 @@
-//! The state machine: its state, what happens to it, and where each event goes.
+//! The state machine's state, and what every handler does with it. Must not live here: where each event goes (`core`), and
+//! what it leads to (`handlers`).
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tepui_core_allocator::Allocator;
-use tepui_core_kit::{Chance, Core, Outbox, Timers, Write};
+use tepui_core_kit::{Chance, Outbox, Timers, Write};
 use tepui_model::{AgentId, ConnectionId, FrameworkId, OfferId, Outcome, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
 use crate::{
-    Config, Counters, Deactivation, Effect, Event, Explanation, Snapshot, Start, allocation,
-    audience::Audience,
-    books::Books,
-    explain,
-    handlers::{self, Pending},
-    ids::Ids,
-    registrar::Registrar,
-    registry,
+    Config, Counters, Deactivation, Effect, Snapshot, audience::Audience, books::Books, ids::Ids,
+    pending::Pending, registrar::Registrar,
 };
 
 /// What may fall due.
@@ -59,84 +54,6 @@ pub struct Master {
     pub(crate) ids: Ids,
 }
 
-impl Core for Master {
-    const NAME: &'static str = "master";
-    type Start = Start;
-    type Event = Event;
-    type Effect = Effect;
-
-    /// A master that continues what earlier masters knew.
-    fn start(now: Tick, start: Start) -> Self {
-        let Start { config, seed, restored } = start;
-        let id = config.info.id.clone();
-        let mut chance = Chance::new(seed);
-        let allocator = allocation::new_allocator(&config, chance.seed());
-        let mut master = Self {
-            config: Arc::new(config),
-            chance,
-            now,
-            started: now,
-            out: Outbox::new(),
-            timers: Timers::new(),
-            counters: Counters::new(),
-            allocator,
-            books: Books::default(),
-            registrar: Registrar::default(),
-            audience: Audience::default(),
-            ids: Ids::new(id.clone()),
-        };
-        handlers::recovery::restore(&mut master, restored);
-        master.write([registry::write_master(&id)]);
-        master
-    }
-
-    fn handle(&mut self, now: Tick, event: Event) {
-        self.now = self.now.max(now);
-        match event {
-            Event::SchedulerCall { caller, call } => handlers::call::handle(self, &caller, *call),
-            Event::OperatorCall { caller, call } => handlers::operator::handle(self, &caller, *call),
-            Event::KillTask { caller, framework_id, task_id } => {
-                handlers::operator::kill_task(self, &caller, &framework_id, &task_id);
-            }
-            Event::ConnectionClosed(connection) => handlers::subscribe::stream_closed(self, connection),
-            Event::Message { from, message } => handlers::message::handle(self, &from, message),
-            Event::Exited(peer) => handlers::removal::exited(self, &peer),
-            Event::Persisted(token) => {
-                for pending in self.out.persisted(token) {
-                    handlers::persisted(self, pending);
-                }
-            }
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Tick) {
-        self.now = self.now.max(now);
-        while let Some(timer) = self.timers.pop(self.now) {
-            handlers::timeout(self, timer);
-        }
-        self.allocator.handle_timeout(self.now);
-    }
-
-    fn poll_timeout(&self) -> Option<Tick> {
-        [self.timers.next(), self.allocator.poll_timeout()].into_iter().flatten().min()
-    }
-
-    /// What has become free is offered when nothing else is left to do: the more events a shell hands in before
-    /// it polls, the fewer and larger the offers are.
-    fn poll_effect(&mut self) -> Option<Effect> {
-        if self.out.is_empty() {
-            allocation::allocate(self);
-        }
-        self.out.pop()
-    }
-
-    /// No agent gives more than it has, offered + allocated + free = total, every index names what exists. It costs
-    /// as much as there are tasks.
-    fn check_invariants(&self) -> Result<(), String> {
-        crate::invariants::check(self)
-    }
-}
-
 impl Master {
     /// The state for readers, who may keep it as long as they like.
     pub fn snapshot(&self) -> Snapshot {
@@ -160,22 +77,6 @@ impl Master {
             weights: self.config.weights.clone(),
             counters: self.counters.clone(),
         }
-    }
-
-    /// Why the framework, or else the task, called `id` is as it is; none if there is neither.
-    pub fn explain(&self, id: &str) -> Option<Explanation> {
-        self.explain_framework(id).or_else(|| self.explain_task(None, id))
-    }
-
-    /// Why a framework has no (more) offers; none if there is no such framework.
-    pub fn explain_framework(&self, id: &str) -> Option<Explanation> {
-        explain::framework(self, id)
-    }
-
-    /// Where a task is and what it waits for, of every framework that has such a task, if none is named; none if nobody
-    /// has.
-    pub fn explain_task(&self, framework: Option<&str>, task: &str) -> Option<Explanation> {
-        explain::task(self, framework, task)
     }
 
     /// Whether and how an agent was taken out of use.

@@ -21,13 +21,14 @@ use tepui_wire_mesos::{
 use super::{
     executors,
     offers::{self, refusal},
-    subscribe::{send_event, typed},
-    updates,
+    tasks,
 };
 use crate::{
     Counter, Master, Task,
     allocation::{self, Refusal},
-    publish, status,
+    publish,
+    schedulers::{self, send_event, typed},
+    status,
     validate::{self, Asked, Invalid, task::Context},
 };
 
@@ -263,8 +264,8 @@ fn refuse(
     let agent = Some(AgentId::new(task.agent_id.value.as_str())).filter(|agent| !agent.as_str().is_empty());
     let task_id = tepui_model::TaskId::new(task.task_id.value.as_str());
     let status = status::from_master(&task_id, agent.as_ref(), state, reason, message, master.now);
-    updates::count_end(master, &status);
-    updates::send_status(master, id, status);
+    tasks::count_end(master, &status);
+    schedulers::send_status(master, id, status);
 }
 
 /// No operation of an ACCEPT can be done: every task of it is reported.

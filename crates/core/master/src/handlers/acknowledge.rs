@@ -3,7 +3,7 @@
 use tepui_model::FrameworkId;
 use tepui_wire_mesos::{internal, v1::scheduler::call};
 
-use super::{drain, updates};
+use super::{drain, tasks};
 use crate::{Counter, Master};
 
 /// ACKNOWLEDGE: passed on to the agent; a task whose end is acknowledged is over. If it gets lost, the agent
@@ -31,7 +31,7 @@ pub(crate) fn acknowledge(master: &mut Master, id: &FrameworkId, acknowledge: ca
             .is_some_and(|(state, uuid)| state.is_terminal() && *uuid == acknowledge.uuid)
     {
         let task_id = task.id.clone();
-        updates::complete(master, id, &task_id);
+        tasks::complete(master, id, &task_id);
         drain::check(master, &agent_id);
     }
     if !active {

@@ -6,11 +6,13 @@ use tepui_model::AgentId;
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{convert, internal, v1};
 
-use super::{
-    Pending, offers,
-    removal::{self, Removal, Silence},
+use super::{offers, removal};
+use crate::{
+    Agent, AgentState, Counter, Effect, Master, allocation,
+    master::Timer,
+    pending::{Pending, Removal, Silence},
+    publish, registry,
 };
-use crate::{Agent, AgentState, Counter, Effect, Master, allocation, master::Timer, publish, registry};
 
 /// RegisterSlave: a new agent.
 pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::RegisterSlaveMessage) {

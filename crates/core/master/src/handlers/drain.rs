@@ -1,30 +1,19 @@
 //! DRAIN_AGENT, DEACTIVATE_AGENT, REACTIVATE_AGENT, and how a drain ends.
 //! Must not live here: how the agent ends its tasks, which is its own business.
 
-use serde::{Deserialize, Serialize};
+use tepui_core_kit::Write;
 use tepui_model::{AgentId, ConnectionId, Outcome, RefusalKind};
 use tepui_wire_mesos::{
     internal,
     v1::{self, agent_info::capability::Type as Capability, master::Call},
 };
 
-use super::{
-    Pending, offers,
-    removal::{self, Removal},
+use super::{offers, removal};
+use crate::{
+    Drain, Master,
+    pending::{Pending, Removal, Retirement},
+    registry,
 };
-use crate::{Drain, Master, registry};
-use tepui_core_kit::Write;
-
-/// What an operator does to an agent.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) enum Retirement {
-    /// No offers, and everything there ends.
-    Drain(v1::DrainConfig),
-    /// No offers.
-    Deactivate,
-    /// Offers again.
-    Reactivate,
-}
 
 /// DRAIN_AGENT.
 pub(crate) fn drain_agent(master: &mut Master, from: ConnectionId, call: &Call) {

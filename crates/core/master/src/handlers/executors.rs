@@ -11,10 +11,10 @@ use tepui_wire_mesos::{
     },
 };
 
-use super::subscribe::{send_event, typed};
 use crate::{
     Counter, Master,
     allocation::{self, Refusal},
+    schedulers::{send_event, typed},
     task::Executor,
 };
 

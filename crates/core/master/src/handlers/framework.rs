@@ -1,20 +1,15 @@
 //! The end of a framework: TEARDOWN and the failover timeout.
 
-use serde::{Deserialize, Serialize};
 use tepui_model::{ConnectionId, FrameworkId, Outcome, Reason, TaskState};
 use tepui_wire_mesos::internal;
 
-use super::{Pending, drain, executors, offers, subscribe, updates};
-use crate::{Master, allocation, master::Timer, publish, registry, status};
-
-/// Why a framework ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum End {
-    /// Its scheduler or an operator said so.
-    Teardown,
-    /// Its scheduler did not come back.
-    FailoverTimeout,
-}
+use super::{drain, executors, offers, tasks};
+use crate::{
+    Master, allocation,
+    master::Timer,
+    pending::{End, Pending},
+    publish, registry, schedulers, status,
+};
 
 /// Whether the framework has ended, or is being written as ended.
 pub(crate) fn is_completed(master: &Master, id: &str) -> bool {
@@ -58,7 +53,7 @@ pub(crate) fn remove(master: &mut Master, id: &FrameworkId, why: End) {
     shut_down_on_agents(master, id);
     end_tasks(master, id, why);
     executors::remove_all_of_framework(master, id);
-    subscribe::leave_stream(master, id, None);
+    schedulers::leave_stream(master, id, None);
     allocation::framework_removed(master, id);
     let limit = master.config.max_completed_frameworks;
     let Some((framework, forgotten)) = master.books.end_framework(id, master.now, limit) else { return };
@@ -97,9 +92,9 @@ fn end_tasks(master: &mut Master, id: &FrameworkId, why: End) {
                 message.clone(),
                 master.now,
             );
-            updates::apply_from_master(master, &task, &status);
+            tasks::apply_from_master(master, &task, &status);
         }
-        updates::complete(master, id, &task.id);
+        tasks::complete(master, id, &task.id);
         drain::check(master, &task.agent_id);
     }
 }

@@ -8,11 +8,11 @@ use tepui_wire_mesos::v1::{
     scheduler::{Event, call, event},
 };
 
-use super::subscribe::{send_event, typed};
 use crate::{
     Counter, Master,
     allocation::{self, Refusal},
     books::Offer,
+    schedulers::{send_event, typed},
 };
 
 /// For how long a declined offer is not made again, if the scheduler does not say.

@@ -6,11 +6,8 @@ use tepui_wire_mesos::v1::{
     master::{Call, call::Type},
 };
 
-use super::{
-    drain, framework, kill,
-    removal::{self, Removal},
-};
-use crate::{Master, publish};
+use super::{drain, framework, kill, removal};
+use crate::{Master, pending::Removal, publish};
 
 /// Handles a call. Calls that only read are answered by the shell and never come here.
 pub(crate) fn handle(master: &mut Master, caller: &Caller, call: Call) {

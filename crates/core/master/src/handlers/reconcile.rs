@@ -7,11 +7,11 @@ use tepui_wire_mesos::v1::{
     scheduler::{Event, call, event},
 };
 
-use super::{
-    subscribe::{send_event, typed},
-    updates,
+use crate::{
+    Counter, Framework, Master, Task,
+    schedulers::{self, send_event, typed},
+    status,
 };
-use crate::{Counter, Framework, Master, Task, status};
 
 /// RECONCILE: of these tasks or, if none is named, of all that live.
 pub(crate) fn reconcile(master: &mut Master, id: &FrameworkId, reconcile: &call::Reconcile) {
@@ -28,7 +28,7 @@ fn implicit(master: &mut Master, id: &FrameworkId) {
     let Some(framework) = master.books.frameworks().get(id) else { return };
     let statuses: Vec<TaskStatus> = framework.tasks.values().map(|task| latest(master, task)).collect();
     for status in statuses {
-        updates::send_status(master, id, status);
+        schedulers::send_status(master, id, status);
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn one(master: &mut Master, id: &FrameworkId, task: &str, agent: Opti
     let Some(framework) = master.books.frameworks().get(id) else { return };
     let agent = agent.filter(|agent| !agent.is_empty());
     if let Some(status) = answer(master, framework, task, agent) {
-        updates::send_status(master, id, status);
+        schedulers::send_status(master, id, status);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tepui_model::{AgentId, FrameworkId, Reason, TaskId, TaskState, Tick};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
@@ -14,55 +13,15 @@ use tepui_wire_mesos::{
     },
 };
 
-use super::{
-    Pending, executors, offers,
-    reconcile::time_info,
-    subscribe::{send_event, typed},
-    updates,
+use super::{executors, offers, reconcile::time_info, tasks};
+use crate::{
+    Counter, Effect, Master, Task,
+    master::Timer,
+    pending::{Pending, Removal, Silence},
+    publish, registry,
+    schedulers::{self, send_event, typed},
+    status,
 };
-use crate::{Counter, Effect, Master, Task, master::Timer, publish, registry, status};
-
-/// Why an agent is removed for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Removal {
-    /// It said so.
-    Unregistered,
-    /// Another agent registered at its address.
-    Replaced,
-    /// An operator said so.
-    Gone,
-}
-
-impl Removal {
-    fn message(self) -> &'static str {
-        match self {
-            Self::Unregistered => "the agent unregistered",
-            Self::Replaced => "a new agent registered at the same address",
-            Self::Gone => "agent has been marked gone",
-        }
-    }
-}
-
-/// Why an agent counts as unreachable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Silence {
-    /// It did not answer pings.
-    Pings,
-    /// It did not come back after the link broke.
-    Disconnected,
-    /// It did not come to this master.
-    Failover,
-}
-
-impl Silence {
-    fn message(self) -> &'static str {
-        match self {
-            Self::Pings => "health check timed out",
-            Self::Disconnected => "agent did not re-register within the timeout after disconnecting",
-            Self::Failover => "agent did not re-register within the timeout after master failover",
-        }
-    }
-}
 
 /// The link to `peer` broke.
 pub(crate) fn exited(master: &mut Master, peer: &Upid) {
@@ -256,20 +215,20 @@ fn lose_task(master: &mut Master, framework_id: &FrameworkId, id: &TaskId, lost:
     if lost.unreachable.is_some() && !task.state.is_terminal() {
         park(master, framework_id, &task, &status);
     } else {
-        updates::apply_from_master(master, &task, &status);
-        updates::complete(master, framework_id, id);
+        tasks::apply_from_master(master, &task, &status);
+        tasks::complete(master, framework_id, id);
     }
-    updates::send_status(master, framework_id, status);
+    schedulers::send_status(master, framework_id, status);
 }
 
 /// A task whose agent is out of reach waits among the unreachable ones, whatever its framework is told.
 fn park(master: &mut Master, framework_id: &FrameworkId, task: &Task, status: &v1::TaskStatus) {
-    let Some(mut parked) = updates::take(master, framework_id, &task.id) else { return };
+    let Some(mut parked) = tasks::take(master, framework_id, &task.id) else { return };
     let limit = master.config.max_unreachable_tasks_per_framework;
     let task = Arc::make_mut(&mut parked);
     task.state = TaskState::Unreachable;
     task.add_status(status);
     publish::task_updated(master, task, status);
-    updates::count_end(master, status);
+    tasks::count_end(master, status);
     master.books.remember_unreachable(framework_id, parked, limit);
 }

@@ -9,14 +9,13 @@ use tepui_model::{AgentId, ExecutorId, FrameworkId, Reason, Resources, TaskId};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{convert, internal, v1};
 
-use super::{
-    Pending, agents, drain, executors, framework, offers, recovery,
-    removal::{self, Removal},
-    updates,
-};
+use super::{agents, drain, executors, framework, offers, recovery, removal};
 use crate::{
-    Agent, AgentState, Counter, Effect, Master, Task, allocation, books::Returned, master::Timer, publish,
-    registry, status,
+    Agent, AgentState, Counter, Effect, Master, Task, allocation,
+    books::Returned,
+    master::Timer,
+    pending::{Pending, Removal},
+    publish, registry, schedulers, status,
 };
 
 /// ReregisterSlave.
@@ -189,7 +188,7 @@ fn add_task(
             master.now,
         );
         publish::task_updated(master, &task, &status);
-        updates::send_status(master, &framework_id, status);
+        schedulers::send_status(master, &framework_id, status);
     } else {
         publish::task_added(master, &task);
     }

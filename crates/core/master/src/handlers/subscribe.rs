@@ -1,39 +1,26 @@
 //! SUBSCRIBE and UPDATE_FRAMEWORK, heartbeats, and the loss of a scheduler.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
 use tepui_model::{ConnectionId, FrameworkId, Outcome, RefusalKind, Role};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{
     internal,
     v1::{
         self, FrameworkInfo,
-        scheduler::{Event, OfferConstraints, call, event},
+        scheduler::{Event, call, event},
     },
 };
 
-use super::{Pending, framework, offers};
+use super::{framework, offers};
 use crate::{
     Counter, Effect, Framework, FrameworkState, Master, allocation,
     audience::Leaver,
     books::Description,
     master::Timer,
+    pending::{Pending, Subscription},
     publish, registry,
+    schedulers::{dismiss, leave_stream, typed},
     validate::{self, Invalid, invalid},
 };
-
-/// A subscription, or an update of one, whose framework is being written.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Subscription {
-    connection: ConnectionId,
-    /// With its id.
-    info: FrameworkInfo,
-    suppressed: BTreeSet<Role>,
-    constraints: Option<OfferConstraints>,
-    /// Whether the framework had a scheduler when this began.
-    was_connected: bool,
-}
 
 /// SUBSCRIBE: what is wrong in meaning is told on a stream that then ends.
 pub(crate) fn subscribe(master: &mut Master, from: ConnectionId, subscribe: call::Subscribe) {
@@ -249,34 +236,4 @@ fn disconnect(master: &mut Master, id: &FrameworkId) {
     }
     master.timers.set(Timer::Failover(id.clone()), deadline);
     master.write([write]);
-}
-
-/// Ends a framework's stream, if it has one, with an ERROR if there is something to say.
-pub(crate) fn leave_stream(master: &mut Master, id: &FrameworkId, error: Option<&str>) {
-    let Some(connection) = master.books.leave_stream(id) else { return };
-    master.audience.remove_scheduler(connection);
-    master.timers.cancel(&Timer::Heartbeat(connection));
-    match error {
-        Some(error) => dismiss(master, connection, error.to_owned()),
-        None => master.out.push(Effect::CloseStream { to: connection }),
-    }
-}
-
-/// Says why on an open stream, and ends it.
-fn dismiss(master: &mut Master, connection: ConnectionId, message: String) {
-    let event = Event { error: Some(event::Error { message }), ..typed(event::Type::Error) };
-    master.out.push(Effect::SendEvent { to: connection, event: Box::new(event) });
-    master.out.push(Effect::CloseStream { to: connection });
-}
-
-/// An event of this type with nothing in it.
-pub(crate) fn typed(r#type: event::Type) -> Event {
-    Event { r#type: Some(r#type as i32), ..Event::default() }
-}
-
-/// Sends an event to a framework's scheduler; lost if that is not there.
-pub(crate) fn send_event(master: &mut Master, id: &FrameworkId, event: Event) {
-    if let Some(to) = master.books.frameworks().get(id).and_then(|framework| framework.connection) {
-        master.out.push(Effect::SendEvent { to, event: Box::new(event) });
-    }
 }

@@ -1,27 +1,12 @@
-//! Status updates: from agents, and those that the master makes itself; and what tasks hold meanwhile.
-
-use std::sync::Arc;
+//! Status updates of agents. Must not live here: those that the master makes itself, and what an end of a task means (`tasks`).
 
 use bytes::Bytes;
-use tepui_model::{AgentId, FrameworkId, Source, TaskId, TaskState};
+use tepui_model::{AgentId, FrameworkId, TaskState};
 use tepui_wire_libprocess::Upid;
-use tepui_wire_mesos::{
-    internal,
-    v1::{
-        TaskStatus,
-        scheduler::{Event, event},
-    },
-};
+use tepui_wire_mesos::{internal, v1::TaskStatus};
 
-use super::{
-    drain,
-    subscribe::{send_event, typed},
-};
-use crate::{
-    Counter, Master, Task,
-    allocation::{self, Refusal},
-    publish,
-};
+use super::{agents, drain, tasks};
+use crate::{Counter, Master, publish, schedulers};
 
 /// StatusUpdate of an agent. It goes to the scheduler whether or not the task is known: only the scheduler's
 /// acknowledgement stops the agent from sending it again.
@@ -35,7 +20,7 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
             "Ignoring an update of task '{}' from agent {agent_id} at {from}, which is not registered",
             update.status.task_id.value
         ));
-        return super::agents::prompt_reregistration(master, from);
+        return agents::prompt_reregistration(master, from);
     };
     let agent_id = agent.id.clone();
     let Some(framework) = master.books.frameworks().get(update.framework_id.value.as_str()) else {
@@ -73,7 +58,7 @@ pub(crate) fn status_update(master: &mut Master, from: &Upid, message: internal:
     let valid = apply(master, &framework_id, &agent_id, &status, uuid.as_ref(), update.latest_state);
     let counter = if valid { Counter::ValidStatusUpdates } else { Counter::InvalidStatusUpdates };
     master.counters.add(counter);
-    send_status(master, &framework_id, status);
+    schedulers::send_status(master, &framework_id, status);
 }
 
 fn is_stale_copy(
@@ -101,83 +86,17 @@ fn apply(
         return false;
     };
     if change.ended {
-        release(master, &task);
+        tasks::release(master, &task);
     }
     if !change.repeated {
         publish::task_updated(master, &task, status);
     }
     if change.ended {
-        count_end_as(master, task.state, status);
+        tasks::count_end_as(master, task.state, status);
     }
     if uuid.is_none() && task.state.is_terminal() {
-        complete(master, framework_id, &task.id);
+        tasks::complete(master, framework_id, &task.id);
         drain::check(master, agent_id);
     }
     true
-}
-
-/// A state that the master itself decides on, of a task that it knows.
-pub(crate) fn apply_from_master(master: &mut Master, task: &Task, status: &TaskStatus) {
-    let Some((task, was_live)) = master.books.settle_task(&task.framework_id, &task.id, status) else {
-        return;
-    };
-    if was_live {
-        release(master, &task);
-        publish::task_updated(master, &task, status);
-        count_end(master, status);
-    }
-}
-
-/// Gives back what a task held that has just ended.
-fn release(master: &mut Master, task: &Task) {
-    allocation::recover(master, &task.framework_id, &task.agent_id, &task.resources, Refusal::None);
-}
-
-/// Takes a task out of the framework's live ones; gives back what it still holds.
-pub(crate) fn take(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) -> Option<Arc<Task>> {
-    let task = master.books.remove_task(framework_id, id)?;
-    if !task.state.is_terminal() && !task.state.is_unreachable() {
-        release(master, &task);
-    }
-    Some(task)
-}
-
-/// A task is over: it is remembered as completed.
-pub(crate) fn complete(master: &mut Master, framework_id: &FrameworkId, id: &TaskId) {
-    let Some(task) = take(master, framework_id, id) else { return };
-    let limit = master.config.max_completed_tasks_per_framework;
-    master.books.remember_completed(framework_id, task, limit);
-}
-
-/// Sends a status to a framework's scheduler; lost if that is not there.
-pub(crate) fn send_status(master: &mut Master, id: &FrameworkId, status: TaskStatus) {
-    send_event(master, id, Event { update: Some(event::Update { status }), ..typed(event::Type::Update) });
-}
-
-/// Counts a status that ends a task, by state and by who said so and why.
-pub(crate) fn count_end(master: &mut Master, status: &TaskStatus) {
-    if let Some(state) = TaskState::from_number(status.state) {
-        count_end_as(master, state, status);
-    }
-}
-
-/// The same where the task's state is ahead of the status.
-fn count_end_as(master: &mut Master, state: TaskState, status: &TaskStatus) {
-    let counter = match state {
-        TaskState::Finished => Counter::TasksFinished,
-        TaskState::Failed => Counter::TasksFailed,
-        TaskState::Killed => Counter::TasksKilled,
-        TaskState::Error => Counter::TasksError,
-        TaskState::Lost => Counter::TasksLost,
-        TaskState::Dropped => Counter::TasksDropped,
-        TaskState::Gone => Counter::TasksGone,
-        TaskState::GoneByOperator => Counter::TasksGoneByOperator,
-        _ => return,
-    };
-    master.counters.add(counter);
-    let source = status.source.and_then(Source::from_number);
-    let reason = status.reason.and_then(tepui_model::Reason::from_number);
-    if let (Some(source), Some(reason)) = (source, reason) {
-        master.counters.add_end(state, source, reason);
-    }
 }

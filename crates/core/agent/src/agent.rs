@@ -24,7 +24,7 @@ use crate::{
     registration::Registration,
     snapshot::{FrameworkView, Phase},
     timers::Timer,
-    update_stream::Streams,
+    update_streams::Updates,
 };
 
 /// A drain under way.
@@ -55,7 +55,7 @@ pub struct Agent {
     /// Containers that were launched through the agent's own API.
     pub(crate) nested: Nested,
     pub(crate) probes: Probes,
-    pub(crate) streams: Streams,
+    pub(crate) updates: Updates,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: Outbox,
     pub(crate) gc: Gc,
@@ -86,7 +86,7 @@ impl Agent {
             connections: BTreeMap::new(),
             nested: Nested::default(),
             probes: Probes::default(),
-            streams: Streams::new(),
+            updates: Updates::default(),
             timers: Timers::new(),
             out: Outbox::default(),
             gc,

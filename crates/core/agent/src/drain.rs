@@ -60,8 +60,7 @@ impl Agent {
             .frameworks
             .iter()
             .flat_map(|(id, framework)| framework.tasks.keys().map(move |task| (id, task)));
-        let streams =
-            self.streams.iter().flat_map(|(id, streams)| streams.keys().map(move |task| (id, task)));
+        let streams = self.updates.iter().map(|(id, task, _)| (id, task));
         tasks.chain(streams).all(|(framework, task)| self.is_end_acknowledged(framework, task))
     }
 }

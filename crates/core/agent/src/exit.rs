@@ -200,9 +200,10 @@ impl Agent {
 
     /// Moves a framework to the history once nothing of it is left.
     pub(crate) fn finish_framework(&mut self, _now: Tick, framework_id: &FrameworkId) {
-        let over = self.frameworks.get(framework_id).is_some_and(|framework| {
-            framework.executors.is_empty() && !self.streams.contains_key(framework_id)
-        });
+        let over = self
+            .frameworks
+            .get(framework_id)
+            .is_some_and(|framework| framework.executors.is_empty() && self.updates.count(framework_id) == 0);
         if over && let Some(framework) = self.frameworks.remove(framework_id) {
             self.completed_frameworks.push_back(Arc::new(framework_view(&framework)));
             if framework.terminating {

@@ -10,7 +10,7 @@ use tepui_wire_mesos::v1;
 use crate::{
     agent::Agent,
     report::Report,
-    update_stream::{BLOCKED_MAX, Blocked, PENDING_MAX, Stream},
+    update_stream::{Blocked, Stream},
 };
 
 impl Agent {
@@ -29,12 +29,11 @@ impl Agent {
                 self.out.reply(from, Outcome::Accepted);
                 self.executor_update(now, framework, executor, *status);
             }
-            Some(stream) if stream.blocked.len() < BLOCKED_MAX => {
-                stream.blocked.push_back(Blocked { from, executor: executor.clone(), status });
-            }
-            Some(_) => {
-                let words = format!("Too many updates of task '{task}' wait to be acknowledged");
-                self.out.reply(from, RefusalKind::Unavailable.because(words));
+            Some(stream) => {
+                if !stream.wait(Blocked { from, executor: executor.clone(), status }) {
+                    let words = format!("Too many updates of task '{task}' wait to be acknowledged");
+                    self.out.reply(from, RefusalKind::Unavailable.because(words));
+                }
             }
         }
     }
@@ -43,21 +42,19 @@ impl Agent {
     /// it, and is asked for it when there is room.
     pub(crate) fn misses(&mut self, framework: &FrameworkId, status: &v1::TaskStatus) -> bool {
         let stream = self.full_stream(framework, &(&status.task_id).into(), status.uuid.as_ref());
-        stream.map(|stream| stream.missed = true).is_some()
+        stream.map(Stream::miss).is_some()
     }
 
     /// Whether there is no room even for an update that an executor brings when it comes back.
     pub(crate) fn has_no_room(&self, framework: &FrameworkId, status: &v1::TaskStatus) -> bool {
-        let streams = self.streams.get(framework);
-        streams.and_then(|streams| streams.get(status.task_id.value.as_str())).is_some_and(|stream| {
-            stream.pending.len() >= PENDING_MAX + BLOCKED_MAX && stream.blocks(status.uuid.as_ref())
-        })
+        let stream = self.updates.get(framework, &(&status.task_id).into());
+        stream.is_some_and(|stream| stream.is_overfull(status.uuid.as_ref()))
     }
 
     /// What a check has shown. Without room only the last of it is kept.
     pub(crate) fn report_check(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId, report: Report) {
         if let Some(stream) = self.full_stream(framework, task, None) {
-            stream.owed = Some(Box::new(report));
+            stream.owe(report);
             return;
         }
         self.report(now, framework, task, TaskState::Running, Source::Executor, report);
@@ -69,17 +66,17 @@ impl Agent {
         task: &TaskId,
         uuid: Option<&Bytes>,
     ) -> Option<&mut Stream> {
-        self.streams.get_mut(framework)?.get_mut(task).filter(|stream| stream.blocks(uuid))
+        self.updates.get_mut(framework, task).filter(|stream| stream.blocks(uuid))
     }
 
     /// An update was acknowledged: what waited is taken, as far as there is room.
     pub(crate) fn room_made(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         loop {
-            let stream = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task));
-            let Some(stream) = stream.filter(|stream| stream.pending.len() < PENDING_MAX) else { return };
-            let Some(Blocked { from, executor, status }) = stream.blocked.pop_front() else {
-                let (owed, missed) = (stream.owed.take(), std::mem::take(&mut stream.missed));
-                if let Some(report) = owed.filter(|_| !stream.latest.is_terminal()) {
+            let stream = self.updates.get_mut(framework, task);
+            let Some(stream) = stream.filter(|stream| stream.has_room()) else { return };
+            let Some(Blocked { from, executor, status }) = stream.take_waiting() else {
+                let (owed, missed) = stream.take_owed();
+                if let Some(report) = owed {
                     self.report(now, framework, task, TaskState::Running, Source::Executor, *report);
                 }
                 if missed {
@@ -101,7 +98,7 @@ impl Agent {
 
     /// Nothing is said any more of what these wait for.
     pub(crate) fn release(&mut self, stream: Stream) {
-        for Blocked { from, .. } in stream.blocked {
+        for Blocked { from, .. } in stream.into_waiting() {
             self.out.reply(from, Outcome::Accepted);
         }
     }

@@ -1,44 +1,20 @@
 //! What must always hold in the agent's books. Must not live here: rules that span several parties (the simulator has them).
 
-use tepui_model::TaskState;
-
 use crate::{
     agent::Agent,
     executors::{Executor, Stage},
     snapshot::{ExecutorState, Phase},
     timers::Timer,
-    update_stream::PENDING_MAX,
 };
 
 impl Agent {
     /// Looks for streams that contradict themselves.
     pub(crate) fn check_streams(&self) -> Result<(), String> {
-        for (framework, streams) in &self.streams {
-            for (task, stream) in streams {
-                let name = format!("stream of task {task} of framework {framework}");
-                let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
-                if stream.in_flight != self.timers.at(&timer).is_some() {
-                    return Err(format!("{name}: in flight and its timer disagree"));
-                }
-                if stream.in_flight && stream.acknowledging {
-                    return Err(format!("{name}: in flight although acknowledged"));
-                }
-                if stream.in_flight && !stream.pending.front().is_some_and(|head| head.durable) {
-                    return Err(format!("{name}: forwarded before it was durable"));
-                }
-                if stream.pending.len() < PENDING_MAX && !stream.blocked.is_empty() {
-                    return Err(format!("{name}: a call waits for room that is there"));
-                }
-                if stream.pending.len() != stream.pending_ids.len() {
-                    return Err(format!("{name}: an update is in it twice"));
-                }
-                let ends = stream.pending.iter().rev().skip(1);
-                if ends.clone().any(|pending| {
-                    TaskState::from_number(pending.update.status.state).is_some_and(TaskState::is_terminal)
-                }) {
-                    return Err(format!("{name}: something follows a terminal state"));
-                }
-            }
+        for (framework, task, stream) in self.updates.iter() {
+            let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
+            stream
+                .check(self.timers.at(&timer).is_some())
+                .map_err(|what| format!("stream of task {task} of framework {framework}: {what}"))?;
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Agent {
         let partition_aware = state.partition_aware();
         let Some(executor) = state.executor_of(task) else {
             let is_it = |over: &Arc<v1::Task>| over.task_id.value == task.as_str();
-            let reported = self.streams.get(framework).is_some_and(|streams| streams.contains_key(task))
+            let reported = self.updates.has(framework, task)
                 || state.executors.values().any(|executor| executor.completed_tasks.iter().any(is_it))
                 || state
                     .completed_executors

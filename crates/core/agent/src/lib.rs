@@ -45,6 +45,7 @@ mod settings;
 pub mod snapshot;
 mod timers;
 mod update_stream;
+mod update_streams;
 mod updates;
 pub mod views;
 

@@ -339,8 +339,8 @@ impl Agent {
         if stream.is_over() {
             return true;
         }
-        if stream.latest != TaskState::Staging || !stream.pending.is_empty() {
-            self.streams.entry(framework.clone()).or_default().insert((&task.task_id).into(), stream);
+        if stream.is_begun() {
+            self.updates.of(framework, &(&task.task_id).into(), || stream);
         }
         false
     }

@@ -136,7 +136,7 @@ impl Agent {
         // The scheduler may use the id again as soon as it has acknowledged; that is being written down.
         self.acknowledgement_durable(now, framework, &task);
         // An end that is on its way is the id's last word.
-        let ended = self.streams.get(framework).is_some_and(|streams| streams.contains_key(&task));
+        let ended = self.updates.has(framework, &task);
         let known =
             ended || self.frameworks.get(framework).is_some_and(|known| known.tasks.contains_key(&task));
         let accepted = ours && !stopping && !known;

@@ -1,10 +1,10 @@
 //! Status updates on their way from an executor to the master: one stream for each task, its head in flight until it is
 //! acknowledged. Must not live here: who may send an update (see `executor_api`), and what an executor's end means (see `exit`).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tepui_core_kit::{Backoff, Waits};
+use tepui_core_kit::Backoff;
 use tepui_model::{ContainerId, ExecutorId, FrameworkId, Reason, Source, TaskId, TaskState, Tick};
 use tepui_wire_mesos::{internal, v1};
 
@@ -141,19 +141,16 @@ impl Agent {
                 }
             }
         };
-        let streams = self.streams.entry(framework.clone()).or_default();
         if !known
-            && !streams.contains_key(task)
-            && streams.len() >= MAX_UNKNOWN_TASKS + self.known_tasks(framework)
+            && !self.updates.has(framework, task)
+            && self.updates.count(framework) >= MAX_UNKNOWN_TASKS + self.known_tasks(framework)
         {
             self.stats.invalid_status_updates += 1;
-            self.drop_empty_streams(framework);
             return;
         }
         self.apply_status(framework, task, &update.status);
-        let Some(streams) = self.streams.get_mut(framework) else { return };
-        let stream = streams.entry(task.clone()).or_insert_with(|| Stream::new(run, !known));
-        let record = stream.run.clone().map(|run| Checkpoint::UpdateAppended {
+        let stream = self.updates.of(framework, task, || Stream::new(run, !known));
+        let record = stream.run().cloned().map(|run| Checkpoint::UpdateAppended {
             run,
             task_id: task.clone(),
             record: Box::new(internal::StatusUpdateRecord {
@@ -176,12 +173,6 @@ impl Agent {
         self.frameworks.get(framework).map_or(0, |framework| framework.tasks.len())
     }
 
-    pub(crate) fn drop_empty_streams(&mut self, framework: &FrameworkId) {
-        if self.streams.get(framework).is_some_and(BTreeMap::is_empty) {
-            self.streams.remove(framework);
-        }
-    }
-
     /// Deals with an update that was sent before, or that comes after the task's end.
     fn repeated(
         &mut self,
@@ -190,20 +181,13 @@ impl Agent {
         uuid: &Bytes,
         from: Option<&ExecutorId>,
     ) -> bool {
-        match self.streams.get(framework).and_then(|streams| streams.get(task)) {
+        match self.updates.get(framework, task) {
             Some(stream) => {
-                if stream.pending_ids.contains(uuid) {
-                    // One that is still being written is acknowledged once it is.
-                    if stream.find(uuid).is_some_and(|pending| pending.durable) {
-                        self.acknowledge_to_executor(framework, task, uuid, from);
-                    }
-                    return true;
-                }
-                if stream.acknowledged.contains(uuid) || stream.latest.is_terminal() {
+                let repeats = stream.repeats(uuid);
+                if repeats == Some(true) {
                     self.acknowledge_to_executor(framework, task, uuid, from);
-                    return true;
                 }
-                false
+                repeats.is_some()
             }
             None => {
                 // The end of a task that is over already, from an executor that did not see its acknowledgement.
@@ -273,15 +257,11 @@ impl Agent {
         uuid: &Bytes,
         executor: Option<&ExecutorId>,
     ) {
-        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+        let Some(stream) = self.updates.get_mut(framework, task) else {
             return;
         };
-        if let Some(pending) =
-            stream.pending.iter_mut().rev().find(|pending| pending.update.uuid.as_ref() == Some(uuid))
-        {
-            pending.durable = true;
-        }
-        if !stream.unknown {
+        stream.written(uuid);
+        if !stream.is_unknown() {
             self.acknowledge_to_executor(framework, task, uuid, executor);
         }
         self.forward(now, framework, task);
@@ -304,32 +284,25 @@ impl Agent {
         if self.phase != Phase::Running {
             return;
         }
-        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+        let Some(stream) = self.updates.get_mut(framework, task) else {
             return;
         };
-        if stream.in_flight
-            || stream.acknowledging
-            || !stream.pending.front().is_some_and(|head| head.durable)
-        {
+        if !stream.is_ready() {
             return;
         }
         let first = self.config.status_update_retry_interval_min.max(SHORTEST_RETRY);
         let max = self.config.status_update_retry_interval_max.max(first);
-        stream.waits = Waits::new(Backoff { first, max });
+        stream.restart(Backoff { first, max });
         self.send_head(now, framework, task);
     }
 
     fn send_head(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
         let Some(master) = &self.master else { return };
-        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
+        let Some((update, wait)) = self.updates.get_mut(framework, task).and_then(Stream::send) else {
             return;
         };
-        let Some(head) = stream.pending.front() else { return };
-        let mut update = head.update.clone();
-        update.latest_state = Some(stream.latest.number());
-        stream.in_flight = true;
         let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
-        self.timers.set(timer, now + stream.waits.full());
+        self.timers.set(timer, now + wait);
         if let Some(task) = self
             .frameworks
             .get_mut(framework)
@@ -346,10 +319,8 @@ impl Agent {
 
     /// Sends an update again that was not acknowledged, and waits twice as long.
     pub(crate) fn retry(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
-        let Some(stream) = self.streams.get_mut(framework).and_then(|streams| streams.get_mut(task)) else {
-            return;
-        };
-        if !stream.in_flight || self.phase != Phase::Running {
+        let in_flight = self.updates.get(framework, task).is_some_and(Stream::is_in_flight);
+        if !in_flight || self.phase != Phase::Running {
             return;
         }
         self.stats.status_update_retries += 1;
@@ -358,23 +329,17 @@ impl Agent {
 
     /// Without a master nothing is in flight.
     pub(crate) fn pause_updates(&mut self) {
-        for (framework, streams) in &mut self.streams {
-            for (task, stream) in streams {
-                if stream.in_flight {
-                    stream.in_flight = false;
-                    self.timers.cancel(&Timer::Retry { framework: framework.clone(), task: task.clone() });
-                }
+        for (framework, task, stream) in self.updates.iter_mut() {
+            if stream.pause() {
+                self.timers.cancel(&Timer::Retry { framework: framework.clone(), task: task.clone() });
             }
         }
     }
 
     /// With a master again every head goes out.
     pub(crate) fn resume_updates(&mut self, now: Tick) {
-        let heads: Vec<(FrameworkId, TaskId)> = self
-            .streams
-            .iter()
-            .flat_map(|(framework, streams)| streams.keys().map(|task| (framework.clone(), task.clone())))
-            .collect();
+        let heads: Vec<(FrameworkId, TaskId)> =
+            self.updates.iter().map(|(framework, task, _)| (framework.clone(), task.clone())).collect();
         for (framework, task) in heads {
             self.forward(now, &framework, &task);
         }
@@ -391,19 +356,14 @@ impl Agent {
             self.stats.dropped_messages += 1;
             return;
         }
-        let Some(stream) = self.streams.get_mut(&framework).and_then(|streams| streams.get_mut(&task)) else {
+        let stream = self.updates.get_mut(&framework, &task);
+        let Some(stream) = stream.and_then(|it| it.acknowledge(&message.uuid).then_some(it)) else {
             self.stats.dropped_messages += 1;
             return;
         };
-        let is_head = stream.head_uuid() == Some(&message.uuid);
-        if !is_head || stream.acknowledging || !stream.pending.front().is_some_and(|head| head.durable) {
-            self.stats.dropped_messages += 1;
-            return;
-        }
-        stream.in_flight = false;
-        stream.acknowledging = true;
+        let run = stream.run().cloned();
         self.timers.cancel(&Timer::Retry { framework: framework.clone(), task: task.clone() });
-        let record = stream.run.clone().map(|run| Checkpoint::UpdateAppended {
+        let record = run.map(|run| Checkpoint::UpdateAppended {
             run,
             task_id: task.clone(),
             record: Box::new(internal::StatusUpdateRecord {
@@ -423,24 +383,19 @@ impl Agent {
 
     /// Whether the scheduler has acknowledged the end of a task, which may not be written down yet.
     pub(crate) fn is_end_acknowledged(&self, framework: &FrameworkId, task: &TaskId) -> bool {
-        self.streams.get(framework).and_then(|streams| streams.get(task)).is_some_and(|stream| {
-            stream.acknowledging && stream.pending.len() == 1 && stream.latest.is_terminal()
-        })
+        self.updates.get(framework, task).is_some_and(Stream::is_end_acknowledged)
     }
 
     /// The acknowledgement cannot be lost any more: the task's next update may go, or the task is over.
     pub(crate) fn acknowledgement_durable(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
-        let Some(streams) = self.streams.get_mut(framework) else { return };
-        let Some(stream) = streams.get_mut(task).filter(|stream| stream.acknowledging) else { return };
-        stream.acknowledging = false;
-        stream.pop();
+        let stream = self.updates.get_mut(framework, task);
+        let Some(stream) = stream.and_then(|it| it.acknowledged().then_some(it)) else { return };
         if !stream.is_over() {
             self.forward(now, framework, task);
             self.room_made(now, framework, task);
             return;
         }
-        streams.remove(task);
-        self.drop_empty_streams(framework);
+        self.updates.remove(framework, task);
         self.task_over(now, framework, task);
     }
 
@@ -472,7 +427,7 @@ impl Agent {
 
     /// Forgets all updates of a framework, without a word to anyone.
     pub(crate) fn drop_streams(&mut self, framework: &FrameworkId) {
-        for (task, stream) in self.streams.remove(framework).unwrap_or_default() {
+        for (task, stream) in self.updates.take_all(framework) {
             self.timers.cancel(&Timer::Retry { framework: framework.clone(), task });
             self.release(stream);
         }

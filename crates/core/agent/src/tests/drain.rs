@@ -112,8 +112,7 @@ fn executors_may_stay() {
     rig.acknowledge_all(&effects);
     // The end of what was refused wants to be acknowledged, too.
     assert!(rig.agent.drain.is_some());
-    let dropped =
-        rig.agent.streams.values().flat_map(|streams| streams.values()).next().unwrap().check_head();
+    let dropped = rig.agent.updates.iter().next().unwrap().2.check_head();
     rig.acknowledge(&dropped);
     assert!(rig.agent.drain.is_none());
     assert_eq!(event_types(&rig.run(aware(), executor_task("v", "e"))), [Event::Launch]);

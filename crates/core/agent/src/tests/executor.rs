@@ -138,7 +138,7 @@ fn subscription_and_updates() {
     let unknown = updates(&effects).remove(0);
     assert_eq!(unknown.status.container_status, None);
     rig.acknowledge(&unknown);
-    assert_eq!(rig.agent.streams[FRAMEWORK].len(), 1, "nothing stays of it");
+    assert_eq!(rig.agent.updates.count(&FRAMEWORK.into()), 1, "nothing stays of it");
 }
 
 #[test]

@@ -252,8 +252,8 @@ impl World {
                 let own = self.agent.frameworks.get(FRAMEWORK).is_some_and(|known| {
                     known.tasks.get(task.as_str()).is_some_and(|known| known.as_str() == executor)
                 });
-                let over = self.agent.streams.get(FRAMEWORK).and_then(|streams| streams.get(task.as_str()));
-                if over.is_some_and(|stream| stream.latest.is_terminal()) {
+                let over = self.agent.updates.get(&FRAMEWORK.into(), &task.as_str().into());
+                if over.is_some_and(|stream| stream.latest().is_terminal()) {
                     self.late.insert(status.uuid.clone().unwrap().to_vec());
                 }
                 if own {
@@ -317,7 +317,7 @@ impl World {
         }
         self.drain();
         assert!(self.agent.frameworks.is_empty(), "{:#?}", self.agent.frameworks);
-        assert!(self.agent.streams.is_empty(), "{:#?}", self.agent.streams);
+        assert!(self.agent.updates.is_empty(), "{:#?}", self.agent.updates);
         let known: BTreeSet<_> = self.heard.union(&self.late).cloned().collect();
         let lost: Vec<_> = self.acknowledged.difference(&known).collect();
         assert!(lost.is_empty(), "acknowledged and never heard of: {lost:?}");

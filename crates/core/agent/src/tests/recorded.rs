@@ -209,5 +209,5 @@ fn ours_says_what_the_real_one_said() {
     }
     assert!(replay.said.is_empty(), "{:?}", replay.said);
     replay.rig.persist();
-    assert!(replay.rig.agent.streams.is_empty(), "everything was acknowledged");
+    assert!(replay.rig.agent.updates.is_empty(), "everything was acknowledged");
 }

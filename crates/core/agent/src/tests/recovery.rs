@@ -125,7 +125,7 @@ fn a_command_that_ended_meanwhile() {
         // And once more: it died before the acknowledgement came.
         let mut rig = Rig::recovered(disk.containers(&ContainerState::Unknown));
         rig.register_quietly();
-        let again = rig.agent.streams.values().flat_map(|streams| streams.values()).count();
+        let again = rig.agent.updates.iter().count();
         assert_eq!(again, 1, "the same update, not another");
         assert_eq!(rig.reregister_states(), [state]);
     }
@@ -200,7 +200,7 @@ fn what_was_acknowledged_before_is_not_told_again() {
     let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
     rig.effects();
     assert_eq!(
-        rig.agent.streams[FRAMEWORK].keys().map(|task| task.as_str()).collect::<Vec<_>>(),
+        rig.agent.updates.iter().map(|(_, task, _)| task.as_str()).collect::<Vec<_>>(),
         ["t"],
         "nothing was said of the other"
     );
@@ -376,6 +376,6 @@ fn an_ended_executor_whose_task_never_ended_is_reported() {
     let mut rig = Rig::recovered(recovered);
     rig.effects();
     rig.register();
-    assert!(rig.agent.streams.values().any(|streams| streams.contains_key("t")));
-    assert_eq!(rig.agent.streams[FRAMEWORK]["t"].latest, TaskState::Gone);
+    assert!(rig.agent.updates.has(&FRAMEWORK.into(), &"t".into()));
+    assert_eq!(rig.agent.updates.get(&FRAMEWORK.into(), &"t".into()).unwrap().latest(), TaskState::Gone);
 }

@@ -227,7 +227,7 @@ fn the_end_of_an_unknown_framework_ends_its_updates() {
     });
     assert_eq!(updates(&effects).len(), 1);
     rig.message(internal::ShutdownFrameworkMessage { framework_id });
-    assert!(rig.agent.streams.is_empty());
+    assert!(rig.agent.updates.is_empty());
     assert!(updates(&rig.pass(Duration::from_secs(60))).is_empty());
 }
 

@@ -128,7 +128,7 @@ fn an_id_may_be_used_again_once_its_end_is_acknowledged() {
     let effects = rig.exited(&container, 0);
     assert!(effects.iter().all(|effect| !matches!(effect, Effect::Launch(_))));
     // Acknowledge up to the last, whose record is still being written.
-    let mut open = rig.agent.streams[FRAMEWORK]["t"].check_head();
+    let mut open = rig.agent.updates.get(&FRAMEWORK.into(), &"t".into()).unwrap().check_head();
     for last in [false, false, true] {
         rig.durable = !last;
         let effects = rig.acknowledge(&open);

@@ -78,7 +78,7 @@ fn retries_double_up_to_ten_minutes() {
     assert_eq!(rig.agent.current_stats(rig.now).status_update_retries, 8);
     assert_eq!(rig.acknowledge_all(&[]).len(), 0);
     rig.acknowledge(&first);
-    assert!(rig.agent.streams[FRAMEWORK].contains_key("t"), "the task goes on");
+    assert!(rig.agent.updates.has(&FRAMEWORK.into(), &"t".into()), "the task goes on");
 }
 
 #[test]
@@ -161,12 +161,12 @@ fn unknown_tasks_do_not_fill_the_memory() {
     for n in 0..1500 {
         rig.update("e", status(&format!("unknown-{n}"), TaskState::Running, 1));
     }
-    assert_eq!(rig.agent.streams[FRAMEWORK].len(), 1000 + known.len());
+    assert_eq!(rig.agent.updates.count(&FRAMEWORK.into()), 1000 + known.len());
     assert_eq!(rig.agent.current_stats(rig.now).invalid_status_updates, 500 - known.len() as u64);
     for id in known {
         assert_eq!(states(&rig.update("e", status(id, TaskState::Running, 1))), [TaskState::Running]);
     }
-    assert_eq!(rig.agent.streams[FRAMEWORK].len(), 1000 + 2 * known.len());
+    assert_eq!(rig.agent.updates.count(&FRAMEWORK.into()), 1000 + 2 * known.len());
 }
 
 /// By the state that the task has come to.

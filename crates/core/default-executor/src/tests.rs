@@ -1,5 +1,8 @@
 //! Stories, each as a table of what happens and what is asked for then.
 
+mod calls;
+mod ends;
+
 use std::time::Duration;
 
 use tepui_core_checks::{Outcome, ProbeId};

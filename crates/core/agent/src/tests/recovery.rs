@@ -9,10 +9,10 @@ use tepui_wire_mesos::{
 };
 
 use super::{
-    AGENT, FRAMEWORK, Rig, aware, command_task, disk::Disk, event_types, executor_task, launch, master,
-    replies, sent, states, status, updates,
+    AGENT, FRAMEWORK, Rig, aware, checkpoints, command_task, disk::Disk, event_types, executor_task, launch,
+    master, replies, sent, states, status, updates,
 };
-use crate::{ContainerState, Effect, Exit, Phase, Recovered};
+use crate::{ContainerState, Effect, Exit, Phase, Recovered, Removal};
 
 /// An agent that runs one command and whose disk is watched. The updates were acknowledged if `acknowledged`.
 fn command(acknowledged: bool) -> (Disk, ContainerId) {
@@ -378,4 +378,52 @@ fn an_ended_executor_whose_task_never_ended_is_reported() {
     rig.register();
     assert!(rig.agent.updates.has(&FRAMEWORK.into(), &"t".into()));
     assert_eq!(rig.agent.updates.get(&FRAMEWORK.into(), &"t".into()).unwrap().latest(), TaskState::Gone);
+}
+
+#[test]
+fn what_has_not_changed_is_not_written_again() {
+    let (mut disk, _) = command(true);
+    let mut rig = Rig::recovered(disk.containers(&ContainerState::Alive));
+    assert!(checkpoints(&rig.effects()).is_empty());
+}
+
+/// The last agent died between the end of an executor and the removal of what it left.
+#[test]
+fn what_is_over_is_tidied_up() {
+    let (mut disk, container) = command(true);
+    let mut recovered = disk.containers(&ContainerState::Unknown);
+    let executor = &mut recovered.frameworks[0].executors[0];
+    executor.completed = true;
+    executor.tasks.clear();
+    let mut rig = Rig::recovered(recovered);
+    let removed = rig.effects().into_iter().any(|effect| {
+        matches!(effect, Effect::RemoveCheckpoint(Removal::Run(run)) if run.container_id == container)
+    });
+    assert!(removed && rig.agent.frameworks.is_empty());
+}
+
+/// As many tasks of an executor are remembered as the flag says, also of those that ended before the restart.
+#[test]
+fn only_so_many_completed_tasks_come_back() {
+    for (keep, remembered) in
+        [(0, &[][..]), (1, &["c"]), (2, &["b", "c"]), (3, &["a", "b", "c"]), (9, &["a", "b", "c"])]
+    {
+        let mut rig = Rig::new();
+        rig.disk = Some(Disk::default());
+        rig.register();
+        rig.with_executor(aware());
+        for (n, id) in (1..).zip(["a", "b", "c"]) {
+            rig.run(aware(), executor_task(id, "e"));
+            let effects = rig.update("e", status(id, TaskState::Finished, n));
+            rig.acknowledge_all(&effects);
+        }
+        let mut config = super::config();
+        config.max_completed_tasks_per_executor = keep;
+        let mut disk = rig.disk.take().unwrap();
+        let rig = Rig::with(config, disk.containers(&ContainerState::Alive));
+        let snapshot = rig.agent.snapshot(rig.now);
+        let completed = snapshot.frameworks[0].executors[0].completed_tasks.iter();
+        let completed: Vec<&str> = completed.map(|task| task.task_id.value.as_str()).collect();
+        assert_eq!(completed, remembered, "{keep}");
+    }
 }

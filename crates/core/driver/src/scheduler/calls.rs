@@ -83,3 +83,60 @@ pub fn reconcile<'a>(tasks: impl IntoIterator<Item = (&'a str, Option<AgentId>)>
 pub fn message(agent_id: AgentId, executor_id: ExecutorId, data: Bytes) -> Call {
     Call { message: Some(call::Message { agent_id, executor_id, data }), ..of(call::Type::Message) }
 }
+
+#[cfg(test)]
+mod tests {
+    use tepui_wire_mesos::json;
+
+    use super::*;
+
+    #[test]
+    fn what_each_says() {
+        let info = FrameworkInfo { user: "u".to_owned(), name: "n".to_owned(), ..FrameworkInfo::default() };
+        let (agent, task) = (AgentId { value: "a".to_owned() }, TaskId { value: "t".to_owned() });
+        let executor = ExecutorId { value: "e".to_owned() };
+        let offers = || vec![OfferId { value: "o".to_owned() }];
+        let filters = || Some(Filters { refuse_seconds: Some(2.0) });
+        let receipt =
+            Receipt { agent_id: agent.clone(), task_id: task.clone(), uuid: Bytes::from_static(b"id") };
+        for (call, text) in [
+            (
+                subscribe(info, vec!["r".to_owned()], None),
+                r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"},"suppressed_roles":["r"]}}"#,
+            ),
+            (teardown(), r#"{"type":"TEARDOWN"}"#),
+            (
+                accept(offers(), Vec::new(), filters()),
+                r#"{"type":"ACCEPT","accept":{"offer_ids":[{"value":"o"}],"filters":{"refuse_seconds":2.0}}}"#,
+            ),
+            (
+                decline(offers(), filters()),
+                r#"{"type":"DECLINE","decline":{"offer_ids":[{"value":"o"}],"filters":{"refuse_seconds":2.0}}}"#,
+            ),
+            (revive(vec!["r".to_owned()]), r#"{"type":"REVIVE","revive":{"roles":["r"]}}"#),
+            (suppress(vec!["r".to_owned()]), r#"{"type":"SUPPRESS","suppress":{"roles":["r"]}}"#),
+            (
+                kill(task.clone(), Some(agent.clone()), Some(KillPolicy::default())),
+                r#"{"type":"KILL","kill":{"task_id":{"value":"t"},"agent_id":{"value":"a"},"kill_policy":{}}}"#,
+            ),
+            (
+                shutdown(executor.clone(), agent.clone()),
+                r#"{"type":"SHUTDOWN","shutdown":{"executor_id":{"value":"e"},"agent_id":{"value":"a"}}}"#,
+            ),
+            (
+                acknowledge(receipt),
+                r#"{"type":"ACKNOWLEDGE","acknowledge":{"agent_id":{"value":"a"},"task_id":{"value":"t"},"uuid":"aWQ="}}"#,
+            ),
+            (
+                reconcile([("t", Some(agent.clone()))]),
+                r#"{"type":"RECONCILE","reconcile":{"tasks":[{"task_id":{"value":"t"},"agent_id":{"value":"a"}}]}}"#,
+            ),
+            (
+                message(agent, executor, Bytes::from_static(b"hi")),
+                r#"{"type":"MESSAGE","message":{"agent_id":{"value":"a"},"executor_id":{"value":"e"},"data":"aGk="}}"#,
+            ),
+        ] {
+            assert_eq!(json::to_string(&call), text);
+        }
+    }
+}

@@ -139,6 +139,7 @@ fn what_does_not_fit() {
     let answered = Event::Answered { id: CallId(99), answer: exit(0) };
     assert!(rig.tell(answered).is_empty());
     rig.tell(Event::Shutdown);
+    rig.answer("kill a 15", done());
     assert!(rig.tell(group()).is_empty(), "it ends");
     rig.answer("wait a", exit(9));
     assert_eq!(rig.settle(), ["stop"]);

@@ -435,6 +435,15 @@ fn what_is_used_already_is_not_granted() {
 }
 
 #[test]
+fn what_is_found_to_be_used_is_not_granted() {
+    let mut allocator = world(&[("f", "r")], &["cpus:8;mem:64"]);
+    allocator.allocated(&fw("f"), &agent_id("a0"), &parse("cpus(allocated: r):3"));
+    let used = BTreeMap::from([(agent_id("a0"), parse("cpus(allocated: s):1"))]);
+    allocator.add_framework(fw("g"), framework(&["s"]), &used);
+    assert_eq!(shown(&allocator.allocate(secs(0))), ["g s a0 cpus:4; mem:64"], "it has less so far");
+}
+
+#[test]
 fn a_role_that_was_left_keeps_counting_until_it_is_recovered() {
     let mut allocator = world(&[("f", "old")], &[AGENT]);
     let grant = allocator.allocate(secs(0)).remove(0);

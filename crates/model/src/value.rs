@@ -122,8 +122,8 @@ mod tests {
         for (index, (large, small)) in values().into_iter().zip(smaller()).enumerate() {
             assert!(large.same_kind(&small) && large.contains(&small) && large.contains(&large));
             assert!(!small.contains(&large));
-            let (mut sum, mut rest, mut nothing) = (large.clone(), large.clone(), large.clone());
-            sum.add(&small);
+            let (mut sum, mut rest, mut nothing) = (small.clone(), large.clone(), large.clone());
+            sum.add(&large);
             rest.subtract(&small);
             nothing.subtract(&large);
             assert_eq!((sum.to_string().as_str(), rest.to_string().as_str()), (sums[index], rests[index]));

@@ -102,7 +102,7 @@ mod tests {
         for (call, text) in [
             (
                 subscribe(info, vec!["r".to_owned()], None),
-                r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"},"suppressed_roles":["r"]}}"#,
+                r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","failover_timeout":0.0,"checkpoint":false},"suppressed_roles":["r"]}}"#,
             ),
             (teardown(), r#"{"type":"TEARDOWN"}"#),
             (
@@ -116,7 +116,7 @@ mod tests {
             (revive(vec!["r".to_owned()]), r#"{"type":"REVIVE","revive":{"roles":["r"]}}"#),
             (suppress(vec!["r".to_owned()]), r#"{"type":"SUPPRESS","suppress":{"roles":["r"]}}"#),
             (
-                kill(task.clone(), Some(agent.clone()), Some(KillPolicy::default())),
+                kill(task, Some(agent.clone()), Some(KillPolicy::default())),
                 r#"{"type":"KILL","kill":{"task_id":{"value":"t"},"agent_id":{"value":"a"},"kill_policy":{}}}"#,
             ),
             (

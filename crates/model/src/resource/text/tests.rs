@@ -160,6 +160,7 @@ fn reads_what_is_shared_and_revocable() {
     for (wrong, problem) in [
         ("disk<SHARED>:5<10001>", "'10001' is no count"),
         ("disk<SHARED>:5<x>", "'x' is no count"),
+        ("cpus:1;{}", "the name is missing"),
         ("cpus:5<2>", "'5<2>' is not a number, range or set"),
         ("cpus<other>:5", "'other' is not understood"),
         ("cpus{SHARED}:5", "'SHARED' is not understood"),

@@ -1,4 +1,5 @@
-//! What was seen from outside, as the invariants need it.
+//! What was seen from outside, as the invariants need it. It begins with the world: of what a recorded master did before,
+//! and of those who were there then, there is no history, as they are behind the cut and are never heard again.
 
 use std::collections::{BTreeMap, BTreeSet};
 

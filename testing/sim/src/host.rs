@@ -25,6 +25,13 @@ impl<C: Core> Host<C> {
         self.core.insert(C::start(now, start))
     }
 
+    /// The process is there, and has run before.
+    pub fn resume(&mut self, core: C) {
+        self.incarnation += 1;
+        self.armed = None;
+        self.core = Some(core);
+    }
+
     /// The process ends, in the middle of whatever it does.
     pub fn stop(&mut self) {
         self.core = None;

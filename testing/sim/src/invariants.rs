@@ -7,6 +7,7 @@ pub mod convergence;
 pub mod drained;
 pub mod durability;
 pub mod identity;
+pub mod left_behind;
 pub mod offers;
 pub mod order;
 pub mod placement;
@@ -44,5 +45,6 @@ pub(crate) fn at_the_end(world: &mut World) -> Outcome {
     at_each_step(world, None)?;
     durability::nothing_acknowledged_is_lost(world)?;
     removal::nothing_is_left(world)?;
+    left_behind::check(world)?;
     convergence::check(world)
 }

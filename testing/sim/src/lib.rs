@@ -21,6 +21,7 @@ pub mod host;
 pub mod invariants;
 pub mod master;
 pub mod network;
+pub mod past;
 pub mod report;
 pub mod run;
 pub mod scheduler;
@@ -28,4 +29,5 @@ pub mod trace;
 pub mod work;
 mod world;
 
+pub use past::{NoPast, Past};
 pub use run::{Options, Sabotage, Summary, Violation, run};

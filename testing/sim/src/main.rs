@@ -1,10 +1,10 @@
 //! Runs seeds of the simulator.
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use sim::{Options, Sabotage, run};
+use sim::{Options, Past, Sabotage, run};
 
 /// Simulate a whole cluster: one seed with its trace, or many.
 #[derive(Parser)]
@@ -18,6 +18,12 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 1)]
     from: u64,
+    /// Begin with the last master that was recorded in this directory (`tepui master --record DIR`), as it was at the end.
+    #[arg(long, value_name = "DIR")]
+    recording: Option<PathBuf>,
+    /// Not as it was at the end, but so many seconds after the first record.
+    #[arg(long, value_name = "SECONDS", requires = "recording")]
+    until: Option<f64>,
     /// Put a defect in, to see it caught: skip-writes or no-retry.
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
@@ -54,9 +60,18 @@ fn main() -> ExitCode {
         Some(seed) => (seed, 1, true),
         None => (arguments.from, arguments.seeds, false),
     };
+    let past =
+        arguments.recording.as_deref().map(|recording| Past::read(recording, arguments.until)).transpose();
+    let past = match past {
+        Ok(past) => past,
+        Err(error) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let (mut steps, mut tasks) = (0, 0);
     for seed in first..first.saturating_add(count) {
-        match run(Options { seed, print, sabotage: arguments.sabotage }) {
+        match run(Options { seed, print, sabotage: arguments.sabotage }, past.as_ref()) {
             Ok(summary) => {
                 steps += summary.steps;
                 tasks += summary.tasks;

@@ -23,12 +23,14 @@ pub struct MasterNode {
     pub disk: BTreeMap<String, Bytes>,
     /// Writes under way, in order.
     pub writing: VecDeque<Persist<Write>>,
+    /// What its processes are told, if that is not Mesos's defaults.
+    pub config: Option<Config>,
 }
 
 impl MasterNode {
     /// A machine with an empty disk; nothing runs yet.
     pub fn new(number: usize) -> Self {
-        Self { number, host: Host::default(), disk: BTreeMap::new(), writing: VecDeque::new() }
+        Self { number, host: Host::default(), disk: BTreeMap::new(), writing: VecDeque::new(), config: None }
     }
 
     /// Starts the process on what is on disk.
@@ -48,7 +50,11 @@ impl MasterNode {
             ..v1::MasterInfo::default()
         };
         let restored = Registry::decode(self.disk.clone()).unwrap_or_default();
-        self.host.start(now, Start { config: Config::new(info), seed: Seed(seed), restored });
+        let config = match &self.config {
+            Some(config) => Config { info, ..config.clone() },
+            None => Config::new(info),
+        };
+        self.host.start(now, Start { config, seed: Seed(seed), restored });
     }
 
     /// Ends the process in the middle of whatever it does. Some of the writes under way, from the first on,

@@ -2,10 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{
-    invariants, report,
-    world::{START, World},
-};
+use crate::{invariants, past::Past, report, world::World};
 
 /// How long faults go on.
 pub(crate) const FAULTS: Duration = Duration::from_secs(120);
@@ -59,6 +56,8 @@ pub struct Violation {
     pub what: String,
     /// The lines that led to it.
     pub trace: Vec<String>,
+    /// What has to be said beside the seed to see it again.
+    pub arguments: String,
 }
 
 impl fmt::Display for Violation {
@@ -69,35 +68,36 @@ impl fmt::Display for Violation {
         writeln!(f)?;
         writeln!(f, "seed {} breaks invariant {}", self.seed, self.invariant)?;
         writeln!(f, "    {}", self.what)?;
-        write!(f, "the whole story: cargo run -p sim -- --seed {}", self.seed)
+        write!(f, "the whole story: cargo run -p sim -- --seed {}{}", self.seed, self.arguments)
     }
 }
 
-/// Simulates one seed.
+/// Simulates one seed, on a master with a past or on a new one.
 ///
 /// Nothing is recorded at first, as most seeds hold. One that does not is run again for its story.
 ///
 /// # Errors
 /// The first [`Violation`].
-pub fn run(options: Options) -> Result<Summary, Box<Violation>> {
-    let first = simulate(options, options.print);
+pub fn run(options: Options, past: Option<&Past>) -> Result<Summary, Box<Violation>> {
+    let first = simulate(options, options.print, past);
     let Err(violation) = first else { return first };
     if options.print {
         return Err(Box::new(Violation { trace: Vec::new(), ..*violation }));
     }
-    match simulate(options, true) {
+    match simulate(options, true, past) {
         Err(again) if (again.invariant, &again.what) == (violation.invariant, &violation.what) => Err(again),
         other => Err(Box::new(Violation {
             seed: options.seed,
             invariant: "0: one seed, one story",
             what: format!("{} the first time, {other:?} the second", violation.what),
             trace: Vec::new(),
+            arguments: violation.arguments,
         })),
     }
 }
 
-fn simulate(options: Options, recording: bool) -> Result<Summary, Box<Violation>> {
-    let mut world = World::new(options, recording);
+fn simulate(options: Options, recording: bool, past: Option<&Past>) -> Result<Summary, Box<Violation>> {
+    let mut world = World::new(options, recording, past);
     let mut steps = 0;
     let outcome = live(&mut world, &mut steps);
     match outcome.and_then(|()| invariants::at_the_end(&mut world)) {
@@ -109,18 +109,20 @@ fn simulate(options: Options, recording: bool) -> Result<Summary, Box<Violation>
                 .flat_map(|node| node.tasks.values())
                 .filter(|task| task.agent.is_some())
                 .count(),
-            elapsed: world.now.since(START),
+            elapsed: world.now.since(world.start),
         }),
         Err((invariant, what)) => {
             let trace = report::story(world.trace.lines(), &what);
-            Err(Box::new(Violation { seed: options.seed, invariant, what, trace }))
+            let arguments = past.map_or_else(String::new, Past::arguments);
+            Err(Box::new(Violation { seed: options.seed, invariant, what, trace, arguments }))
         }
     }
 }
 
 fn live(world: &mut World, steps: &mut u64) -> invariants::Outcome {
     world.begin();
-    let mut next_look = START;
+    let patience = PATIENCE + world.left_behind.patience;
+    let mut next_look = world.start;
     loop {
         *steps += 1;
         world.step()?;
@@ -131,7 +133,7 @@ fn live(world: &mut World, steps: &mut u64) -> invariants::Outcome {
             }
             next_look = world.now + LOOK;
         }
-        if world.now.since(START) > FAULTS + PATIENCE || *steps > MOST_STEPS {
+        if world.now.since(world.start) > FAULTS + patience || *steps > MOST_STEPS {
             return Err(invariants::convergence::unfinished(world));
         }
     }

@@ -95,7 +95,7 @@ impl Wish {
 
 impl SchedulerNode {
     /// A scheduler with a random wish list.
-    pub fn new(number: usize, rng: &mut ChaCha8Rng) -> Self {
+    pub fn new(number: usize, rng: &mut ChaCha8Rng, now: Tick) -> Self {
         let count = 5 + rng.next_u32() % 20;
         let tasks: BTreeMap<String, Wish> = (0..count)
             .map(|task| {
@@ -130,7 +130,7 @@ impl SchedulerNode {
                 0 => Duration::from_secs(20 + rng.next_u64() % 60),
                 _ => Duration::from_secs(7 * 86_400),
             },
-            heard: crate::world::START,
+            heard: now,
             leaving: match rng.next_u32() % 4 {
                 0 => Leaving::After(Duration::from_millis(5_000 + rng.next_u64() % 150_000)),
                 1 => Leaving::WhenDone,

@@ -29,6 +29,7 @@ use crate::{
     invariants,
     master::MasterNode,
     network::{Lane, Network, Node, latency},
+    past::{self, LeftBehind, Past},
     run::{FAULTS, Options},
     scheduler::SchedulerNode,
     trace::{Trace, trace},
@@ -36,8 +37,8 @@ use crate::{
 pub(crate) use exchange::{Answer, Connection, Purpose, Request};
 pub(crate) use nodes::{AnyMachine, Input, Machine, Nodes};
 
-/// Simulated time at the beginning: some day in 2026.
-pub(crate) const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
+/// Simulated time at the beginning, if nothing was before it: some day in 2026.
+const START: Tick = Tick::from_nanos(1_790_000_000_000_000_000);
 
 /// Something that is going to happen.
 #[derive(Debug)]
@@ -82,6 +83,8 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) options: Options,
+    /// When it began.
+    pub(crate) start: Tick,
     pub(crate) now: Tick,
     queue: BTreeMap<(Tick, u64), Event>,
     sequence: u64,
@@ -95,41 +98,52 @@ pub(crate) struct World {
     /// Counts executors that speak libprocess.
     pub(crate) next_process: u16,
     pub(crate) faults_over: bool,
+    /// Whom the master knew at the beginning, and who never comes back.
+    pub(crate) left_behind: LeftBehind,
     /// By agent number: uuids that the current process has sent, for [`Sabotage::NoRetry`].
     pub(crate) sent: BTreeMap<usize, std::collections::BTreeSet<Vec<u8>>>,
 }
 
 impl World {
-    /// A cluster whose size and wishes the seed decides; nothing runs yet.
-    pub(crate) fn new(options: Options, recording: bool) -> Self {
-        let mut world = Self::empty(options, recording);
+    /// A cluster whose size and wishes the seed decides; nothing runs yet. Its master has a past, or begins with nothing.
+    pub(crate) fn new(options: Options, recording: bool, past: Option<&Past>) -> Self {
+        let mut world = Self::empty(options, recording, past.map_or(START, Past::now));
         let agents = 1 + world.rng.next_u32() as usize % 4;
         let schedulers = 1 + world.rng.next_u32() as usize % 3;
-        world.nodes.insert(world.nodes.leader(), MasterNode::new(0));
+        let mut master = MasterNode::new(0);
+        if let Some(past) = past {
+            world.left_behind = past.lives_on_in(&mut master);
+            world.next_connection = past::CONNECTIONS;
+        }
+        world.nodes.insert(world.nodes.leader(), master);
         for number in 0..agents {
             world.nodes.insert(Node::Agent(number), AgentNode::new(number, &mut world.rng));
         }
         for number in 0..schedulers {
-            world.nodes.insert(Node::Scheduler(number), SchedulerNode::new(number, &mut world.rng));
+            world
+                .nodes
+                .insert(Node::Scheduler(number), SchedulerNode::new(number, &mut world.rng, world.now));
         }
         world
     }
 
     /// Time, chance and a network, and nobody there.
-    pub(crate) fn empty(options: Options, recording: bool) -> Self {
+    pub(crate) fn empty(options: Options, recording: bool, start: Tick) -> Self {
         Self {
             options,
-            now: START,
+            start,
+            now: start,
             queue: BTreeMap::new(),
             sequence: 0,
             network: Network::default(),
-            trace: Trace::new(START, recording, options.print),
+            trace: Trace::new(start, recording, options.print),
             history: History::default(),
             nodes: Nodes::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
             next_process: 0,
             faults_over: false,
+            left_behind: LeftBehind::default(),
             sent: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(options.seed),
         }
@@ -138,7 +152,11 @@ impl World {
     /// Starts everything and plans what is to go wrong.
     pub(crate) fn begin(&mut self) {
         for node in self.names() {
-            self.start(&node);
+            if self.nodes.is_up(&node) {
+                self.take_over(&node);
+            } else {
+                self.start(&node);
+            }
             let Node::Scheduler(number) = node else { continue };
             self.after(Duration::from_secs(30), Event::Reconcile { scheduler: number });
             if let Some(wait) = self.nodes.scheduler(number).and_then(SchedulerNode::leaves_after) {
@@ -257,7 +275,7 @@ impl World {
     }
 
     /// Makes sure that a node is woken when it wants to be.
-    fn arm(&mut self, node: &Node) {
+    pub(crate) fn arm(&mut self, node: &Node) {
         let Some(machine) = self.nodes.any_mut(node) else { return };
         let Some(due) = machine.arm(self.now) else { return };
         let incarnation = machine.incarnation();
@@ -302,6 +320,7 @@ impl World {
             && self.nodes.executors().all(|(_, executor)| executor.running.is_empty())
             && invariants::durability::nothing_acknowledged_is_lost(self).is_ok()
             && invariants::removal::nothing_is_left(self).is_ok()
+            && invariants::left_behind::check(self).is_ok()
             && invariants::convergence::check(self).is_ok()
     }
 }

@@ -8,7 +8,7 @@ const SEEDS: u64 = 30;
 const FEW: u64 = 10;
 
 fn seed(seed: u64, sabotage: Option<Sabotage>) -> Result<Summary, Box<Violation>> {
-    run(Options { seed, print: false, sabotage })
+    run(Options { seed, print: false, sabotage }, None)
 }
 
 #[test]

@@ -101,6 +101,11 @@ impl<E: From<Persist<W>>, W, P> Outbox<E, W, P> {
         self.waiting.values().flatten().chain(&self.after)
     }
 
+    /// Batches that have left and that something waits for, oldest first.
+    pub fn awaited(&self) -> impl Iterator<Item = Token> {
+        self.waiting.keys().copied()
+    }
+
     /// Whether anything waits for a batch that has left.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()

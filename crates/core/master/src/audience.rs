@@ -66,6 +66,11 @@ impl Audience {
         oldest
     }
 
+    /// Who has a stream or is to have one.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.streams.keys().copied()
+    }
+
     /// The operators that watch, oldest first.
     pub(crate) const fn operators(&self) -> &VecDeque<ConnectionId> {
         &self.operators

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tepui_core_allocator::Allocator;
 use tepui_core_kit::{Chance, Outbox, Timers, Write};
-use tepui_model::{AgentId, ConnectionId, FrameworkId, OfferId, Outcome, Tick};
+use tepui_model::{AgentId, ConnectionId, FrameworkId, OfferId, Outcome, Tick, Token};
 use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::Message;
 
@@ -92,6 +92,16 @@ impl Master {
     /// The counters.
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The streams that are open or being opened.
+    pub fn streams(&self) -> impl Iterator<Item = ConnectionId> {
+        self.audience.connections()
+    }
+
+    /// Writes under way that something waits for, oldest first.
+    pub fn awaited_writes(&self) -> impl Iterator<Item = Token> {
+        self.out.awaited()
     }
 
     pub(crate) fn reply(&mut self, to: ConnectionId, outcome: impl Into<Outcome>) {

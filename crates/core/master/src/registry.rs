@@ -17,7 +17,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tepui_core_kit::Write;
 use tepui_model::Tick;
-use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{internal, v1};
 
 /// The version of the records below; a record of another version is refused, not guessed at.
@@ -196,8 +195,8 @@ pub(crate) fn write_master(id: &str) -> Write {
     set("master".to_owned(), &MasterRecord { format: FORMAT, id: id.to_owned() })
 }
 
-pub(crate) fn write_agent(id: &str, info: internal::SlaveInfo, pid: &Upid) -> Write {
-    set(format!("agents/{id}"), &AgentRecord { format: FORMAT, info, pid: pid.to_string() })
+pub(crate) fn write_agent(id: &str, info: internal::SlaveInfo, pid: &str) -> Write {
+    set(format!("agents/{id}"), &AgentRecord { format: FORMAT, info, pid: pid.to_owned() })
 }
 
 pub(crate) fn remove_agent(id: &str) -> Write {
@@ -277,11 +276,7 @@ mod tests {
         let drained = v1::DrainInfo { state: v1::DrainState::Drained as i32, config: Default::default() };
         let registry = Registry::decode([
             entry(write_master("m")),
-            entry(write_agent(
-                "m-S0",
-                internal::SlaveInfo::default(),
-                &"slave(1)@127.0.0.1:5051".parse().unwrap(),
-            )),
+            entry(write_agent("m-S0", internal::SlaveInfo::default(), "slave(1)@127.0.0.1:5051")),
             entry(write_framework(framework("m-0000"), Tick::from_nanos(1), Some(Tick::from_nanos(2)), None)),
             entry(write_unreachable("m-S1", Tick::from_nanos(3))),
             entry(write_gone("m-S2", Tick::from_nanos(4))),

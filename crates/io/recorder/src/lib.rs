@@ -27,5 +27,5 @@ mod writer;
 
 pub use recorded::Recorded;
 pub use recorder::{Limits, RecordError, Recorder};
-pub use replay::{Difference, ReplayError, Replayed, Run, replay, runs};
+pub use replay::{Difference, ReplayError, Replayed, Run, replay, replay_with, runs};
 pub use settings::Recording;

@@ -92,7 +92,20 @@ pub fn replay<C: Core>(
     until: Option<Tick>,
     look: impl FnMut(&C, Tick),
 ) -> Result<Replayed<C>, ReplayError> {
-    let mut player = Player::<C, _>::new(until, look);
+    replay_with(run, until, look, |_| {})
+}
+
+/// As [`replay`]; `want` gets what the core wants done, in order.
+///
+/// # Errors
+/// See [`ReplayError`].
+pub fn replay_with<C: Core>(
+    run: &Run,
+    until: Option<Tick>,
+    look: impl FnMut(&C, Tick),
+    want: impl FnMut(C::Effect),
+) -> Result<Replayed<C>, ReplayError> {
+    let mut player = Player::<C, _, _>::new(until, look, want);
     let last = run.segments.len().saturating_sub(1);
     for (number, path) in run.segments.iter().enumerate() {
         if player.segment(run, path, number == last)? == Next::Stop {
@@ -109,9 +122,10 @@ enum Next {
 }
 
 /// Where a replay is.
-struct Player<C, L> {
+struct Player<C, L, W> {
     until: Option<Tick>,
     look: L,
+    want: W,
     result: Replayed<C>,
     after: Option<String>,
     /// Of the present segment.
@@ -122,8 +136,8 @@ struct Player<C, L> {
     scratch: Vec<u8>,
 }
 
-impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
-    fn new(until: Option<Tick>, look: L) -> Self {
+impl<C: Core, L: FnMut(&C, Tick), W: FnMut(C::Effect)> Player<C, L, W> {
+    fn new(until: Option<Tick>, look: L, want: W) -> Self {
         let result = Replayed {
             core: None,
             now: Tick::ZERO,
@@ -137,6 +151,7 @@ impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
         Self {
             until,
             look,
+            want,
             result,
             after: None,
             program: String::new(),
@@ -297,10 +312,9 @@ impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
                 }
             };
             if digest == wanted {
-                if effect.is_none() {
-                    return Ok(());
-                }
+                let Some(effect) = effect else { return Ok(()) };
                 self.result.effects += 1;
+                (self.want)(effect);
                 continue;
             }
             let difference = Difference {
@@ -312,7 +326,8 @@ impl<C: Core, L: FnMut(&C, Tick)> Player<C, L> {
                 now_wanted: effect.as_ref().map(shortened),
                 program: self.program.clone(),
             };
-            while all && core.poll_effect().is_some() {}
+            let rest = std::iter::from_fn(|| if all { core.poll_effect() } else { None });
+            effect.into_iter().chain(rest).for_each(&mut self.want);
             return self.differs(difference);
         }
     }

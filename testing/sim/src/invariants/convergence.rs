@@ -1,4 +1,7 @@
 //! 10. After faults stop, everything converges: every task has ended, everybody knows, and nothing is held.
+//!
+//! That is asked of those who are simulated. Whom a recording left behind never comes back, so that nobody can end their
+//! tasks: what the master has to do about them is told in [`super::left_behind`].
 
 use tepui_core_agent::Phase;
 
@@ -19,7 +22,8 @@ pub(crate) fn check(world: &World) -> Outcome {
     }
     let Some(master) = world.nodes.master() else { return Err((WORDS, "the master is down".to_owned())) };
     let snapshot = master.snapshot();
-    for framework in snapshot.frameworks.values() {
+    for framework in snapshot.frameworks.values().filter(|it| !world.left_behind.frameworks.contains(&it.id))
+    {
         if let Some(task) = framework.tasks.values().next() {
             return Err((WORDS, format!("the master still has {} as {:?}", task.id, task.state)));
         }
@@ -67,6 +71,7 @@ pub(crate) fn unfinished(world: &World) -> (&'static str, String) {
     }
     let rest = super::durability::nothing_acknowledged_is_lost(world)
         .and_then(|()| super::removal::nothing_is_left(world))
+        .and_then(|()| super::left_behind::check(world))
         .and_then(|()| check(world));
     match rest {
         Err(outcome) => outcome,

@@ -72,7 +72,7 @@ impl Machine for LampNode {
 const NODE: Node = Node::Guest("lamp");
 
 fn lit() -> World {
-    let mut world = World::empty(Options { seed: 1, print: false, sabotage: None }, false);
+    let mut world = World::empty(Options { seed: 1, print: false, sabotage: None }, false, START);
     world.nodes.insert(NODE, LampNode::default());
     world.start(&NODE);
     let lamp = world.nodes.get_mut::<LampNode>(&NODE).unwrap();

@@ -47,7 +47,7 @@ pub(crate) fn register(master: &mut Master, from: &Upid, message: internal::Regi
     let id = master.ids.agent();
     let mut message = Box::new(message);
     message.slave.id = Some(v1::AgentId { value: id.as_str().to_owned() });
-    let write = registry::write_agent(id.as_str(), message.slave.clone(), from);
+    let write = registry::write_agent(id.as_str(), message.slave.clone(), &from.to_string());
     master.registrar.begin_registration(from.clone());
     master.write_then([write], Pending::AdmitAgent { id, pid: from.clone(), message });
 }

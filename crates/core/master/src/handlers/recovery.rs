@@ -1,7 +1,8 @@
 //! What a master takes over: from the registry at its start, and from agents that know more.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use tepui_core_kit::Write;
 use tepui_model::{AgentId, FrameworkId, Tick};
 use tepui_wire_mesos::v1;
@@ -46,6 +47,44 @@ pub(crate) fn restore(master: &mut Master, registry: Registry) {
         master.books.mark_gone(id.into(), since);
     }
     master.timers.set(Timer::RegistryGc, master.now + master.config.registry_gc_interval);
+}
+
+impl Master {
+    /// What is in the registry, as [`Registry::decode`] takes it; writes that something waits for may be in it or not.
+    pub fn registry(&self) -> BTreeMap<String, Bytes> {
+        let books = &self.books;
+        let mut writes = vec![registry::write_master(&self.config.info.id)];
+        for agent in books.agents().values() {
+            writes.push(registry::write_agent(
+                agent.id.as_str(),
+                (*agent.info).clone(),
+                &agent.pid.to_string(),
+            ));
+        }
+        for (id, agent) in books.recovered_agents() {
+            let pid = agent.pid.as_ref().map(ToString::to_string).unwrap_or_default();
+            writes.push(registry::write_agent(id.as_str(), (*agent.info).clone(), &pid));
+        }
+        for framework in books.frameworks().values().chain(books.completed_frameworks()) {
+            writes.push(registry::write_framework(
+                (*framework.info).clone(),
+                framework.registered,
+                framework.disconnected,
+                framework.unregistered,
+            ));
+        }
+        writes.extend(
+            books.unreachable().iter().map(|(id, since)| registry::write_unreachable(id.as_str(), *since)),
+        );
+        writes.extend(books.gone().iter().map(|(id, since)| registry::write_gone(id.as_str(), *since)));
+        for (id, deactivation) in books.deactivated() {
+            writes.push(registry::write_deactivated(id.as_str()));
+            writes.extend(
+                deactivation.drain.map(|drain| registry::write_draining(id.as_str(), drain.to_wire())),
+            );
+        }
+        writes.into_iter().filter_map(|Write { key, value }| Some((key, value?))).collect()
+    }
 }
 
 fn restore_framework(id: &str, record: FrameworkRecord) -> Framework {

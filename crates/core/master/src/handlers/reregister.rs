@@ -51,7 +51,7 @@ pub(crate) fn reregister(master: &mut Master, from: &Upid, message: internal::Re
     if known == Some((from, &message.slave)) {
         return readmitted(master, from, message);
     }
-    let mut writes = vec![registry::write_agent(id.as_str(), message.slave.clone(), from)];
+    let mut writes = vec![registry::write_agent(id.as_str(), message.slave.clone(), &from.to_string())];
     if master.books.unreachable().contains_key(&id) {
         writes.push(registry::remove_unreachable(id.as_str()));
     }

@@ -65,6 +65,15 @@ fn start(now: Tick, config: Config, seed: u8, restored: Registry) -> Master {
     Master::start(now, Start { config, seed: Seed([seed; 32]), restored })
 }
 
+/// What a registry says. That a scheduler went while the end of its framework was being written is not written.
+fn kept(entries: &BTreeMap<String, Bytes>) -> Registry {
+    let mut registry = Registry::decode(entries.clone()).unwrap();
+    for framework in registry.frameworks.values_mut().filter(|framework| framework.completed.is_some()) {
+        framework.disconnected = None;
+    }
+    registry
+}
+
 impl Cluster {
     pub(super) fn new() -> Self {
         Self::with(config())
@@ -132,6 +141,9 @@ impl Cluster {
             }
         }
         self.master.check_invariants().unwrap();
+        if self.held.is_empty() {
+            assert_eq!(kept(&self.disk), kept(&self.master.registry()), "the master knows what is written");
+        }
         if self.reread {
             let written = rmp_serde::to_vec(&self.master).unwrap();
             self.master = rmp_serde::from_slice(&written).unwrap();

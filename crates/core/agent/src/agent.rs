@@ -8,14 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use tepui_core_kit::{Chance, Seed, Timers};
-use tepui_model::{AgentId, ConnectionId, ContainerId, ExecutorId, FrameworkId, Tick};
+use tepui_model::{AgentId, ContainerId, ExecutorId, FrameworkId, Tick};
 use tepui_wire_mesos::v1;
 
 use crate::{
     Upid,
     config::Config,
     contact::Speaker,
-    executors::Framework,
+    executors::{Executor, Executors},
     gc::Gc,
     metrics::Stats,
     nested::Nested,
@@ -44,14 +44,10 @@ pub struct Agent {
     pub(crate) agent_id: Option<AgentId>,
     pub(crate) master: Option<Upid>,
     pub(crate) registration: Registration,
-    pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
+    pub(crate) executors: Executors,
     pub(crate) completed_frameworks: VecDeque<Arc<FrameworkView>>,
     /// What was last written about frameworks, so that it is not written again for every task.
     pub(crate) written_frameworks: BTreeMap<FrameworkId, (Arc<v1::FrameworkInfo>, String)>,
-    /// Whose a container is: framework and executor.
-    pub(crate) containers: BTreeMap<ContainerId, (FrameworkId, ExecutorId)>,
-    /// Whose an event stream is: framework and executor.
-    pub(crate) connections: BTreeMap<ConnectionId, (FrameworkId, ExecutorId)>,
     /// Containers that were launched through the agent's own API.
     pub(crate) nested: Nested,
     pub(crate) probes: Probes,
@@ -79,11 +75,9 @@ impl Agent {
             agent_id: None,
             master: None,
             registration,
-            frameworks: BTreeMap::new(),
+            executors: Executors::default(),
             completed_frameworks: VecDeque::new(),
             written_frameworks: BTreeMap::new(),
-            containers: BTreeMap::new(),
-            connections: BTreeMap::new(),
             nested: Nested::default(),
             probes: Probes::default(),
             updates: Updates::default(),
@@ -102,9 +96,9 @@ impl Agent {
             framework.info.id.as_ref().is_some_and(|id| id.value == framework_id.as_str())
         });
         let ended = ended.flat_map(|framework| framework.completed_executors.iter());
-        let framework = self.frameworks.get(framework_id);
+        let framework = self.executors.get(framework_id);
         let completed = framework.into_iter().flat_map(|framework| framework.completed_executors.iter());
-        let live = framework.and_then(|framework| framework.executors.get(executor_id));
+        let live = framework.and_then(|framework| framework.executor(executor_id));
         ended
             .chain(completed)
             .filter(|executor| executor.info.executor_id.value == executor_id.as_str())
@@ -143,14 +137,17 @@ impl Agent {
         executor_id: &ExecutorId,
         event: v1::executor::Event,
     ) -> bool {
-        let Self { frameworks, out, agent_id, .. } = self;
-        let Some(Framework { id, info, pid, executors, .. }) = frameworks.get(framework) else {
+        let Self { executors, out, agent_id, .. } = self;
+        let Some(framework) = executors.get(framework) else { return false };
+        let Some(contact) = framework.executor(executor_id).and_then(Executor::contact) else {
             return false;
         };
-        let Some(contact) = executors.get(executor_id).and_then(|executor| executor.contact.as_ref()) else {
-            return false;
+        let speaker = Speaker {
+            agent: agent_id.as_ref(),
+            framework: &framework.id,
+            info: &framework.info,
+            scheduler: &framework.pid,
         };
-        let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
         contact.tell(out, &speaker, executor_id, event);
         true
     }

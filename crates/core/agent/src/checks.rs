@@ -17,7 +17,7 @@ impl Agent {
     /// A command runs: its checks begin.
     pub(crate) fn begin_checks(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        let Some(task) = executor.tasks.values().find(|task| task.is_live()) else { return };
+        let Some(task) = executor.tasks().values().find(|task| task.is_live()) else { return };
         let checks = Checks::new(task.check.as_deref(), task.task.health_check.as_deref(), now);
         if let Some(command) = executor.command.as_mut().filter(|command| !command.killed)
             && !checks.is_empty()
@@ -53,7 +53,7 @@ impl Agent {
     }
 
     fn with_checks(&mut self, now: Tick, container: &ContainerId, action: impl FnOnce(&mut Checks)) {
-        let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
+        let Some((framework, executor_id)) = self.executors.owner(container).cloned() else { return };
         let executor = self.executor_mut(&framework, &executor_id);
         if let Some(checks) =
             executor.and_then(|executor| executor.command.as_mut()).and_then(|it| it.checks.as_mut())
@@ -66,9 +66,9 @@ impl Agent {
     fn perform_checks(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
         let default_grace = self.config.kill_grace_period;
         loop {
-            let Some(state) = self.frameworks.get_mut(framework) else { return };
+            let Some(state) = self.executors.get_mut(framework) else { return };
             let framework_id = state.id.clone();
-            let Some(executor) = state.executors.get_mut(executor_id) else { return };
+            let Some(executor) = state.executor_mut(executor_id) else { return };
             let container = executor.container_id.clone();
             let Some(checks) = executor.command.as_mut().and_then(|it| it.checks.as_mut()) else { return };
             let Some(wish) = checks.poll_effect() else {
@@ -136,12 +136,12 @@ impl Agent {
 
 /// The id of the task that is not over.
 fn live_task(executor: &Executor) -> Option<TaskId> {
-    executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
+    executor.tasks().iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
 }
 
 /// A report that says, as every one about a checked task has to, that there is no result of the check.
 pub(crate) fn unchecked(executor: &Executor, report: Report) -> Report {
-    let check = executor.tasks.values().find(|task| task.is_live()).and_then(|task| task.check.as_deref());
+    let check = executor.tasks().values().find(|task| task.is_live()).and_then(|task| task.check.as_deref());
     Report { check_status: check.map(empty_status), ..report }
 }
 

@@ -129,12 +129,10 @@ impl Agent {
         let report = checks::unchecked(executor, Report::default());
         let container = executor.container_id.clone();
         let started: Vec<(TaskId, Option<Tick>)> = executor
-            .tasks
-            .iter_mut()
-            .filter(|(_, task)| task.stage == Stage::Queued)
+            .tasks_mut()
+            .filter(|(_, task)| task.stage() == Stage::Queued)
             .map(|(id, task)| {
-                task.stage = Stage::Launched;
-                task.info = None;
+                drop(task.launch());
                 (id.clone(), task.deadline)
             })
             .collect();
@@ -157,10 +155,10 @@ impl Agent {
         executor_id: &ExecutorId,
         grace: Duration,
     ) {
-        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let Some(framework) = self.executors.get_mut(framework_id) else { return };
         let checkpoint = framework.checkpoint();
         let announce = framework.task_killing_state() && !framework.terminating;
-        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        let Some(executor) = framework.executor_mut(executor_id) else { return };
         let container = executor.container_id.clone();
         let run = executor.run(framework_id);
         let Some(command) = executor.command.as_mut() else { return };
@@ -173,7 +171,8 @@ impl Agent {
             }
             return;
         }
-        let task = executor.tasks.iter().find(|(_, task)| task.is_live());
+        let Some(command) = &executor.command else { return };
+        let task = executor.tasks().iter().find(|(_, task)| task.is_live());
         let record = task.filter(|_| checkpoint).map(|(_, task)| Checkpoint::Task {
             run,
             task: Box::new(kill_record::record_of(&task.task, command)),
@@ -199,13 +198,13 @@ impl Agent {
 
     /// The next agent knows as well why the command ends.
     pub(crate) fn kill_durable(&mut self, container: ContainerId) {
-        if self.containers.contains_key(&container) {
+        if self.executors.has_container(&container) {
             self.out.push(Effect::Signal { container, signal: SIGTERM, whole_group: true });
         }
     }
 
     pub(crate) fn kill_grace_over(&mut self, container: &ContainerId) {
-        if self.containers.contains_key(container) {
+        if self.executors.has_container(container) {
             let container = container.clone();
             self.out.push(Effect::Signal { container, signal: SIGKILL, whole_group: true });
         }
@@ -213,9 +212,9 @@ impl Agent {
 
     /// `max_completion_time` is over.
     pub(crate) fn completion_time_reached(&mut self, now: Tick, container: &ContainerId) {
-        let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
+        let Some((framework, executor_id)) = self.executors.owner(container).cloned() else { return };
         let default = self.config.kill_grace_period;
-        let Some(framework_id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else {
+        let Some(framework_id) = self.executors.get(&framework).map(|framework| framework.id.clone()) else {
             return;
         };
         let Some(executor) = self.executor_mut(&framework, &executor_id) else { return };
@@ -238,7 +237,7 @@ impl Agent {
         self.command_started(now, framework_id, executor_id);
         self.end_checks(now, framework_id, executor_id);
         let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
-        let Some(task) = executor.tasks.iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
+        let Some(task) = executor.tasks().iter().find(|(_, task)| task.is_live()).map(|(id, _)| id.clone())
         else {
             return;
         };
@@ -278,9 +277,9 @@ impl Agent {
         pid: u32,
     ) {
         let registration_timeout = self.config.executor_registration_timeout;
-        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let Some(state) = self.executors.get_mut(framework) else { return };
         let (checkpoint, framework_id) = (state.checkpoint(), state.id.clone());
-        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        let Some(executor) = state.executor_mut(executor_id) else { return };
         executor.life.reach(Start::There);
         executor.pid = Some(pid);
         let container = executor.container_id.clone();
@@ -288,7 +287,7 @@ impl Agent {
             self.out.write(Checkpoint::ForkedPid { run: executor.run(&framework_id), pid });
         }
         match (executor.state(), executor.command.is_some()) {
-            (ExecutorState::Terminating, _) if executor.contact.is_none() => {
+            (ExecutorState::Terminating, _) if executor.contact().is_none() => {
                 self.out.push(Effect::Destroy { container });
             }
             (ExecutorState::Registering, true) => self.command_started(now, &framework_id, executor_id),

@@ -22,10 +22,10 @@ impl Agent {
         self.drain = Some(Drain { config, started: now });
         let max_grace = config.max_grace_period.as_ref().map(executors::duration);
         let tasks: Vec<(FrameworkId, TaskId, Option<Duration>)> = self
-            .frameworks
+            .executors
             .iter()
             .flat_map(|(id, framework)| {
-                framework.executors.values().flat_map(|executor| &executor.tasks).map(|(task, entry)| {
+                framework.executors().values().flat_map(|executor| executor.tasks()).map(|(task, entry)| {
                     (id.clone(), task.clone(), grace_of(entry.task.kill_policy.as_ref()))
                 })
             })
@@ -57,9 +57,9 @@ impl Agent {
     /// Whether every task has ended and every end was acknowledged, be that written down or not.
     fn has_no_tasks(&self) -> bool {
         let tasks = self
-            .frameworks
+            .executors
             .iter()
-            .flat_map(|(id, framework)| framework.tasks.keys().map(move |task| (id, task)));
+            .flat_map(|(id, framework)| framework.tasks().keys().map(move |task| (id, task)));
         let streams = self.updates.iter().map(|(id, task, _)| (id, task));
         tasks.chain(streams).all(|(framework, task)| self.is_end_acknowledged(framework, task))
     }

@@ -73,19 +73,18 @@ impl Agent {
         // Of an executor that is back already an update must not wait for the others: the next one, sent right behind it,
         // may be taken, and would overtake it.
         let is_back = matches!(request, Request::Update(_))
-            && self.frameworks.get(framework).is_some_and(|framework| {
-                framework.executors.get(executor).is_some_and(|executor| executor.contact.is_some())
+            && self.executors.get(framework).is_some_and(|framework| {
+                framework.executor(executor).is_some_and(|executor| executor.contact().is_some())
             });
         if self.phase == Phase::Recovering && !subscribing && !is_back {
             return Err(RefusalKind::Unavailable.because("Agent has not finished recovery"));
         }
         let framework = self
-            .frameworks
+            .executors
             .get(framework)
             .ok_or_else(|| RefusalKind::Invalid.because("Framework cannot be found"))?;
         let executor = framework
-            .executors
-            .get(executor)
+            .executor(executor)
             .filter(|executor| executor.command.is_none() && !executor.life.is_held())
             .ok_or_else(|| RefusalKind::Invalid.because("Executor cannot be found"))?;
         if let Some(caller) = caller {
@@ -110,26 +109,25 @@ impl Agent {
     ) {
         let agent_info = self.agent_info();
         let terminating = self.phase == Phase::Terminating;
-        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let Some(framework) = self.executors.get_mut(framework_id) else { return };
         let (checkpoint, id) = (framework.checkpoint(), framework.id.clone());
         let (terminating, info) = (terminating || framework.terminating, framework.info.clone());
-        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        let Some(executor) = framework.executor_mut(executor_id) else { return };
         self.out.push(Effect::OpenStream { to: from });
         if terminating || matches!(executor.state(), ExecutorState::Terminating | ExecutorState::Terminated) {
             self.out.event(from, events::shutdown());
             self.out.push(Effect::CloseStream { to: from });
             return;
         }
-        let earlier = executor.contact.replace(Contact::Stream(from));
         executor.address = None;
         let first = executor.state() == ExecutorState::Registering;
         executor.life.run();
+        let earlier = self.executors.attach(framework_id, executor_id, from);
         let newer = first || matches!(earlier, Some(Contact::Process(_)));
         if let Some(Contact::Stream(earlier)) = earlier.filter(|earlier| *earlier != Contact::Stream(from)) {
-            self.connections.remove(&earlier);
             self.out.push(Effect::CloseStream { to: earlier });
         }
-        self.connections.insert(from, (framework_id.clone(), executor_id.clone()));
+        let Some(executor) = self.executors.executor(framework_id, executor_id) else { return };
         self.timers.cancel(&Timer::ExecutorRegistration(executor.container_id.clone()));
         if newer && checkpoint {
             self.out.write(Checkpoint::Subscribed { run: executor.run(&id) });
@@ -166,13 +164,13 @@ impl Agent {
         }
         let held: BTreeSet<String> =
             subscribe.unacknowledged_tasks.into_iter().map(|task| task.task_id.value).collect();
-        let partition_aware = crate::kill::is_partition_aware(self.frameworks.get(framework));
+        let partition_aware = crate::kill::is_partition_aware(self.executors.get(framework));
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let lost: Vec<_> = executor
-            .tasks
+            .tasks()
             .iter()
             .filter(|(id, task)| {
-                task.stage == Stage::Launched
+                task.stage() == Stage::Launched
                     && task.state() == TaskState::Staging
                     && !held.contains(id.as_str())
             })
@@ -185,24 +183,15 @@ impl Agent {
         self.deliver(framework, executor_id);
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let mut kills = std::mem::take(&mut executor.kills);
-        kills.retain(|task, _| executor.tasks.get(task).is_some_and(Task::is_live));
+        kills.retain(|task, _| executor.tasks().get(task).is_some_and(Task::is_live));
         for (task, policy) in kills {
             self.tell(framework, executor_id, events::kill(&task, policy));
         }
         self.shut_down_if_useless(now, framework, executor_id);
     }
 
-    pub(crate) fn forget_stream(&mut self, stream: ConnectionId) {
-        let Some((framework, executor)) = self.connections.remove(&stream) else { return };
-        if let Some(executor) = self.executor_mut(&framework, &executor)
-            && executor.stream() == Some(stream)
-        {
-            executor.contact = None;
-        }
-    }
-
     pub(crate) fn heartbeat(&mut self) {
-        for stream in self.connections.keys() {
+        for stream in self.executors.streams() {
             self.out.event(*stream, events::heartbeat());
         }
     }

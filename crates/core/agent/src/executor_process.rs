@@ -41,7 +41,7 @@ impl Agent {
         else {
             return self.refuse_executor(from);
         };
-        let (is_it, listens) = (executor.process() == Some(from), executor.contact.is_some());
+        let (is_it, listens) = (executor.process() == Some(from), executor.contact().is_some());
         match executor.state() {
             // It did not hear the answer.
             ExecutorState::Running if is_it && listens => {
@@ -57,7 +57,7 @@ impl Agent {
                 return self.refuse_executor(from);
             }
         }
-        if !is_it && self.frameworks.get(&framework).is_some_and(Framework::checkpoint) {
+        if !is_it && self.executors.get(&framework).is_some_and(Framework::checkpoint) {
             // The next agent has to call it back: if this one was killed now, an executor with something to do would be
             // lost, and that with it.
             return self.write_process(&framework, &executor_id, from);
@@ -69,7 +69,7 @@ impl Agent {
     fn write_process(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
         self.meet_process(framework, executor_id, from);
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
-        executor.contact = None;
+        executor.lose_process();
         executor.address = Some(Address::Unwritten(from.clone()));
         let container = executor.container_id.clone();
         let (framework, executor) = (framework.clone(), executor_id.clone());
@@ -95,7 +95,7 @@ impl Agent {
             // Its link broke meanwhile: it is asked to come back.
             ExecutorState::Running if relinking => {}
             ExecutorState::Running => {
-                executor.contact = Some(Contact::Process(process.clone()));
+                executor.listens_at(&process);
                 self.welcome(now, framework, executor_id, &process);
             }
             _ => self.refuse_executor(&process),
@@ -104,9 +104,9 @@ impl Agent {
 
     /// A registered executor hears that it is, and gets what waits for it.
     fn welcome(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
-        let Some(state) = self.frameworks.get(framework) else { return };
+        let Some(state) = self.executors.get(framework) else { return };
         let id = state.id.clone();
-        if state.executors.get(executor_id).is_some_and(|executor| !executor.is_useless()) {
+        if state.executor(executor_id).is_some_and(|executor| !executor.is_useless()) {
             self.confirm_registration(from, framework, executor_id);
         }
         self.refuse_groups(now, &id, executor_id);
@@ -114,10 +114,10 @@ impl Agent {
     }
 
     fn confirm_registration(&mut self, from: &Upid, framework: &FrameworkId, executor: &ExecutorId) {
-        let (Some(slave_id), Some(state)) = (&self.agent_id, self.frameworks.get(framework)) else {
+        let (Some(slave_id), Some(state)) = (&self.agent_id, self.executors.get(framework)) else {
             return;
         };
-        let Some(executor) = state.executors.get(executor) else { return };
+        let Some(executor) = state.executor(executor) else { return };
         let message = internal::ExecutorRegisteredMessage {
             executor_info: (*executor.info).clone(),
             framework_id: (&state.id).into(),
@@ -148,7 +148,7 @@ impl Agent {
         let Some(executor) = self.expected_executor(&framework, &executor_id) else {
             return self.refuse_executor(from);
         };
-        let (is_it, listens) = (executor.process() == Some(from), executor.contact.is_some());
+        let (is_it, listens) = (executor.process() == Some(from), executor.contact().is_some());
         match executor.state() {
             // It was asked twice and answers twice: what was sent to it in between would seem to be lost.
             ExecutorState::Running if is_it && listens => {
@@ -169,7 +169,7 @@ impl Agent {
         for update in message.updates {
             self.take_update(now, &framework, &executor_id, update);
         }
-        let Some(id) = self.frameworks.get(&framework).map(|framework| framework.id.clone()) else { return };
+        let Some(id) = self.executors.get(&framework).map(|framework| framework.id.clone()) else { return };
         let subscribe =
             call::Subscribe { unacknowledged_tasks: message.tasks, unacknowledged_updates: Vec::new() };
         self.resume_executor(now, &id, &executor_id, subscribe);
@@ -179,13 +179,10 @@ impl Agent {
     /// An executor that may speak to the agent: its framework is not being ended, and it has a process of its own.
     fn expected_executor(&self, framework: &FrameworkId, executor: &ExecutorId) -> Option<&Executor> {
         let framework = self
-            .frameworks
+            .executors
             .get(framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)?;
-        framework
-            .executors
-            .get(executor)
-            .filter(|executor| executor.command.is_none() && !executor.life.is_held())
+        framework.executor(executor).filter(|executor| executor.command.is_none() && !executor.life.is_held())
     }
 
     fn refuse_executor(&mut self, from: &Upid) {
@@ -195,11 +192,11 @@ impl Agent {
 
     /// Takes an executor's address: it listens from now on.
     fn meet_process(&mut self, framework: &FrameworkId, executor_id: &ExecutorId, from: &Upid) {
-        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let Some(state) = self.executors.get_mut(framework) else { return };
         let (id, checkpoint) = (state.id.clone(), state.checkpoint());
-        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        let Some(executor) = state.executor_mut(executor_id) else { return };
         executor.life.run();
-        executor.contact = Some(Contact::Process(from.clone()));
+        executor.listens_at(from);
         let known = executor.address.replace(Address::Written(from.clone()));
         let (run, container) = (executor.run(&id), executor.container_id.clone());
         for timer in [Timer::ExecutorRegistration(container.clone()), Timer::Reconnect(container)] {
@@ -229,7 +226,7 @@ impl Agent {
         for task in refused {
             let live = self
                 .executor_mut(framework, executor_id)
-                .and_then(|executor| executor.tasks.get(&task))
+                .and_then(|executor| executor.tasks().get(&task))
                 .is_some_and(crate::executors::Task::is_live);
             if live {
                 let words =
@@ -269,7 +266,7 @@ impl Agent {
 
     /// The executor that listens at an address.
     fn executor_at(&self, framework: &FrameworkId, process: &Upid) -> Option<ExecutorId> {
-        let executors = &self.frameworks.get(framework)?.executors;
+        let executors = self.executors.get(framework)?.executors();
         let found = executors.values().find(|executor| executor.process() == Some(process));
         found.map(|executor| executor.id().clone())
     }
@@ -307,10 +304,9 @@ impl Agent {
     /// to it may be lost, and it is asked what it has.
     pub(crate) fn process_exited(&mut self, now: Tick, peer: &Upid) {
         let lost = Contact::Process(peer.clone());
-        let executors = self.frameworks.values_mut().flat_map(|framework| framework.executors.values_mut());
-        for executor in executors.filter(|executor| executor.process() == Some(peer)) {
-            if executor.contact.as_ref() == Some(&lost) {
-                executor.contact = None;
+        for executor in self.executors.all_mut().filter(|executor| executor.process() == Some(peer)) {
+            if executor.contact() == Some(&lost) {
+                executor.lose_process();
             }
             if matches!(executor.state(), ExecutorState::Registering | ExecutorState::Running) {
                 self.timers.set(Timer::Reconnect(executor.container_id.clone()), now + RELINK_INTERVAL);
@@ -335,9 +331,9 @@ impl Agent {
 
     /// Asks again, until the executor has answered.
     pub(crate) fn ask_to_reconnect(&mut self, now: Tick, container: &ContainerId) {
-        let Some((framework, executor_id)) = self.containers.get(container).cloned() else { return };
+        let Some((framework, executor_id)) = self.executors.owner(container).cloned() else { return };
         let waiting = self.executor_mut(&framework, &executor_id).is_some_and(|executor| {
-            executor.contact.is_none()
+            executor.contact().is_none()
                 && matches!(executor.state(), ExecutorState::Registering | ExecutorState::Running)
         });
         if !waiting {

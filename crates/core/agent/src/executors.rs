@@ -1,5 +1,8 @@
 //! Frameworks, executors and tasks as the agent keeps them. Must not live here: what events do to them.
 
+mod all;
+mod task;
+
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,13 +11,17 @@ use std::{
 };
 
 use tepui_core_checks::Checks;
-use tepui_model::{ConnectionId, ContainerId, ExecutorId, FrameworkId, Reason, TaskId, TaskState, Tick};
+use tepui_model::{AgentId, ConnectionId, ContainerId, ExecutorId, FrameworkId, Reason, TaskId, TaskState};
 use tepui_wire_mesos::v1;
 
+pub(crate) use self::{
+    all::Executors,
+    task::{Stage, Task},
+};
 use crate::{
     Upid,
     config::Config,
-    contact::Contact,
+    contact::{Contact, Speaker},
     effect::{Limits, Run},
     life::{Address, Life, Start},
     resources::Sum,
@@ -30,9 +37,9 @@ pub(crate) struct Framework {
     pub(crate) pid: String,
     /// Being shut down: nothing of it is reported any more.
     pub(crate) terminating: bool,
-    pub(crate) executors: BTreeMap<ExecutorId, Executor>,
+    executors: BTreeMap<ExecutorId, Executor>,
     /// Which executor a task that is not over belongs to.
-    pub(crate) tasks: BTreeMap<TaskId, ExecutorId>,
+    tasks: BTreeMap<TaskId, ExecutorId>,
     pub(crate) completed_executors: VecDeque<Arc<ExecutorView>>,
 }
 
@@ -61,6 +68,60 @@ impl Framework {
         has_capability(&self.info, v1::framework_info::capability::Type::TaskKillingState)
     }
 
+    /// Its executors, by id.
+    pub(crate) const fn executors(&self) -> &BTreeMap<ExecutorId, Executor> {
+        &self.executors
+    }
+
+    pub(crate) fn executor(&self, id: &ExecutorId) -> Option<&Executor> {
+        self.executors.get(id)
+    }
+
+    pub(crate) fn executor_mut(&mut self, id: &ExecutorId) -> Option<&mut Executor> {
+        self.executors.get_mut(id)
+    }
+
+    /// An executor, and how it is spoken to.
+    pub(crate) fn speak_to<'a>(
+        &'a mut self,
+        agent: Option<&'a AgentId>,
+        executor: &ExecutorId,
+    ) -> Option<(Speaker<'a>, &'a mut Executor)> {
+        let Self { id, info, pid, executors, .. } = self;
+        let executor = executors.get_mut(executor)?;
+        Some((Speaker { agent, framework: id, info, scheduler: pid }, executor))
+    }
+
+    /// Whose a task is that is not over.
+    pub(crate) const fn tasks(&self) -> &BTreeMap<TaskId, ExecutorId> {
+        &self.tasks
+    }
+
+    /// A new task of one of its executors.
+    pub(crate) fn add_task(&mut self, executor: &ExecutorId, id: TaskId, task: Task) {
+        let Some(known) = self.executors.get_mut(executor) else { return };
+        known.add_task(id.clone(), task);
+        self.tasks.insert(id, executor.clone());
+    }
+
+    /// A task is over: it goes to its executor's history.
+    pub(crate) fn finish_task(&mut self, id: &TaskId) -> Option<&mut Executor> {
+        let executor = self.executors.get_mut(&self.tasks.remove(id)?)?;
+        let task = executor.tasks.remove(id)?;
+        executor.completed_tasks.push_back(task.task);
+        Some(executor)
+    }
+
+    /// Takes out an executor that is over, and its tasks with it.
+    pub(crate) fn take_executor(&mut self, id: &ExecutorId) -> Option<Executor> {
+        let mut executor = self.executors.remove(id)?;
+        for (id, task) in std::mem::take(&mut executor.tasks) {
+            self.tasks.remove(&id);
+            executor.completed_tasks.push_back(task.task);
+        }
+        Some(executor)
+    }
+
     /// The executor of a task that is not over.
     pub(crate) fn executor_of(&mut self, task: &TaskId) -> Option<&mut Executor> {
         let executor = self.tasks.get(task)?;
@@ -86,12 +147,12 @@ pub(crate) struct Executor {
     /// The variables that a command task has of its own: sessions beside it get the same.
     pub(crate) environment: Option<v1::Environment>,
     /// Who listens for it at the moment.
-    pub(crate) contact: Option<Contact>,
+    contact: Option<Contact>,
     /// Where it listens, if it speaks libprocess.
     pub(crate) address: Option<Address>,
     pub(crate) pid: Option<u32>,
     /// Tasks that are not over.
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    tasks: BTreeMap<TaskId, Task>,
     /// Tasks and groups that wait for a stream. May name tasks that were killed meanwhile.
     pub(crate) queue: VecDeque<Queued>,
     /// Kills for tasks that were delivered, to be told when the executor is back.
@@ -100,7 +161,7 @@ pub(crate) struct Executor {
     /// Why the agent ends it; told to the tasks when it has ended.
     pub(crate) termination: Option<Termination>,
     /// What its own resources and those of its live tasks add up to.
-    pub(crate) usage: Sum,
+    usage: Sum,
 }
 
 impl Executor {
@@ -146,6 +207,21 @@ impl Executor {
         self.address.as_ref().map(Address::process)
     }
 
+    /// Who listens for it at the moment.
+    pub(crate) const fn contact(&self) -> Option<&Contact> {
+        self.contact.as_ref()
+    }
+
+    /// A process listens for it, not a stream.
+    pub(crate) fn listens_at(&mut self, process: &Upid) {
+        self.contact = Some(Contact::Process(process.clone()));
+    }
+
+    /// The process at the other end of its link does not listen.
+    pub(crate) fn lose_process(&mut self) {
+        self.contact.take_if(|contact| matches!(contact, Contact::Process(_)));
+    }
+
     /// The open event stream, if it is that kind of executor.
     pub(crate) fn stream(&self) -> Option<ConnectionId> {
         match self.contact {
@@ -172,10 +248,33 @@ impl Executor {
         task.task.resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.as_deref())
     }
 
+    /// Its tasks that are not over.
+    pub(crate) const fn tasks(&self) -> &BTreeMap<TaskId, Task> {
+        &self.tasks
+    }
+
+    pub(crate) fn task_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(id)
+    }
+
+    pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = (&TaskId, &mut Task)> {
+        self.tasks.iter_mut()
+    }
+
     /// Adds a task that is not over.
     pub(crate) fn add_task(&mut self, id: TaskId, task: Task) {
-        self.usage.add(&task.usage);
+        if task.is_live() {
+            self.usage.add(&task.usage);
+        }
         self.tasks.insert(id, task);
+    }
+
+    /// A task has ended: it uses nothing any more.
+    pub(crate) fn end_task(&mut self, id: &TaskId) {
+        let Some(task) = self.tasks.get_mut(id).filter(|task| task.is_live()) else { return };
+        task.stage = Stage::Terminated;
+        task.info = None;
+        self.usage.subtract(&task.usage);
     }
 
     /// It never got a task and has none to wait for.
@@ -203,49 +302,6 @@ pub(crate) enum Queued {
     Task(TaskId),
     /// A task group, delivered as one.
     Group(Vec<TaskId>),
-}
-
-/// A task that is not over: it has not ended, or its end was not acknowledged.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Task {
-    pub(crate) task: Arc<v1::Task>,
-    /// As the master sent it, until it is delivered.
-    pub(crate) info: Option<Box<v1::TaskInfo>>,
-    pub(crate) stage: Stage,
-    /// Written down, or not to be: it may be given to its executor.
-    pub(crate) durable: bool,
-    /// What it adds to its container while it lives.
-    pub(crate) usage: Sum,
-    /// When it has to be over.
-    pub(crate) deadline: Option<Tick>,
-    /// The check of a command task.
-    pub(crate) check: Option<Box<v1::CheckInfo>>,
-}
-
-impl Task {
-    pub(crate) fn state(&self) -> TaskState {
-        TaskState::from_number(self.task.state).unwrap_or(TaskState::Staging)
-    }
-
-    pub(crate) fn is_live(&self) -> bool {
-        self.stage != Stage::Terminated
-    }
-}
-
-/// Where a task is on this agent:
-///
-/// ```text
-/// Queued -> Launched -> Terminated -> (acknowledged: over)
-///      \________________/
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stage {
-    /// Waits for its executor.
-    Queued,
-    /// Given to its executor.
-    Launched,
-    /// Ended; its updates are not all acknowledged.
-    Terminated,
 }
 
 /// What the agent keeps as the executor of a command task.

@@ -31,7 +31,7 @@ impl Agent {
         failure: LaunchFailure,
     ) {
         self.stats.container_launch_errors += 1;
-        let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
+        let partition_aware = kill::is_partition_aware(self.executors.get(framework));
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let exit = match failure.reason {
             LaunchFailureReason::NoProgram | LaunchFailureReason::NotExecutable => {
@@ -60,24 +60,23 @@ impl Agent {
         executor_id: &ExecutorId,
         exit: Exit,
     ) {
-        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let Some(state) = self.executors.get_mut(framework) else { return };
         let (framework_id, checkpoint) = (state.id.clone(), state.checkpoint());
-        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        let Some(executor) = state.executor_mut(executor_id) else { return };
         if executor.state() == ExecutorState::Terminated {
             return;
         }
         let container = executor.container_id.clone();
         let run = executor.run(&framework_id);
         let directory = executor.directory.clone();
-        let contact = executor.contact.take();
         let termination = executor.termination.clone();
         let command_task = executor.command.is_some();
+        let contact = self.executors.detach(framework, executor_id);
         self.end_checks(now, framework, executor_id);
-        self.containers.remove(&container);
+        self.executors.forget_container(&container);
         self.cancel_container_timers(&container);
         self.forget_children(&container, &exit);
         if let Some(Contact::Stream(stream)) = contact {
-            self.connections.remove(&stream);
             self.out.push(Effect::CloseStream { to: stream });
         }
         if command_task && termination.is_none() {
@@ -143,7 +142,7 @@ impl Agent {
         };
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         let live: Vec<TaskId> =
-            executor.tasks.iter().filter(|(_, task)| task.is_live()).map(|(id, _)| id.clone()).collect();
+            executor.tasks().iter().filter(|(_, task)| task.is_live()).map(|(id, _)| id.clone()).collect();
         for task in live {
             self.report(now, framework, &task, state, Source::Agent, report.clone());
         }
@@ -175,19 +174,15 @@ impl Agent {
         executor_id: &ExecutorId,
     ) {
         let keep = self.config.max_completed_executors_per_framework;
-        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
-        let over = framework.executors.get(executor_id).is_some_and(|executor| {
+        let Some(framework) = self.executors.get_mut(framework_id) else { return };
+        let over = framework.executor(executor_id).is_some_and(|executor| {
             executor.state() == ExecutorState::Terminated
-                && (framework.terminating || executor.tasks.is_empty())
+                && (framework.terminating || executor.tasks().is_empty())
         });
         if !over {
             return;
         }
-        let Some(mut executor) = framework.executors.remove(executor_id) else { return };
-        for (id, task) in std::mem::take(&mut executor.tasks) {
-            framework.tasks.remove(&id);
-            executor.completed_tasks.push_back(task.task);
-        }
+        let Some(executor) = framework.take_executor(executor_id) else { return };
         if framework.checkpoint() {
             self.out.remove(Removal::Run(executor.run(&framework.id)));
         }
@@ -200,11 +195,10 @@ impl Agent {
 
     /// Moves a framework to the history once nothing of it is left.
     pub(crate) fn finish_framework(&mut self, _now: Tick, framework_id: &FrameworkId) {
-        let over = self
-            .frameworks
-            .get(framework_id)
-            .is_some_and(|framework| framework.executors.is_empty() && self.updates.count(framework_id) == 0);
-        if over && let Some(framework) = self.frameworks.remove(framework_id) {
+        let over = self.executors.get(framework_id).is_some_and(|framework| {
+            framework.executors().is_empty() && self.updates.count(framework_id) == 0
+        });
+        if over && let Some(framework) = self.executors.take_framework(framework_id) {
             self.completed_frameworks.push_back(Arc::new(framework_view(&framework)));
             if framework.terminating {
                 self.forget_written(framework_id);
@@ -221,7 +215,7 @@ impl Agent {
     }
 
     fn forget_written(&mut self, framework_id: &FrameworkId) {
-        let live = self.frameworks.contains_key(framework_id);
+        let live = self.executors.contains_key(framework_id);
         if !live && self.written_frameworks.remove(framework_id).is_some() {
             self.out.remove(Removal::Framework { framework_id: framework_id.clone() });
         }

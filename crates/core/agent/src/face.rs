@@ -83,13 +83,13 @@ impl Core for Agent {
 impl Agent {
     /// An executor may subscribe again; the container of a session ends.
     fn stream_closed(&mut self, now: Tick, stream: ConnectionId) {
-        self.forget_stream(stream);
+        self.executors.stream_closed(stream);
         self.session_closed(now, stream);
     }
 
     /// What became of an [`Effect::Launch`]: the process id of the container's first process, or why not.
     fn container_started(&mut self, now: Tick, container: ContainerId, outcome: Result<u32, LaunchFailure>) {
-        let Some((framework, executor)) = self.containers.get(&container).cloned() else {
+        let Some((framework, executor)) = self.executors.owner(&container).cloned() else {
             if self.nested.knows(&container) {
                 self.container_launched(now, &container, outcome);
             } else if outcome.is_ok() {
@@ -108,7 +108,7 @@ impl Agent {
 
     /// A container ended, all of it.
     pub(crate) fn container_gone(&mut self, now: Tick, container: &ContainerId, exit: Exit) {
-        match self.containers.get(container).cloned() {
+        match self.executors.owner(container).cloned() {
             Some((framework, executor)) => {
                 if self.children_are_over(now, container, &exit) {
                     self.executor_exited(now, &framework, &executor, exit);

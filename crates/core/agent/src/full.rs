@@ -90,7 +90,7 @@ impl Agent {
     }
 
     fn ask_for_missed(&mut self, now: Tick, framework: &FrameworkId, task: &TaskId) {
-        let executor = self.frameworks.get(framework).and_then(|known| known.tasks.get(task)).cloned();
+        let executor = self.executors.get(framework).and_then(|known| known.tasks().get(task)).cloned();
         if let Some(executor) = executor {
             self.call_back(now, framework, &executor);
         }

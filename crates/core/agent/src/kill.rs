@@ -29,8 +29,7 @@ impl Agent {
         task: &TaskId,
         policy: Option<v1::KillPolicy>,
     ) {
-        let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
-        else {
+        let Some(state) = self.executors.get_mut(framework).filter(|framework| !framework.terminating) else {
             self.stats.dropped_messages += 1;
             return;
         };
@@ -39,7 +38,7 @@ impl Agent {
         let Some(executor) = state.executor_of(task) else {
             let is_it = |over: &Arc<v1::Task>| over.task_id.value == task.as_str();
             let reported = self.updates.has(framework, task)
-                || state.executors.values().any(|executor| executor.completed_tasks.iter().any(is_it))
+                || state.executors().values().any(|executor| executor.completed_tasks.iter().any(is_it))
                 || state
                     .completed_executors
                     .iter()
@@ -58,7 +57,7 @@ impl Agent {
             return;
         };
         let executor_id = executor.id().clone();
-        let stage = executor.tasks.get(task).map(|task| task.stage);
+        let stage = executor.tasks().get(task).map(|task| task.stage());
         if executor.command.is_some() {
             match executor.state() {
                 ExecutorState::Registering => self.kill_during_launch(now, &framework_id, &executor_id, task),
@@ -75,7 +74,7 @@ impl Agent {
                 self.kill_queued(now, &framework_id, &executor_id, task);
             }
             (Some(Stage::Launched), ExecutorState::Registering | ExecutorState::Running) => {
-                if executor.contact.is_some() {
+                if executor.contact().is_some() {
                     self.tell(framework, &executor_id, events::kill(task, policy));
                 } else {
                     // It will be told when it is back.
@@ -117,8 +116,8 @@ impl Agent {
         for member in group.unwrap_or_else(|| vec![task.clone()]) {
             let queued = self
                 .executor_mut(framework, executor_id)
-                .and_then(|executor| executor.tasks.get(&member))
-                .is_some_and(|task| task.stage == Stage::Queued);
+                .and_then(|executor| executor.tasks().get(&member))
+                .is_some_and(|task| task.stage() == Stage::Queued);
             if queued {
                 self.report_killed_during_launch(now, framework, &member);
             }
@@ -140,9 +139,9 @@ impl Agent {
 
     /// Asks an executor to end, and sees to it that it does.
     pub(crate) fn shutdown_executor(&mut self, now: Tick, framework: &FrameworkId, executor_id: &ExecutorId) {
-        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let Some(state) = self.executors.get_mut(framework) else { return };
         let framework_id = state.id.clone();
-        let Some(executor) = state.executors.get_mut(executor_id) else { return };
+        let Some(executor) = state.executor_mut(executor_id) else { return };
         let before = executor.state();
         if matches!(before, ExecutorState::Terminating | ExecutorState::Terminated) {
             return;
@@ -164,7 +163,7 @@ impl Agent {
     }
 
     pub(crate) fn destroy_container(&mut self, container: &ContainerId) {
-        if self.containers.contains_key(container) {
+        if self.executors.has_container(container) {
             let container = container.clone();
             self.out.push(Effect::Destroy { container });
         }
@@ -176,7 +175,7 @@ impl Agent {
             "Executor did not register within {}",
             format_duration(self.config.executor_registration_timeout)
         );
-        let Some((framework, executor)) = self.containers.get(container).cloned() else { return };
+        let Some((framework, executor)) = self.executors.owner(container).cloned() else { return };
         let Some(executor) = self.executor_mut(&framework, &executor) else { return };
         if executor.state() == ExecutorState::Registering {
             end(executor, TaskState::Failed, Reason::ExecutorRegistrationTimeout, words);
@@ -186,7 +185,7 @@ impl Agent {
 
     /// The framework is over: its executors end, and nothing is reported any more.
     pub(crate) fn shutdown_framework(&mut self, now: Tick, framework: &FrameworkId) {
-        let Some(state) = self.frameworks.get_mut(framework) else {
+        let Some(state) = self.executors.get_mut(framework) else {
             // It never had anything here, but the agent may have said so of a task that the master asked about.
             return self.drop_streams(framework);
         };
@@ -194,7 +193,7 @@ impl Agent {
             return;
         }
         state.terminating = true;
-        let executors: Vec<_> = state.executors.keys().cloned().collect();
+        let executors: Vec<_> = state.executors().keys().cloned().collect();
         self.drop_streams(framework);
         for executor in executors {
             self.shutdown_executor(now, framework, &executor);
@@ -214,7 +213,7 @@ impl Agent {
         }
         self.pause_updates();
         self.out.remove(Removal::Agent);
-        let frameworks: Vec<_> = self.frameworks.keys().cloned().collect();
+        let frameworks: Vec<_> = self.executors.iter().map(|(id, _)| id.clone()).collect();
         for framework in frameworks {
             self.shutdown_framework(now, &framework);
         }
@@ -224,7 +223,7 @@ impl Agent {
     /// With nothing left to end, a terminating agent ends itself.
     pub(crate) fn stop_if_done(&mut self) {
         if self.phase == Phase::Terminating
-            && self.frameworks.values().all(|framework| framework.executors.is_empty())
+            && self.executors.values().all(|framework| framework.executors().is_empty())
         {
             if !self.stopped {
                 self.out.push(Effect::Shutdown);

@@ -15,15 +15,15 @@ impl Agent {
     /// Asks for an executor's container.
     pub(crate) fn launch(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) {
         let (Some(agent_id), Some(framework)) =
-            (self.agent_id.as_ref(), self.frameworks.get_mut(framework_id))
+            (self.agent_id.as_ref(), self.executors.get_mut(framework_id))
         else {
             return;
         };
         let checkpoint = framework.checkpoint();
         let info = framework.info.clone();
-        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        let Some(executor) = framework.executor_mut(executor_id) else { return };
         executor.life.reach(Start::Asked);
-        let task = executor.tasks.values().next().and_then(|task| task.info.as_deref());
+        let task = executor.tasks().values().next().and_then(|task| task.info.as_deref());
         let command_task = executor.command.is_some();
         let (command, container) = match task.filter(|_| command_task) {
             Some(task) => (task.command.clone().unwrap_or_default(), task.container.clone()),

@@ -89,15 +89,15 @@ impl Agent {
             resource_version_uuid: Some(self.registration.version_uuid()),
             ..internal::ReregisterSlaveMessage::default()
         };
-        for framework in self.frameworks.values() {
+        for framework in self.executors.values() {
             message.frameworks.push((*framework.info).clone());
-            for executor in framework.executors.values() {
+            for executor in framework.executors().values() {
                 if executor.command.is_none() && executor.state() != ExecutorState::Terminated {
                     let mut info = (*executor.info).clone();
                     resources::downgrade(&mut info.resources);
                     message.executor_infos.push(info);
                 }
-                for (task_id, task) in &executor.tasks {
+                for (task_id, task) in executor.tasks() {
                     // A new master would wait for an acknowledgement that has been given already.
                     if self.is_end_acknowledged(&framework.id, task_id) {
                         continue;
@@ -269,7 +269,7 @@ impl Agent {
     /// Tasks that the master believes to be here: those that are not are reported dropped.
     fn reconcile(&mut self, now: Tick, reconciliation: internal::ReconcileTasksMessage) {
         let id = FrameworkId::from(reconciliation.framework_id);
-        let known = self.frameworks.get(&id);
+        let known = self.executors.get(&id);
         let partition_aware = known.map(|framework| framework.partition_aware()).unwrap_or_else(|| {
             reconciliation.framework.as_ref().is_some_and(|info| {
                 executors::has_capability(info, v1::framework_info::capability::Type::PartitionAware)
@@ -277,7 +277,8 @@ impl Agent {
         });
         for status in reconciliation.statuses {
             let task = TaskId::from(status.task_id);
-            let known = self.frameworks.get(&id).is_some_and(|framework| framework.tasks.contains_key(&task));
+            let known =
+                self.executors.get(&id).is_some_and(|framework| framework.tasks().contains_key(&task));
             if !known {
                 let report = Report::new(Reason::Reconciliation, "Reconciliation: task unknown to the agent");
                 self.report(now, &id, &task, report::dropped(partition_aware), Source::Agent, report);

@@ -52,10 +52,10 @@ impl Agent {
         let framework = FrameworkId::from(message.framework_id);
         let executor = ExecutorId::from(message.executor_id);
         let listens = self
-            .frameworks
+            .executors
             .get(&framework)
             .filter(|framework| !framework.terminating && self.phase != Phase::Terminating)
-            .and_then(|framework| framework.executors.get(&executor))
+            .and_then(|framework| framework.executor(&executor))
             .is_some_and(|executor| executor.state() == ExecutorState::Running);
         if listens && self.tell(&framework, &executor, events::message(message.data)) {
             self.stats.valid_framework_messages += 1;
@@ -67,7 +67,7 @@ impl Agent {
     /// The framework changed, or its scheduler moved.
     fn update_framework(&mut self, message: internal::UpdateFrameworkMessage) {
         let id = FrameworkId::from(message.framework_id);
-        let Some(framework) = self.frameworks.get_mut(&id) else { return };
+        let Some(framework) = self.executors.get_mut(&id) else { return };
         if framework.terminating {
             return;
         }
@@ -85,7 +85,7 @@ impl Agent {
 
     /// Writes a framework down, unless it is written as it is already.
     pub(crate) fn write_framework(&mut self, framework_id: &FrameworkId) {
-        let Some(framework) = self.frameworks.get(framework_id).filter(|framework| framework.checkpoint())
+        let Some(framework) = self.executors.get(framework_id).filter(|framework| framework.checkpoint())
         else {
             return;
         };
@@ -108,7 +108,7 @@ impl Agent {
         executor_id: &ExecutorId,
         data: bytes::Bytes,
     ) {
-        let (Some(framework), Some(slave_id)) = (self.frameworks.get(framework_id), &self.agent_id) else {
+        let (Some(framework), Some(slave_id)) = (self.executors.get(framework_id), &self.agent_id) else {
             return;
         };
         let direct = framework.pid.parse::<Upid>().ok().filter(|pid| !pid.is_nobody());

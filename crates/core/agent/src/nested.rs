@@ -63,7 +63,7 @@ impl Agent {
 
     /// Whether a root is an executor's container that has not ended.
     fn is_executor_container(&self, id: &ContainerId) -> bool {
-        self.containers.contains_key(id)
+        self.executors.has_container(id)
     }
 
     fn may_attach(&mut self, from: ConnectionId, container: &ContainerId) -> bool {
@@ -176,8 +176,8 @@ impl Agent {
 
     /// Whether something may be nested in an executor's container now.
     fn executor_takes_children(&self, root: &ContainerId) -> bool {
-        let Some((framework, executor)) = self.containers.get(root) else { return false };
-        let executor = self.frameworks.get(framework).and_then(|known| known.executors.get(executor));
+        let Some((framework, executor)) = self.executors.owner(root) else { return false };
+        let executor = self.executors.get(framework).and_then(|known| known.executor(executor));
         executor.is_some_and(|executor| {
             executor.state() != ExecutorState::Terminated && !self.nested.root_exits.contains_key(root)
         })
@@ -189,8 +189,8 @@ impl Agent {
         if let Some(container) = self.nested.containers.get(parent) {
             return matches!(container.life, Life::Running);
         }
-        let executor = self.containers.get(parent).and_then(|(framework, executor)| {
-            self.frameworks.get(framework).and_then(|known| known.executors.get(executor))
+        let executor = self.executors.owner(parent).and_then(|(framework, executor)| {
+            self.executors.get(framework).and_then(|known| known.executor(executor))
         });
         executor.is_some_and(|executor| executor.life.container() == Some(Start::There))
     }

@@ -24,7 +24,7 @@ impl Agent {
             phase: self.phase,
             master: self.master.clone(),
             stats: self.current_stats(now),
-            frameworks: self.frameworks.values().map(framework_view).collect(),
+            frameworks: self.executors.values().map(framework_view).collect(),
             completed_frameworks: self.completed_frameworks.iter().cloned().collect(),
             containers: self.container_views(),
             drain: self.drain.as_ref().map(|drain| drain.config),
@@ -38,11 +38,11 @@ impl Agent {
         stats.uptime_secs = now.since(self.started).as_secs_f64();
         stats.registered = self.phase == Phase::Running;
         stats.frameworks_active =
-            count(self.frameworks.values().filter(|framework| !framework.terminating).count());
+            count(self.executors.values().filter(|framework| !framework.terminating).count());
         stats.gc_path_removals_pending = count(self.gc.pending());
         stats.executor_directory_max_allowed_age_secs = self.gc.allowed_age().as_secs_f64();
         add_usage(&mut stats, &self.config.resources, true);
-        for executor in self.frameworks.values().flat_map(|framework| framework.executors.values()) {
+        for executor in self.executors.values().flat_map(|framework| framework.executors().values()) {
             match executor.state() {
                 ExecutorState::Registering => stats.executors_registering += 1,
                 ExecutorState::Running => stats.executors_running += 1,
@@ -50,7 +50,7 @@ impl Agent {
                 ExecutorState::Terminated => continue,
             }
             add_usage(&mut stats, &executor.info.resources, false);
-            for task in executor.tasks.values().filter(|task| task.is_live()) {
+            for task in executor.tasks().values().filter(|task| task.is_live()) {
                 add_usage(&mut stats, &task.task.resources, false);
                 match task.state() {
                     TaskState::Starting => stats.tasks_starting += 1,
@@ -88,14 +88,14 @@ pub(crate) fn framework_view(framework: &Framework) -> FrameworkView {
     FrameworkView {
         info: framework.info.clone(),
         active: !framework.terminating,
-        executors: framework.executors.values().map(|executor| executor_view(executor).into()).collect(),
+        executors: framework.executors().values().map(|executor| executor_view(executor).into()).collect(),
         completed_executors: framework.completed_executors.iter().cloned().collect(),
     }
 }
 
 pub(crate) fn executor_view(executor: &Executor) -> ExecutorView {
     let tasks = |stage: Stage| {
-        executor.tasks.values().filter(|task| task.stage == stage).map(|task| task.task.clone()).collect()
+        executor.tasks().values().filter(|task| task.stage() == stage).map(|task| task.task.clone()).collect()
     };
     ExecutorView {
         info: executor.info.clone(),

@@ -10,7 +10,6 @@ use tepui_wire_mesos::{internal, v1};
 use crate::{
     agent::{Agent, Drain},
     checks, command,
-    contact::Contact,
     effect::{Checkpoint, Effect, Exit, Removal, Run},
     environment,
     executors::{Executor, Framework, Stage, Task},
@@ -18,7 +17,6 @@ use crate::{
     life::{Address, Life, Start},
     recovered::{ContainerState, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask},
     report::{self, Report},
-    resources::Sum,
     settings::Recover,
     snapshot::{ExecutorState, Phase},
     timers::Timer,
@@ -86,7 +84,7 @@ impl Agent {
         let Some(id) = recovered.info.id.as_ref().map(FrameworkId::from) else { return };
         let framework = Framework::new(id.clone(), recovered.info, recovered.pid.clone());
         self.written_frameworks.insert(id.clone(), (framework.info.clone(), recovered.pid));
-        self.frameworks.insert(id.clone(), framework);
+        self.executors.add_framework(framework);
         for executor in recovered.executors {
             let name = ExecutorId::from(&executor.info.executor_id);
             let container = if rebooted { ContainerState::Unknown } else { executor.container.clone() };
@@ -96,7 +94,7 @@ impl Agent {
             let completed = completed
                 && self
                     .executor_mut(&id, &name)
-                    .is_some_and(|executor| !executor.tasks.values().any(Task::is_live));
+                    .is_some_and(|executor| !executor.tasks().values().any(Task::is_live));
             match container {
                 _ if completed => self.recover_completed(now, &id, &name),
                 ContainerState::Alive => self.recover_alive(now, &id, &name),
@@ -133,7 +131,6 @@ impl Agent {
         }
         executor.address = recovered.process.filter(|_| !recovered.subscribed).map(Address::Written);
         let run = executor.run(framework_id);
-        let mut names = Vec::new();
         for RecoveredTask { mut task, deadline, check, records } in recovered.tasks {
             let id = TaskId::from(&task.task_id);
             if let Some(command) = &mut executor.command {
@@ -144,26 +141,16 @@ impl Agent {
                 continue;
             }
             let terminal = TaskState::from_number(task.state).is_some_and(TaskState::is_terminal);
-            let usage = Sum::of_task(&task);
             let stage = if terminal { Stage::Terminated } else { Stage::Launched };
-            let task =
-                Task { task: Arc::new(task), info: None, stage, durable: true, usage, deadline, check };
-            executor.add_task(id.clone(), task);
-            if terminal {
-                executor.usage.subtract(&usage);
-            }
-            names.push(id);
+            let mut task = Task::new(task, stage, true);
+            (task.deadline, task.check) = (deadline, check);
+            executor.add_task(id, task);
         }
         let keep = self.config.max_completed_tasks_per_executor;
         while executor.completed_tasks.len() > keep {
             executor.completed_tasks.pop_front();
         }
-        let owner = (framework_id.clone(), name.clone());
-        self.containers.insert(executor.container_id.clone(), owner);
-        if let Some(framework) = self.frameworks.get_mut(framework_id) {
-            framework.tasks.extend(names.into_iter().map(|task| (task, name.clone())));
-            framework.executors.insert(name, executor);
-        }
+        self.executors.add(framework_id, executor);
     }
 
     /// An executor that had ended, with updates that were not acknowledged.
@@ -171,7 +158,7 @@ impl Agent {
         let Some(executor) = self.executor_mut(framework, executor) else { return };
         executor.life = Life::Terminated;
         let (container, directory) = (executor.container_id.clone(), executor.directory.clone());
-        self.containers.remove(&container);
+        self.executors.forget_container(&container);
         self.schedule_gc(now, directory);
     }
 
@@ -191,13 +178,15 @@ impl Agent {
             if executor.life.is_used() {
                 // It knows how to be asked to end: at once, or when it subscribes.
                 executor.life.run();
-                executor.contact = executor.process().cloned().map(Contact::Process);
+                if let Some(process) = executor.process().cloned() {
+                    executor.listens_at(&process);
+                }
             }
             return;
         }
         executor.life.run();
         let container = executor.container_id.clone();
-        let task = executor.tasks.iter().find(|(_, task)| task.is_live());
+        let task = executor.tasks().iter().find(|(_, task)| task.is_live());
         let Some(deadline) = task.map(|(_, task)| task.deadline) else {
             self.out.push(Effect::Destroy { container });
             return;
@@ -219,10 +208,10 @@ impl Agent {
     /// A command of which the last agent did not say any more that it runs: that is said now, before its end is.
     fn command_has_started(&mut self, now: Tick, framework_id: &FrameworkId, executor_id: &ExecutorId) {
         let Some(executor) = self.executor_mut(framework_id, executor_id) else { return };
-        let Some((id, task)) = executor.tasks.iter_mut().find(|(_, task)| task.is_live()) else { return };
+        let Some((id, task)) = executor.tasks_mut().find(|(_, task)| task.is_live()) else { return };
         match task.state() {
             TaskState::Staging => {
-                task.stage = Stage::Queued;
+                task.requeue();
                 self.command_started(now, framework_id, executor_id);
             }
             TaskState::Starting => {
@@ -243,7 +232,7 @@ impl Agent {
         exit: Option<Exit>,
         rebooted: bool,
     ) {
-        let partition_aware = kill::is_partition_aware(self.frameworks.get(framework));
+        let partition_aware = kill::is_partition_aware(self.executors.get(framework));
         let Some(executor) = self.executor_mut(framework, executor_id) else { return };
         if exit.is_none() {
             let (reason, words) = if rebooted {
@@ -253,7 +242,7 @@ impl Agent {
             };
             kill::end(executor, report::gone(partition_aware), reason, words.to_owned());
         } else if executor.command.is_some()
-            && let Some(id) = self.frameworks.get(framework).map(|framework| framework.id.clone())
+            && let Some(id) = self.executors.get(framework).map(|framework| framework.id.clone())
         {
             self.command_has_started(now, &id, executor_id);
         }
@@ -263,9 +252,9 @@ impl Agent {
     /// Moves what turned out to be over into the histories.
     fn tidy_recovered(&mut self, now: Tick) {
         let names: Vec<(FrameworkId, Vec<ExecutorId>)> = self
-            .frameworks
+            .executors
             .iter()
-            .map(|(id, framework)| (id.clone(), framework.executors.keys().cloned().collect()))
+            .map(|(id, framework)| (id.clone(), framework.executors().keys().cloned().collect()))
             .collect();
         for (framework, executors) in names {
             for executor in executors {
@@ -284,10 +273,10 @@ impl Agent {
     }
 
     fn waiting_executors(&self) -> Vec<(FrameworkId, ExecutorId)> {
-        self.frameworks
+        self.executors
             .iter()
             .flat_map(|(id, framework)| {
-                framework.executors.iter().map(move |(name, executor)| (id, name, executor))
+                framework.executors().iter().map(move |(name, executor)| (id, name, executor))
             })
             .filter(|(_, _, executor)| executor.state() == ExecutorState::Registering)
             .map(|(id, name, _)| (id.clone(), name.clone()))
@@ -301,7 +290,7 @@ impl Agent {
         }
         let timeout = format_duration(self.config.executor_reregistration_timeout);
         for (framework, executor) in self.waiting_executors() {
-            let partition_aware = kill::is_partition_aware(self.frameworks.get(&framework));
+            let partition_aware = kill::is_partition_aware(self.executors.get(&framework));
             let Some(executor) = self.executor_mut(&framework, &executor) else { continue };
             let words = format!("Executor did not reregister within {timeout}");
             let reason = Reason::ExecutorReregistrationTimeout;

@@ -11,7 +11,6 @@ use tepui_wire_mesos::{internal, v1};
 use crate::{
     agent::Agent,
     checks, command,
-    contact::Speaker,
     effect::{Checkpoint, Exit},
     environment, events,
     executors::{Executor, Framework, Queued, Stage, Task},
@@ -20,7 +19,6 @@ use crate::{
     outbox::After,
     report::{self, Report},
     resources,
-    resources::Sum,
     snapshot::{ExecutorState, Phase},
 };
 
@@ -86,7 +84,7 @@ impl Agent {
         }
         self.know_framework(&framework_id, &request);
         if let Some(report) = self.refusal(&framework_id, &executor_id, &request) {
-            let dropped = report::dropped(kill::is_partition_aware(self.frameworks.get(&framework_id)));
+            let dropped = report::dropped(kill::is_partition_aware(self.executors.get(&framework_id)));
             self.refuse(now, &framework_id, &tasks, dropped, &report);
             self.give_up_executor(&framework_id, &executor_id, &request);
             self.finish_framework(now, &framework_id);
@@ -98,7 +96,7 @@ impl Agent {
     /// The master has counted an executor since it sent its first task: it is told that there is none.
     fn give_up_executor(&mut self, framework: &FrameworkId, executor: &ExecutorId, request: &Request) {
         let known =
-            self.frameworks.get(framework).is_some_and(|known| known.executors.contains_key(executor));
+            self.executors.get(framework).is_some_and(|known| known.executors().contains_key(executor));
         if request.launch_executor && !request.command_task && !known {
             self.tell_executor_exited(framework, executor, &Exit::default());
         }
@@ -114,7 +112,7 @@ impl Agent {
         if self.drain.is_some() {
             return Some(Report::new(Reason::AgentDraining, "Agent is draining"));
         }
-        let known = self.frameworks.get(framework).and_then(|known| known.executors.get(executor_id));
+        let known = self.executors.get(framework).and_then(|known| known.executor(executor_id));
         let words = match known.map(|executor| (executor.state(), executor.command.is_some())) {
             None if request.launch_executor || request.command_task => return None,
             None => "No executor is expected to launch and there is no executor running",
@@ -132,13 +130,13 @@ impl Agent {
     fn accepts(&mut self, now: Tick, framework: &FrameworkId, task: &v1::TaskInfo) -> bool {
         let ours = self.is_own_id(&task.agent_id) && self.phase == Phase::Running;
         let task = TaskId::from(&task.task_id);
-        let stopping = self.frameworks.get(framework).is_some_and(|framework| framework.terminating);
+        let stopping = self.executors.get(framework).is_some_and(|framework| framework.terminating);
         // The scheduler may use the id again as soon as it has acknowledged; that is being written down.
         self.acknowledgement_durable(now, framework, &task);
         // An end that is on its way is the id's last word.
         let ended = self.updates.has(framework, &task);
         let known =
-            ended || self.frameworks.get(framework).is_some_and(|known| known.tasks.contains_key(&task));
+            ended || self.executors.get(framework).is_some_and(|known| known.tasks().contains_key(&task));
         let accepted = ours && !stopping && !known;
         if !accepted {
             self.stats.dropped_messages += 1;
@@ -149,7 +147,7 @@ impl Agent {
     /// Meets a framework, or meets it again.
     fn know_framework(&mut self, id: &FrameworkId, request: &Request) {
         let pid = request.pid.clone().unwrap_or_default();
-        match self.frameworks.get_mut(id) {
+        match self.executors.get_mut(id) {
             Some(framework) => {
                 if *framework.info != request.framework {
                     framework.info = Arc::new(request.framework.clone());
@@ -168,7 +166,7 @@ impl Agent {
                 if let Some(past) = past.and_then(|index| self.completed_frameworks.remove(index)) {
                     framework.completed_executors.extend(past.completed_executors.iter().cloned());
                 }
-                self.frameworks.insert(id.clone(), framework);
+                self.executors.add_framework(framework);
             }
         }
         self.write_framework(id);
@@ -197,9 +195,9 @@ impl Agent {
         tasks: Vec<v1::TaskInfo>,
     ) {
         let new = !self
-            .frameworks
+            .executors
             .get(framework_id)
-            .is_some_and(|framework| framework.executors.contains_key(executor_id));
+            .is_some_and(|framework| framework.executors().contains_key(executor_id));
         if new {
             let executor = request.executor(&tasks).cloned();
             let info = match (executor, tasks.first()) {
@@ -260,7 +258,7 @@ impl Agent {
         let executor_id = ExecutorId::from(&info.executor_id);
         let agent = self.agent_id.as_ref();
         let directory = environment::sandbox(&self.config, agent, framework_id, &executor_id, &container_id);
-        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let Some(framework) = self.executors.get_mut(framework_id) else { return };
         let checkpoint = framework.checkpoint();
         let container = if checkpoint { Start::Held } else { Start::Asked };
         let mut executor = Executor::new(info, container_id, directory, command.is_some(), container);
@@ -272,9 +270,7 @@ impl Agent {
                 command_task: command.is_some(),
             });
         }
-        let owner = (framework_id.clone(), executor_id.clone());
-        self.containers.insert(executor.container_id.clone(), owner);
-        framework.executors.insert(executor_id, executor);
+        self.executors.add(framework_id, executor);
         self.registration.executor_added();
     }
 
@@ -285,9 +281,9 @@ impl Agent {
         executor_id: &ExecutorId,
         mut info: v1::TaskInfo,
     ) {
-        let Some(framework) = self.frameworks.get_mut(framework_id) else { return };
+        let Some(framework) = self.executors.get_mut(framework_id) else { return };
         let checkpoint = framework.checkpoint();
-        let Some(executor) = framework.executors.get_mut(executor_id) else { return };
+        let Some(executor) = framework.executor_mut(executor_id) else { return };
         resources::upgrade(&mut info.resources);
         let id = TaskId::from(&info.task_id);
         let record = record_of(framework_id, &info);
@@ -309,18 +305,10 @@ impl Agent {
             };
             self.out.write_then(write, after);
         }
-        let usage = Sum::of_task(&record);
-        let task = Task {
-            task: Arc::new(record),
-            info: Some(Box::new(info)),
-            stage: Stage::Queued,
-            durable: !checkpoint,
-            usage,
-            deadline,
-            check,
-        };
-        executor.add_task(id.clone(), task);
-        framework.tasks.insert(id, executor_id.clone());
+        let mut task = Task::new(record, Stage::Queued, !checkpoint);
+        task.info = Some(Box::new(info));
+        (task.deadline, task.check) = (deadline, check);
+        framework.add_task(executor_id, id, task);
     }
 
     /// A task is written down. If the agent dies from here on, the next one knows of it; before, nothing may have
@@ -333,13 +321,13 @@ impl Agent {
         container: &ContainerId,
         task: &TaskId,
     ) {
-        let Some(state) = self.frameworks.get_mut(framework) else { return };
+        let Some(state) = self.executors.get_mut(framework) else { return };
         let framework_id = state.id.clone();
-        let executor = state.executors.get_mut(executor_id);
+        let executor = state.executor_mut(executor_id);
         let Some(executor) = executor.filter(|executor| executor.container_id == *container) else {
             return;
         };
-        if let Some(task) = executor.tasks.get_mut(task) {
+        if let Some(task) = executor.task_mut(task) {
             task.durable = true;
         }
         if !executor.life.is_held() {
@@ -354,21 +342,18 @@ impl Agent {
 
     /// Delivers what is queued, if the executor listens.
     pub(crate) fn deliver(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) {
-        let Self { frameworks, out, agent_id, .. } = self;
-        let Some(Framework { id, info, pid, executors, .. }) = frameworks.get_mut(framework_id) else {
-            return;
-        };
-        let Some(executor) = executors
-            .get_mut(executor_id)
-            .filter(|executor| executor.state() == ExecutorState::Running && executor.command.is_none())
+        let Self { executors, out, agent_id, .. } = self;
+        let framework = executors.get_mut(framework_id);
+        let Some((speaker, executor)) = framework
+            .and_then(|known| known.speak_to(agent_id.as_ref(), executor_id))
+            .filter(|(_, it)| it.state() == ExecutorState::Running && it.command.is_none())
         else {
             return;
         };
-        let Some(contact) = executor.contact.clone() else { return };
-        let speaker = Speaker { agent: agent_id.as_ref(), framework: id, info, scheduler: pid };
+        let Some(contact) = executor.contact().cloned() else { return };
         let mut tell = |event| contact.tell(out, &speaker, executor_id, event);
         while let Some(queued) = executor.queue.front() {
-            let durable = |id: &TaskId| executor.tasks.get(id).is_none_or(|task| task.durable);
+            let durable = |id: &TaskId| executor.tasks().get(id).is_none_or(|task| task.durable);
             let ready = match queued {
                 Queued::Task(id) => durable(id),
                 Queued::Group(ids) => ids.iter().all(durable),
@@ -396,15 +381,14 @@ impl Agent {
         framework: &FrameworkId,
         executor: &ExecutorId,
     ) -> Option<&mut Executor> {
-        self.frameworks.get_mut(framework)?.executors.get_mut(executor)
+        self.executors.executor_mut(framework, executor)
     }
 }
 
 /// Takes a queued task's description for its delivery; `None` if it was killed meanwhile.
 fn take_info(executor: &mut Executor, id: &TaskId) -> Option<Box<v1::TaskInfo>> {
-    let task = executor.tasks.get_mut(id).filter(|task| task.stage == Stage::Queued)?;
-    let info = task.info.take()?;
-    task.stage = Stage::Launched;
+    let task = executor.task_mut(id).filter(|task| task.stage() == Stage::Queued)?;
+    let info = task.launch()?;
     executor.life.use_it();
     Some(info)
 }

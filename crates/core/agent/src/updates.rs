@@ -12,7 +12,7 @@ use crate::{
     agent::Agent,
     effect::{Checkpoint, Removal},
     events,
-    executors::{Executor, Framework, Stage},
+    executors::{Executor, Framework},
     nested::Nested,
     outbox::After,
     report::{self, Report},
@@ -39,8 +39,7 @@ impl Agent {
     ) -> bool {
         let Some(agent_id) = self.agent_id.clone() else { return false };
         let wrong_agent = status.agent_id.as_ref().is_some_and(|id| id.value != agent_id.as_str());
-        let Some(state) = self.frameworks.get_mut(framework).filter(|framework| !framework.terminating)
-        else {
+        let Some(state) = self.executors.get_mut(framework).filter(|framework| !framework.terminating) else {
             self.stats.invalid_status_updates += 1;
             return false;
         };
@@ -81,13 +80,13 @@ impl Agent {
         source: Source,
         report: Report,
     ) {
-        if self.frameworks.get(framework).is_some_and(|framework| framework.terminating) {
+        if self.executors.get(framework).is_some_and(|framework| framework.terminating) {
             return;
         }
         let uuid = self.random_uuid();
         let mut status = report::status(now, task, state, source, uuid, report);
         status.agent_id = self.agent_id.as_ref().map(Into::into);
-        if let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task)) {
+        if let Some(executor) = self.executors.get_mut(framework).and_then(|state| state.executor_of(task)) {
             status.executor_id = Some(executor.info.executor_id.clone());
             if source == Source::Executor {
                 fill_container_status(&mut status, executor, &self.nested, &self.config.ip);
@@ -112,7 +111,7 @@ impl Agent {
         if status.state == TaskState::Killing.number() || status.state == TaskState::Killed.number() {
             status.reason = Some(Reason::AgentDraining.number());
         }
-        let partition_aware = self.frameworks.get(framework).is_some_and(Framework::partition_aware);
+        let partition_aware = self.executors.get(framework).is_some_and(Framework::partition_aware);
         if drain.config.mark_gone() && partition_aware && status.state == TaskState::Killed.number() {
             status.state = TaskState::GoneByOperator.number();
         }
@@ -131,7 +130,7 @@ impl Agent {
         if self.repeated(framework, task, &uuid, from) {
             return;
         }
-        let (run, known) = match self.frameworks.get_mut(framework) {
+        let (run, known) = match self.executors.get_mut(framework) {
             None => (None, false),
             Some(state) => {
                 let checkpoint = state.checkpoint();
@@ -170,7 +169,7 @@ impl Agent {
     }
 
     fn known_tasks(&self, framework: &FrameworkId) -> usize {
-        self.frameworks.get(framework).map_or(0, |framework| framework.tasks.len())
+        self.executors.get(framework).map_or(0, |framework| framework.tasks().len())
     }
 
     /// Deals with an update that was sent before, or that comes after the task's end.
@@ -192,9 +191,9 @@ impl Agent {
             None => {
                 // The end of a task that is over already, from an executor that did not see its acknowledgement.
                 let over = from.is_some_and(|executor| {
-                    self.frameworks
+                    self.executors
                         .get(framework)
-                        .and_then(|framework| framework.executors.get(executor))
+                        .and_then(|framework| framework.executor(executor))
                         .is_some_and(|executor| {
                             executor.completed_tasks.iter().any(|over| over.task_id.value == task.as_str())
                         })
@@ -209,11 +208,11 @@ impl Agent {
 
     /// Brings the task's own record up to what an update says.
     fn apply_status(&mut self, framework: &FrameworkId, task_id: &TaskId, status: &v1::TaskStatus) {
-        let Some(executor) = self.frameworks.get_mut(framework).and_then(|state| state.executor_of(task_id))
+        let Some(executor) = self.executors.get_mut(framework).and_then(|state| state.executor_of(task_id))
         else {
             return;
         };
-        let Some(task) = executor.tasks.get_mut(task_id) else { return };
+        let Some(task) = executor.task_mut(task_id) else { return };
         let record = Arc::make_mut(&mut task.task);
         record.state = status.state;
         if record.statuses.len() == MAX_STATUSES {
@@ -227,12 +226,9 @@ impl Agent {
         }
         let state = task.state();
         if task.is_live() && state.is_terminal() {
-            task.stage = Stage::Terminated;
-            task.info = None;
-            let usage = task.usage;
-            executor.usage.subtract(&usage);
+            executor.end_task(task_id);
             if executor.command.is_none() && executor.pid.is_some() {
-                self.out.set_limits(&executor.container_id, executor.usage.limits());
+                self.out.set_limits(&executor.container_id, executor.limits());
             }
             self.count_terminal(state);
         }
@@ -304,10 +300,10 @@ impl Agent {
         let timer = Timer::Retry { framework: framework.clone(), task: task.clone() };
         self.timers.set(timer, now + wait);
         if let Some(task) = self
-            .frameworks
+            .executors
             .get_mut(framework)
             .and_then(|state| state.executor_of(task))
-            .and_then(|executor| executor.tasks.get_mut(task))
+            .and_then(|executor| executor.task_mut(task))
         {
             let record = Arc::make_mut(&mut task.task);
             record.status_update_state = Some(update.status.state);
@@ -402,14 +398,10 @@ impl Agent {
     /// Moves a task whose end was acknowledged to its executor's history.
     fn task_over(&mut self, now: Tick, framework_id: &FrameworkId, task_id: &TaskId) {
         let keep = self.config.max_completed_tasks_per_executor;
-        if let Some(framework) = self.frameworks.get_mut(framework_id) {
+        if let Some(framework) = self.executors.get_mut(framework_id) {
             let checkpoint = framework.checkpoint();
             let id = framework.id.clone();
-            if let Some(executor) =
-                framework.tasks.remove(task_id).and_then(|executor| framework.executors.get_mut(&executor))
-                && let Some(task) = executor.tasks.remove(task_id)
-            {
-                executor.completed_tasks.push_back(task.task);
+            if let Some(executor) = framework.finish_task(task_id) {
                 let run = checkpoint.then(|| executor.run(&id));
                 while executor.completed_tasks.len() > keep {
                     let oldest = executor.completed_tasks.pop_front();

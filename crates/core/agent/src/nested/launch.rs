@@ -128,9 +128,9 @@ impl Agent {
 
     /// An executor's container, as something to nest in.
     fn around_root(&self, root: &ContainerId) -> Option<Around> {
-        let (framework, executor) = self.containers.get(root)?;
-        let framework = self.frameworks.get(framework)?;
-        let executor = framework.executors.get(executor)?;
+        let (framework, executor) = self.executors.owner(root)?;
+        let framework = self.executors.get(framework)?;
+        let executor = framework.executor(executor)?;
         let command = executor.info.command.as_ref();
         let user =
             command.and_then(|command| command.user.clone()).unwrap_or_else(|| framework.info.user.clone());

@@ -122,7 +122,7 @@ fn starting_running_and_the_end() {
         assert_eq!(end.status.reason, None);
         let effects = rig.acknowledge(&end);
         assert_matches!(&effects[..], [Effect::Persist(_), Effect::RemoveCheckpoint(Removal::Run(_))]);
-        assert!(rig.agent.frameworks.is_empty());
+        assert!(rig.agent.executors.is_empty());
     }
 }
 
@@ -184,7 +184,7 @@ fn failed_launches() {
         assert_eq!(update.status.source(), v1::task_status::Source::Agent);
         assert_eq!(update.status.container_status, None);
         assert_eq!(rig.acknowledge_all(&effects).len(), 1);
-        assert!(rig.agent.frameworks.is_empty());
+        assert!(rig.agent.executors.is_empty());
     }
 }
 

@@ -243,9 +243,9 @@ fn an_executors_end_is_the_end_of_its_tasks() {
         _ => None,
     });
     assert_eq!(exited, Some(1792));
-    assert_eq!(rig.agent.frameworks.len(), 1, "kept until the update is acknowledged");
+    assert_eq!(rig.agent.executors.iter().count(), 1, "kept until the update is acknowledged");
     rig.acknowledge(&update);
-    assert!(rig.agent.frameworks.is_empty());
+    assert!(rig.agent.executors.is_empty());
 }
 
 #[test]

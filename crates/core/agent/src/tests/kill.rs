@@ -110,7 +110,7 @@ fn a_kill_during_the_launch() {
     assert!(rig.launched(&container).contains(&Effect::Destroy { container: container.clone() }));
     assert!(updates(&rig.exited(&container, 9)).is_empty());
     assert_eq!(rig.acknowledge_all(&effects).len(), 1);
-    assert!(rig.agent.frameworks.is_empty());
+    assert!(rig.agent.executors.is_empty());
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_framework_that_is_over_is_not_reported_on() {
     assert!(updates(&effects).is_empty());
     let gone = Removal::Framework { framework_id: FRAMEWORK.into() };
     assert!(effects.contains(&Effect::RemoveCheckpoint(gone)));
-    assert!(rig.agent.frameworks.is_empty() && rig.agent.updates.is_empty());
+    assert!(rig.agent.executors.is_empty() && rig.agent.updates.is_empty());
     assert!(updates(&rig.pass(Duration::from_secs(60))).is_empty());
 }
 

@@ -487,7 +487,7 @@ fn an_executor_that_reconnects_all_the_time_gets_nothing_twice() {
         assert!(updates(&effects).is_empty());
         rig.agent.handle(rig.now, crate::Event::StreamClosed(stream));
     }
-    assert_eq!(rig.agent.connections.len(), 0);
+    assert_eq!(rig.agent.executors.streams().count(), 0);
 }
 
 /// Everything that waits for a time happens at once, and each task still ends once.

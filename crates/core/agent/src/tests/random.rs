@@ -249,8 +249,8 @@ impl World {
                 let state = states[self.below(4)];
                 let status = v1::TaskStatus { uuid: Some(self.uuid()), ..status(&task, state, 0) };
                 // Only tasks that are the executor's own: others have no place in the books.
-                let own = self.agent.frameworks.get(FRAMEWORK).is_some_and(|known| {
-                    known.tasks.get(task.as_str()).is_some_and(|known| known.as_str() == executor)
+                let own = self.agent.executors.get(&FRAMEWORK.into()).is_some_and(|known| {
+                    known.tasks().get(task.as_str()).is_some_and(|known| known.as_str() == executor)
                 });
                 let over = self.agent.updates.get(&FRAMEWORK.into(), &task.as_str().into());
                 if over.is_some_and(|stream| stream.latest().is_terminal()) {
@@ -316,7 +316,7 @@ impl World {
             }
         }
         self.drain();
-        assert!(self.agent.frameworks.is_empty(), "{:#?}", self.agent.frameworks);
+        assert!(self.agent.executors.is_empty(), "{:#?}", self.agent.executors);
         assert!(self.agent.updates.is_empty(), "{:#?}", self.agent.updates);
         let known: BTreeSet<_> = self.heard.union(&self.late).cloned().collect();
         let lost: Vec<_> = self.acknowledged.difference(&known).collect();

@@ -143,7 +143,7 @@ fn what_was_written_down_and_never_launched_is_reported() {
         let mut rig = Rig::recovered(disk.containers(&ContainerState::Unknown));
         rig.register_quietly();
         assert_eq!(rig.reregister_states(), [TaskState::Gone]);
-        assert!(rig.agent.frameworks.is_empty(), "nothing is left of it");
+        assert!(rig.agent.executors.is_empty(), "nothing is left of it");
     }
 }
 
@@ -255,7 +255,7 @@ fn an_executor_that_had_ended_is_not_ended_again() {
     assert_eq!(exits(&effects), 0);
     assert_eq!(rig.agent.current_stats(rig.now).executors_terminated, 0);
     assert_eq!(rig.acknowledge_all(&effects), [TaskState::Failed]);
-    assert!(rig.agent.frameworks.is_empty());
+    assert!(rig.agent.executors.is_empty());
 }
 
 /// A task's record says each state once, the last word of it, without the scheduler's data; also after a restart.
@@ -331,7 +331,7 @@ fn a_crash_at_every_write_loses_no_terminal_state() {
         let whole = [TaskState::Starting, TaskState::Running, TaskState::Finished];
         let acknowledged = records[..kept].iter().filter(|record| record.update.is_none()).count();
         assert_eq!(states, whole[acknowledged..], "after {kept} records");
-        assert!(rig.agent.frameworks.is_empty());
+        assert!(rig.agent.executors.is_empty());
     }
 }
 

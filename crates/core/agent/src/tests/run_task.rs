@@ -156,7 +156,7 @@ fn nothing_of_a_task_runs_before_it_is_written() {
     assert!(!begins(&effects) && states(&effects).contains(&TaskState::Killed), "{effects:?}");
     rig.durable = true;
     rig.acknowledge_all(&effects);
-    assert!(!rig.agent.frameworks[FRAMEWORK].executors.contains_key("k"));
+    assert!(rig.agent.executors.executor(&FRAMEWORK.into(), &"k".into()).is_none());
     // An executor that runs is not given a task before that is written.
     rig.with_executor(aware());
     rig.durable = false;
@@ -238,7 +238,7 @@ fn a_framework_is_written_once() {
         rig.acknowledge_all(&effects);
         let effects = rig.exited(&container, 0);
         rig.acknowledge_all(&effects);
-        assert!(rig.agent.frameworks.is_empty());
+        assert!(rig.agent.executors.is_empty());
     }
     let snapshot = rig.agent.snapshot(rig.now);
     assert_eq!(snapshot.completed_frameworks.len(), 1, "its history goes on");

@@ -399,7 +399,7 @@ fn what_is_over_is_tidied_up() {
     let removed = rig.effects().into_iter().any(|effect| {
         matches!(effect, Effect::RemoveCheckpoint(Removal::Run(run)) if run.container_id == container)
     });
-    assert!(removed && rig.agent.frameworks.is_empty());
+    assert!(removed && rig.agent.executors.is_empty());
 }
 
 /// As many tasks of an executor are remembered as the flag says, also of those that ended before the restart.

@@ -7,7 +7,6 @@ mod attached;
 mod cli;
 mod config;
 mod daemon;
-mod embedded;
 mod executor;
 mod exit;
 mod logs;

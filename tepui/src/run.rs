@@ -6,6 +6,7 @@ mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
+use tepui_cluster::Roles;
 use tepui_core_placement::{Offered, Tally};
 use tepui_scheduler::{Acknowledgement, Address, Config, Event, Options, SchedulerDriver, capabilities, v1};
 use tepui_shell::Signals;
@@ -17,9 +18,9 @@ use tokio::{
 use crate::{
     api::Api,
     cli,
-    embedded::{Embedded, Settings},
     exit::{self, Failure},
     tail::Agent,
+    up,
 };
 use output::{Copy, Output};
 use plan::Plan;
@@ -34,12 +35,11 @@ pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
     let plan = Plan::new(&arguments)?;
     let embedded = match arguments.master {
         Some(_) => None,
-        None => Some(Embedded::start(Settings::throw_away(1)).await?),
+        None => Some(up::with_agents(Roles::throw_away()?, 0, 1, None).start().await?),
     };
     let master = match (&arguments.master, &embedded) {
         (Some(master), _) => master.clone(),
-        (None, Some(embedded)) => embedded.master().to_string(),
-        (None, None) => String::new(),
+        (None, embedded) => embedded.as_ref().map(up::master).unwrap_or_default(),
     };
     if embedded.is_none() {
         // The driver would patiently try again; who has mistyped an address wants to know.
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: cli::Run) -> Result<ExitCode, Failure> {
         Err(failure) => Err(failure),
     };
     if let Some(embedded) = embedded {
-        embedded.stop().await;
+        up::stop(embedded).await;
     }
     outcome.map(ExitCode::from)
 }

@@ -190,3 +190,13 @@ fn checks_whose_end_is_told_otherwise() {
     assert_eq!(rig.kill("b"), ["cancel session b", "wait check b", "b Killing", "kill b 15"]);
     assert_eq!(rig.answer("session a", done()), ["wait check a"]);
 }
+
+#[test]
+fn a_kill_of_what_is_not_there_is_noted() {
+    for (task_id, noted) in [("a", false), ("b", true)] {
+        let mut rig = Rig::with_group(&[task("a")]);
+        rig.core.handle(rig.now, Event::Kill { task_id: task_id.to_owned(), policy: None });
+        let mut effects = std::iter::from_fn(|| rig.core.poll_effect());
+        assert_eq!(effects.any(|effect| matches!(effect, Effect::Warn(_))), noted, "{task_id}");
+    }
+}

@@ -6,10 +6,7 @@ use tepui_core_kit::Seed;
 use tepui_model::{ConnectionId, ContainerId, Token};
 use tepui_wire_mesos::{Message, v1::executor};
 
-use crate::{
-    Claims, Config, ContainerCall, Recovered, Upid,
-    effect::{Exit, LaunchFailure},
-};
+use crate::{Claims, Config, ContainerCall, Recovered, Upid, effect::Exit, failure::LaunchFailure};
 
 /// What an agent starts from.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,8 +8,9 @@ use tepui_wire_mesos::{internal, v1};
 use crate::{
     agent::Agent,
     contact::Contact,
-    effect::{Checkpoint, Effect, Exit, LaunchFailure, LaunchFailureReason, Removal},
+    effect::{Checkpoint, Effect, Exit, Removal},
     executors::Termination,
+    failure::{LaunchFailure, LaunchFailureReason},
     kill,
     life::Life,
     picture::{executor_view, framework_view},

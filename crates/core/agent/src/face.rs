@@ -5,8 +5,9 @@ use tepui_model::{ConnectionId, ContainerId, Tick, Token};
 
 use crate::{
     agent::Agent,
-    effect::{Effect, Exit, LaunchFailure},
+    effect::{Effect, Exit},
     event::{Event, Start},
+    failure::LaunchFailure,
     outbox::After,
     timers::Timer,
 };

@@ -19,6 +19,7 @@ mod executor_process;
 mod executors;
 mod exit;
 mod face;
+mod failure;
 mod full;
 mod gc;
 mod invariants;
@@ -56,11 +57,11 @@ pub use agent::Agent;
 pub use claims::Claims;
 pub use config::Config;
 pub use effect::{
-    Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchFailureReason, LaunchKind,
-    Limitation, Limits, Removal, Run, Stdio,
+    Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchKind, Limitation, Limits, Removal, Run, Stdio,
 };
 pub use environment::TOKEN;
 pub use event::{Event, Start};
+pub use failure::{LaunchFailure, LaunchFailureReason};
 pub use metrics::Stats;
 pub use nested::{ContainerCall, LaunchRequest};
 pub use reconfiguration::RecoveryRefused;

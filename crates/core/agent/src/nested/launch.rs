@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchFailure, LaunchKind, Stdio},
+    effect::{Checkpoint, ContainerClass, Effect, Exit, Launch, LaunchKind, Stdio},
     environment::{self, Environment},
+    failure::LaunchFailure,
     outbox::After,
     resources::Sum,
 };

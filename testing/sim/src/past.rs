@@ -19,12 +19,7 @@ use tepui_core_master::{Effect, Master};
 use tepui_model::{AgentId, FrameworkId, Tick};
 use tepui_recorder::{ReplayError, Run, replay_with, runs};
 
-use crate::{
-    master::MasterNode,
-    network::Node,
-    trace::trace,
-    world::{Input, Request, World},
-};
+use crate::master::MasterNode;
 
 /// Connections of the world have numbers above this. A process counts its own from 1 and never comes that far.
 pub(crate) const CONNECTIONS: u64 = 1 << 62;
@@ -155,32 +150,5 @@ fn forget_written(writing: &mut VecDeque<Persist<Write>>, master: &Master) {
     let awaited = master.awaited_writes().next();
     while writing.front().is_some_and(|persist| Some(persist.token) != awaited) {
         writing.pop_front();
-    }
-}
-
-impl World {
-    /// A process that was there before the world goes on: whoever was connected to it has gone, and what its disk was told
-    /// to write is written.
-    pub(crate) fn take_over(&mut self, node: &Node) {
-        trace!(self, Life: "{node} goes on from its recording");
-        let Some(master) = self.nodes.get::<MasterNode>(node) else { return };
-        let writes = master.writing.len();
-        let (mut streams, mut links) = (Vec::new(), Vec::new());
-        if let Some(core) = master.host.core() {
-            streams.extend(core.streams());
-            let agents = core.snapshot().agents;
-            links.extend(agents.values().filter(|agent| agent.is_connected()).map(|agent| agent.pid.clone()));
-        }
-        for _ in 0..writes {
-            self.write(node.clone());
-        }
-        for stream in streams {
-            self.tell(node, Input::Request(stream, Request::Closed));
-        }
-        for peer in links {
-            self.tell(node, Input::Exited(peer));
-        }
-        self.drain(node);
-        self.arm(node);
     }
 }

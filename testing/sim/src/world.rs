@@ -7,6 +7,7 @@ mod executors;
 mod machines;
 mod nodes;
 mod schedulers;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -275,7 +276,7 @@ impl World {
     }
 
     /// Makes sure that a node is woken when it wants to be.
-    pub(crate) fn arm(&mut self, node: &Node) {
+    fn arm(&mut self, node: &Node) {
         let Some(machine) = self.nodes.any_mut(node) else { return };
         let Some(due) = machine.arm(self.now) else { return };
         let incarnation = machine.incarnation();

@@ -11,7 +11,6 @@ use tepui_wire_libprocess::Upid;
 use tepui_wire_mesos::{Message, internal, json, v1};
 
 use super::*;
-use crate::{Options, run};
 
 const BEGAN: u64 = 1_780_000_000;
 
@@ -195,8 +194,8 @@ fn seeds_hold_on_a_master_that_was_recorded() {
     let (home, _) = recording();
     let past = Past::read(home.path(), None).unwrap();
     for seed in 1..=3 {
-        let options = Options { seed, print: false, sabotage: None };
-        let summary = run(options, Some(&past)).unwrap_or_else(|violation| panic!("{violation}"));
+        let options = crate::Options { seed, print: false, sabotage: None };
+        let summary = crate::run(options, Some(&past)).unwrap_or_else(|violation| panic!("{violation}"));
         assert!(summary.tasks > 0, "{summary:?}");
     }
 }

@@ -39,7 +39,7 @@ impl World {
         skips
     }
 
-    pub(crate) fn write(&mut self, node: Node) {
+    pub(super) fn write(&mut self, node: Node) {
         let due = self.arrival(&node, &node, Lane::Disk(node.clone()));
         let incarnation = self.nodes.incarnation(&node);
         self.at(due, Event::Written(node, incarnation));

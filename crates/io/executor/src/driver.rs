@@ -2,68 +2,21 @@
 
 use std::{
     fmt, io,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, ThreadId},
 };
 
 use bytes::Bytes;
 use tepui_core_driver::{
-    DriverEnv, DriverStatus, InvalidEnv, executor as core,
+    DriverEnv, DriverStatus, executor as core,
     executor::{Callback, Config, Event},
 };
 use tepui_core_kit::{Core as _, Seed};
 use tepui_shell::Common;
-use tepui_transport::InvalidTls;
 use tepui_wire_mesos::{ContentType, v1};
 use tokio::sync::mpsc;
 
-use crate::{Builder, Executor, callbacks, carrier::Carrier, metrics::MetricsFile, shell};
-
-/// Why a driver could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The environment is not that of an executor.
-    #[error(transparent)]
-    Env(#[from] InvalidEnv),
-    /// The agent wants TLS, and it cannot be spoken as the environment says.
-    #[error(transparent)]
-    Tls(#[from] InvalidTls),
-    /// The agent wants TLS, which libprocess messages cannot have here.
-    #[error(
-        "LIBPROCESS_SSL_ENABLED is set, but this library speaks TLS over HTTP (v1) only, not over libprocess (v0)"
-    )]
-    LibprocessTls,
-    /// The path of the agent's socket is too long.
-    #[error("the agent's socket cannot be reached: its path is too long, also from here: {}", path.display())]
-    DomainSocket {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The agent's process has no address.
-    #[error("MESOS_SLAVE_PID='{pid}' leads nowhere: {reason}")]
-    AgentPid {
-        /// What is there.
-        pid: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The agent's messages cannot be listened for.
-    #[error("cannot listen for the agent on port {port}: {source}")]
-    Listen {
-        /// `LIBPROCESS_PORT`.
-        port: u16,
-        /// Why.
-        source: io::Error,
-    },
-    /// The operating system gives no threads, or no way to wait for sockets.
-    #[error("cannot wait for sockets: {0}")]
-    Runtime(io::Error),
-    /// The operating system gives no random numbers.
-    #[error("no random numbers: {0}")]
-    Random(String),
-}
+use crate::{Builder, Executor, StartError, callbacks, carrier::Carrier, metrics::MetricsFile, shell};
 
 /// Chance for a core.
 pub(crate) fn seed() -> Result<Seed, StartError> {

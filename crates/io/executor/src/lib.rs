@@ -69,15 +69,17 @@ mod environment;
 mod events;
 mod metrics;
 mod shell;
+mod start_error;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
 pub use builder::Builder;
-pub use driver::{ExecutorDriver, StartError};
+pub use driver::ExecutorDriver;
 pub use environment::{environment, environment_for};
 pub use events::{Event, Events};
+pub use start_error::StartError;
 pub use tepui_core_driver::{
     DriverEnv, DriverStatus, InvalidEnv, Protocol,
     env::{LibprocessEnv, Problem, TlsEnv, Token},

@@ -1,7 +1,7 @@
 //! Clusters in this process.
 //!
 //! This program is also the supervisor that the agents start: so it brings its own `main`.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 

@@ -215,22 +215,7 @@ impl World {
             Fault::StallScheduler { scheduler, duration } => {
                 self.stall(&Node::Scheduler(scheduler), duration)
             }
-            Fault::Reboot { agent, away } => {
-                trace!(self, Fault: "FAULT agent-{agent}'s machine is started anew and back after {away:?}");
-                let node = Node::Agent(agent);
-                self.break_all_of(&node);
-                let there = self.nodes.executors().filter(|(_, executor)| executor.agent == agent);
-                let there: Vec<Node> = there.map(|(id, _)| Node::Executor(id.to_owned())).collect();
-                there.iter().for_each(|executor| self.nodes.remove(executor));
-                self.excuse_what_is_not_checkpointed(agent);
-                if let Some(agent) = self.nodes.agent_mut(agent) {
-                    for task in agent.containers.values().filter_map(|container| container.task.as_ref()) {
-                        self.history.ended.remove(task);
-                    }
-                    agent.reboot(&mut self.rng);
-                }
-                self.after(away, Event::Fault(Fault::Restart(node)));
-            }
+            Fault::Reboot { agent, away } => self.reboot(agent, away),
             Fault::MarkGone { agent } => return self.mark_gone(agent),
             Fault::Retire { agent, how, back } => {
                 self.after(back, Event::Fault(Fault::Reactivate { agent }));
@@ -243,6 +228,24 @@ impl World {
             }
         }
         None
+    }
+
+    /// A machine is started anew: what ran on it is gone, and its agent comes back later.
+    fn reboot(&mut self, agent: usize, away: Duration) {
+        trace!(self, Fault: "FAULT agent-{agent}'s machine is started anew and back after {away:?}");
+        let node = Node::Agent(agent);
+        self.break_all_of(&node);
+        let there = self.nodes.executors().filter(|(_, executor)| executor.agent == agent);
+        let there: Vec<Node> = there.map(|(id, _)| Node::Executor(id.to_owned())).collect();
+        there.iter().for_each(|executor| self.nodes.remove(executor));
+        self.excuse_what_is_not_checkpointed(agent);
+        if let Some(agent) = self.nodes.agent_mut(agent) {
+            for task in agent.containers.values().filter_map(|container| container.task.as_ref()) {
+                self.history.ended.remove(task);
+            }
+            agent.reboot(&mut self.rng);
+        }
+        self.after(away, Event::Fault(Fault::Restart(node)));
     }
 
     /// An operator tells the master that an agent does not come back. What it has not said by now is not waited for.

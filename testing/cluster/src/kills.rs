@@ -1,6 +1,6 @@
 //! kill -9 of an agent, again and again, at random moments, under tasks that start, run and end all the time.
 //!
-//! One master, one agent, one framework that checkpoints. A [round](Campaign::round) is one kill and one start. Tasks
+//! One master, one agent, one framework that checkpoints. A round is one kill and one start. Tasks
 //! are commands and tasks of an executor of our own ([`executor`]), alone and in groups; what each is to do is drawn
 //! beforehand ([`load`]). Tasks and executors write down what they do and what was promised to them ([`notes`]); now
 //! and then the load is held, and what the scheduler was told is compared with that ([`audit`]), and nothing may be

@@ -101,7 +101,7 @@ pub(crate) struct World {
     pub(crate) faults_over: bool,
     /// Whom the master knew at the beginning, and who never comes back.
     pub(crate) left_behind: LeftBehind,
-    /// By agent number: uuids that the current process has sent, for [`Sabotage::NoRetry`].
+    /// By agent number: uuids that the current process has sent, for [`NoRetry`](crate::Sabotage::NoRetry).
     pub(crate) sent: BTreeMap<usize, std::collections::BTreeSet<Vec<u8>>>,
 }
 

@@ -3,7 +3,7 @@
 //! A process of its own, so that containers live on when the agent is killed or upgraded, and so that
 //! somebody is there to take their exit statuses. It has one thread and one poll loop, does what it is told
 //! over a unix socket ([`protocol`]), and soon writes down two small files per container:
-//! `containers/<id>/pid` ([`process`]) and, at the end, `containers/<id>/status` (the raw wait status in decimal). They
+//! `containers/<id>/pid` (see `process`) and, at the end, `containers/<id>/status` (the raw wait status in decimal). They
 //! stay until the agent says that it has dealt with the exit.
 //!
 //! It ends by itself when no container runs and no agent is connected. When it is ephemeral it also ends,

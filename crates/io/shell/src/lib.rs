@@ -1,11 +1,11 @@
 //! What every shell has: the loop around a core, and what it is made with.
 //!
-//! A shell waits, tells its core what happened, and performs what the core wants done. [`run`] is that loop; a daemon or a
+//! A shell waits, tells its core what happened, and performs what the core wants done. [`run()`] is that loop; a daemon or a
 //! driver writes a [`World`], which says where its events come from and how its effects are performed.
 //!
 //! | to | see |
 //! |---|---|
-//! | run a core | [`run`], [`World`], [`Heart`] |
+//! | run a core | [`run()`], [`World`], [`Heart`] |
 //! | share it with a user's threads | [`Common`], [`Share`] |
 //! | tell it the time | [`Clock`] |
 //! | take from many queues, none of which shuts out another | [`Lanes`] |

@@ -261,7 +261,8 @@ impl Runner {
     fn update(&mut self, status: v1::TaskStatus) {
         let task = &status.task_id.value;
         let state = status.state();
-        let ended = is_terminal(state);
+        let ended = tepui_model::TaskState::from_number(state.into())
+            .is_some_and(tepui_model::TaskState::is_terminal);
         let Some(live) = self.live.get_mut(task) else { return self.acknowledge(&status) };
         if live.over.is_none() && (state == v1::TaskState::TaskRunning || ended && exited(&status)) {
             let framework = self.driver.framework_id().map(|id| id.value).unwrap_or_default();
@@ -316,25 +317,6 @@ impl Runner {
 /// Whether the command ended by itself: then it was started, and there is output.
 fn exited(status: &v1::TaskStatus) -> bool {
     plan::end_of(status).is_some()
-}
-
-fn is_terminal(state: v1::TaskState) -> bool {
-    match state {
-        v1::TaskState::TaskFinished
-        | v1::TaskState::TaskFailed
-        | v1::TaskState::TaskKilled
-        | v1::TaskState::TaskError
-        | v1::TaskState::TaskLost
-        | v1::TaskState::TaskDropped
-        | v1::TaskState::TaskGone
-        | v1::TaskState::TaskGoneByOperator => true,
-        v1::TaskState::TaskStaging
-        | v1::TaskState::TaskStarting
-        | v1::TaskState::TaskRunning
-        | v1::TaskState::TaskKilling
-        | v1::TaskState::TaskUnreachable
-        | v1::TaskState::TaskUnknown => false,
-    }
 }
 
 /// `host:port` of the agent that an offer comes from.

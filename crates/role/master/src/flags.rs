@@ -53,6 +53,7 @@ mod tests {
             ("advertise_port", "1"),
             ("hostname", "h"),
             ("cluster", "c"),
+            ("record", "/record"),
             ("offer_timeout", "1mins"),
             ("roles", "a,b"),
             ("weights", "a=2"),
